@@ -1,0 +1,38 @@
+# Every target sets up what it needs: Python 3.11 is all a fresh machine must have.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install run test test-full check bench docs clean
+
+install: .venv/.ready
+
+.venv/.ready: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ocpp-gateway needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+run: install
+	$(BIN)/ocpp-gateway demo $(ARGS)
+
+test: install
+	$(BIN)/pytest $(ARGS)
+
+test-full: install
+	tests/peers/install.sh
+	$(BIN)/pytest -m 'full or slow' $(ARGS)
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m tests.bench $(ARGS)
+
+docs: install
+	$(BIN)/python -m tools.docs
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .peers
