@@ -1,0 +1,54 @@
+"""OCPP-J frames: the JSON array *is* the type, the payload stays undecoded.
+
+Sources: OCPP-J 1.6 section 4, OCPP 2.0.1 part 4 section 4.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Side: TypeAlias = Literal["charger", "csms"]
+"""Who a frame comes from or goes to: the charger, or the CSMS of one upstream."""
+
+OTHER: dict[Side, Side] = {"charger": "csms", "csms": "charger"}
+
+EMPTY = msgspec.Raw(b"{}")
+"""The payload of a message without members."""
+
+
+class Call(msgspec.Struct, tag=2, array_like=True, frozen=True, gc=False):
+    """CALL `[2, id, action, payload]`."""
+
+    id: str
+    action: str
+    payload: msgspec.Raw = EMPTY
+
+
+class Result(msgspec.Struct, tag=3, array_like=True, frozen=True, gc=False):
+    """CALLRESULT `[3, id, payload]`."""
+
+    id: str
+    payload: msgspec.Raw = EMPTY
+
+
+class Error(msgspec.Struct, tag=4, array_like=True, frozen=True, gc=False):
+    """CALLERROR `[4, id, code, description, details]`; trailing elements that a peer left out get their defaults."""
+
+    id: str
+    code: str = "GenericError"
+    description: str = ""
+    details: msgspec.Raw = EMPTY
+
+
+Frame: TypeAlias = Call | Result | Error
+
+_decoder: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(Call | Result | Error)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+decode = _decoder.decode
+"""bytes or str -> Frame. Raises msgspec.DecodeError (not JSON) or msgspec.ValidationError (not a frame)."""
+
+encode = _encoder.encode
+"""Frame or payload -> bytes. Decimals are written as JSON numbers."""
