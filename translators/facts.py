@@ -1,0 +1,162 @@
+"""What must survive a restart of one (charger, upstream) pair. Only ever extended, always with defaults (msgspec schema evolution)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+FORMAT = 1
+"""A reader refuses facts with a newer number."""
+
+
+class Token(msgspec.Struct, omit_defaults=True, gc=False):
+    """An IdTokenType of the 2.0.1 side, kept so that an idTag maps back to the exact original (spec 2.3)."""
+
+    idToken: str
+    type: str
+    additionalInfo: list[dict[str, str]] | None = None
+
+
+class Transaction(msgspec.Struct, omit_defaults=True):
+    """A transaction of a 1.x charger as a 2.x CSMS sees it (spec 3.2). `tid` is the charger's number, `uuid` the CSMS's."""
+
+    tid: int
+    uuid: str
+    connector: int
+    start_key: str
+    """What makes a StartTransaction the same one again: connector, idTag, timestamp, meterStart, reservationId."""
+    id_tag: str
+    meter_start: int
+    started_at: str
+    state: Literal["starting", "open", "ended"] = "starting"
+    next_seq: int = 1
+    """Number of the next event; 0 is the Started event."""
+    charging_state: str = ""
+    """Last chargingState the CSMS was told."""
+    charged: bool = False
+    """It was Charging at some time."""
+    register_wh: str = ""
+    """Last energy register seen, Wh, as a plain decimal."""
+    remote_start_id: int | None = None
+    token: Token | None = None
+    """What the Started event carried as idToken."""
+    auth_status: str = ""
+    """1.6 status that the charger was (or is to be) answered with."""
+    auth_info: dict[str, Any] | None = None
+    """The idTagInfo of the StartTransaction answer, replayed to a retry."""
+    deauth_enforced: bool = False
+    """The gateway stopped it because the CSMS refused the token late."""
+    offline: bool = False
+    """Its Started event left after an outage of the upstream."""
+    fault_reported: bool = False
+    ended_key: str = ""
+    ended_at: int = 0
+    """Wall clock ms of the end; the record is kept for 7 days."""
+    stop_info: dict[str, Any] | None = None
+    """The StopTransaction answer, replayed to a retry."""
+
+
+class Connector(msgspec.Struct, omit_defaults=True):
+    """A 1.6 connector as last reported, and what the CSMS was last told of it."""
+
+    status: str = ""
+    """Last 1.6 status of the charger."""
+    told: str = ""
+    """Last ConnectorStatus (connector 0: AvailabilityState) the CSMS acknowledged since boot or reconnect."""
+    told_state: str = ""
+    errors: dict[str, str] = {}
+    """Active 1.6 errorCode -> the techCode its NotifyEvent carried."""
+
+
+class RemoteStart(msgspec.Struct, omit_defaults=True, gc=False):
+    """An accepted RequestStartTransaction that waits for its StartTransaction (spec 3.4)."""
+
+    remote_start_id: int
+    id_tag: str
+    token: Token
+    connector: int
+    """0: any."""
+    expires: int
+    profile: dict[str, Any] | None = None
+
+
+class Job(msgspec.Struct, omit_defaults=True, gc=False):
+    """A running log upload or firmware update (spec 3.9)."""
+
+    request_id: int
+    via: str
+    last_status: str = ""
+
+
+class Authorization(msgspec.Struct, omit_defaults=True, gc=False):
+    """A cached verdict of the CSMS (spec 3.5)."""
+
+    info: dict[str, Any]
+    """The 1.6 idTagInfo."""
+    at: int
+    """Wall clock ms of the verdict."""
+
+
+class Key(msgspec.Struct, omit_defaults=True, gc=False):
+    """A configuration key of a 1.6 charger as last read."""
+
+    value: str | None
+    readonly: bool
+
+
+class Facts(msgspec.Struct, omit_defaults=True):
+    """Everything a translated link remembers."""
+
+    format: int = FORMAT
+    given: dict[str, dict[str, Any]] = {}
+    """Per undelivered journal entry: the ids and numbers it was given, so that deciding it again gives the same frames."""
+    registration: Literal["", "Pending", "Rejected", "Accepted"] = ""
+    interval: int = 0
+    boot: dict[str, Any] | None = None
+    """Last BootNotification of the charger (1.6 payload)."""
+    connectors: dict[int, Connector] = {}
+    topology: dict[int, tuple[int, int]] = {}
+    """Connector number -> (evse, connector) for those that are not identity; never renumbered."""
+    known_connectors: int = 0
+    """NumberOfConnectors as read from the charger; 0: not read yet."""
+    transactions: list[Transaction] = []
+    tokens: dict[str, Token] = {}
+    """Casefolded idTag -> the token it stands for."""
+    remote_starts: list[RemoteStart] = []
+    authorizations: dict[str, Authorization] = {}
+    """Casefolded idTag -> last verdict."""
+    early: dict[str, str] = {}
+    """Journal entry that was answered while the upstream was away -> the status the charger was told."""
+    triggers: dict[str, int] = {}
+    """`message:connector` of an accepted TriggerMessage -> wall clock ms when it expires."""
+    reset: str = ""
+    """Reason of the next BootNotification after an accepted Reset."""
+    reset_expires: int = 0
+    reset_when_idle: bool = False
+    """An OnIdle reset waits for the last transaction to end."""
+    firmware: Job | None = None
+    log: Job | None = None
+    next_event: int = 1
+    last_tid: int = 0
+    keys: dict[str, Key] = {}
+    """Configuration of the charger as last read."""
+    keys_read_at: int = 0
+    measured: dict[str, str] = {}
+    """Values without a 2.0.1 measurand (Temperature, RPM), by name."""
+    unsupported: list[str] = []
+    """Actions the peer answered with NotImplemented or NotSupported on this connection."""
+    extra: dict[str, Any] = {}
+    """Room for blocks that own their state (profiles, reservations, local list, monitors), by block name."""
+
+
+encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Facts)
+
+
+def decode(raw: bytes) -> Facts:
+    """Load facts. Raises ValueError if a newer release wrote them."""
+    facts = _decoder.decode(raw)
+    if facts.format > FORMAT:
+        raise ValueError(f"facts have format {facts.format}, this release reads up to {FORMAT}")
+    return facts

@@ -1,0 +1,56 @@
+"""Options of a translation (spec 1.3), per upstream; also the `--options` of `ocpp-gateway translate`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How one upstream's translation decides what the specifications leave open."""
+
+    topology: dict[str, tuple[int, int]] = {}
+    """1.6 connectorId -> [evseId, connectorId]; a connector that is not listed N is EVSE N, connector 1."""
+    features: tuple[str, ...] = ("Core", "FirmwareManagement", "LocalAuthListManagement", "Reservation", "SmartCharging", "RemoteTrigger")
+    """Feature profiles of the 1.6 peer, plus `security`, `pnc`, `costmsg`."""
+    carry_lossy: Literal["off", "customData", "datatransfer"] = "off"
+    """Carry members without a counterpart in customData or a DataTransfer."""
+    vendor_id: str = ""
+    """Reverse-DNS id for carried members; required when carry_lossy is on."""
+    offline_unknown_id: Literal["Accepted", "Blocked", "Expired", "Invalid"] = "Invalid"
+    """Status of an idTag without a cached verdict while the CSMS is away."""
+    no_auth_idtag: str = "NOAUTH"
+    """idTag that stands for NoAuthorization."""
+    idtoken_default_type: str = "auto"
+    """Type of an idToken made from an unknown idTag: `auto` guesses from its form (spec 2.3)."""
+    boot_reason_default: str = "PowerUp"
+    """BootNotification.reason when nothing tells more."""
+    immediate_reset_as: Literal["Hard", "Soft"] = "Hard"
+    """1.6 reset type for a 2.0.1 Immediate reset."""
+    soft_reset_as: Literal["OnIdle", "Immediate"] = "OnIdle"
+    """2.0.1 reset type for a 1.6 Soft reset."""
+    start_on: Literal["power_path_closed", "authorized"] = "power_path_closed"
+    """When a 2.0.1 transaction becomes a 1.6 transaction."""
+    stop_on: Literal["ended", "deauthorized"] = "ended"
+    """When it ends in 1.6."""
+    unlock_stops_transaction: bool = True
+    """A 1.6 UnlockConnector stops the running 2.0.1 transaction first."""
+    allow_unsigned_downgrade: bool = False
+    """Send a signed firmware update as a plain one to a charger without the security extension."""
+    tx_attempts: int = 5
+    """Deliveries of a transaction message before it becomes a dead letter."""
+    tx_retry_interval: float = 10
+    """Seconds before the second delivery; multiplied by the number of failures."""
+    upstream_down_policy: Literal["buffer", "disconnect_charger"] = "buffer"
+    """What `translate` does while the CSMS is away."""
+    unknown_tx_policy: Literal["ack_and_log", "synthesize"] = "ack_and_log"
+    """StopTransaction of an unknown transaction: acknowledge, or report a Started and Ended pair."""
+    post_boot: bool = False
+    """`translate`: run the post-boot tasks (the gateway always does)."""
+    registered: bool = True
+    """`translate`: the charger has an accepted registration when the conversation begins."""
+
+    def __post_init__(self) -> None:
+        if self.carry_lossy != "off" and not self.vendor_id:
+            raise ValueError("carry_lossy needs vendor_id, a reverse-DNS id such as org.example.gateway")
