@@ -12,6 +12,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from translators.options import Options
+
 VERSIONS = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6", "ocpp1.5")
 """Subprotocols that the configuration may name, newest first."""
 
@@ -40,7 +42,7 @@ class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which charger identities exist."""
 
     file: str = ""
-    """File with one charger identity a line (`#` starts a comment). Others are refused with 404. Empty: any identity."""
+    """File with one charger identity a line (`#` starts a comment). Others get 404. Empty: any identity."""
 
 
 class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,11 +77,14 @@ class RedisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = "./data"
     """Directory of the embedded server: its socket and its append-only file."""
     fsync: Literal["everysec", "always"] = "everysec"
-    """How often the embedded server syncs to disk. `everysec` survives the death of any process, `always` a power loss too."""
+    """How often the embedded server syncs to disk. `everysec` survives a killed process, `always` a power loss."""
     accept_data_loss: bool = False
     """Start although the store does not persist (no append-only file). Then a restart of the store loses messages."""
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 64
     """Streams over which the chargers are spread; fixed at the first start on a store."""
+
+    def __repr__(self) -> str:
+        return f"RedisConfig(url=..., data_dir={self.data_dir!r}, partitions={self.partitions}, ...)"
 
 
 class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,85 +96,10 @@ class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """TCP port; 0 takes a free one and logs it."""
 
 
-Feature: TypeAlias = Literal[
-    "Core",
-    "FirmwareManagement",
-    "LocalAuthListManagement",
-    "Reservation",
-    "SmartCharging",
-    "RemoteTrigger",
-    "security",
-    "pnc",
-    "costmsg",
-]
-
-
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How messages are translated for this upstream when its version is not the charger's."""
-
-    topology: dict[str, tuple[int, int]] = {}
-    """1.6 connectorId to `[evseId, connectorId]`; a connector that is not named is EVSE of the same number, connector 1."""
-    features: tuple[Feature, ...] = (
-        "Core",
-        "FirmwareManagement",
-        "LocalAuthListManagement",
-        "Reservation",
-        "SmartCharging",
-        "RemoteTrigger",
-    )
-    """What the 1.6 side supports; beside the profiles: `security` (whitepaper), `pnc` (OCA), `costmsg` (California)."""
-    carry_lossy: Literal["off", "customData", "datatransfer"] = "off"
-    """Where fields without a counterpart travel instead of being dropped."""
-    vendor_id: str = ""
-    """Reverse-DNS vendor id for `carry_lossy`; must be set when that is on."""
-    offline_unknown_id: Literal["Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"] = "Invalid"
-    """Status for an idTag when the CSMS is down and no decision about it is known."""
-    no_auth_idtag: Annotated[str, Meta(min_length=1, max_length=20)] = "NOAUTH"
-    """idTag that stands for a token of type NoAuthorization."""
-    idtoken_default_type: Literal[
-        "auto", "Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress", "NoAuthorization"
-    ] = "auto"
-    """Type of an idToken made from an idTag; `auto`: 8 or 14 hex digits ISO14443, 16 ISO15693, everything else Central."""
-    boot_reason_default: Literal[
-        "ApplicationReset",
-        "FirmwareUpdate",
-        "LocalReset",
-        "PowerUp",
-        "RemoteReset",
-        "ScheduledReset",
-        "Triggered",
-        "Unknown",
-        "Watchdog",
-    ] = "PowerUp"
-    """Boot reason given to a 2.0.1 CSMS when nothing tells the real one."""
-    immediate_reset_as: Literal["Hard", "Soft"] = "Hard"
-    """The 1.6 reset that a 2.0.1 Immediate reset becomes."""
-    soft_reset_as: Literal["OnIdle", "Immediate"] = "OnIdle"
-    """The 2.0.1 reset that a 1.6 Soft reset becomes."""
-    start_on: Literal["power_path_closed", "authorized"] = "power_path_closed"
-    """When a 2.0.1 transaction becomes a 1.6 transaction."""
-    stop_on: Literal["ended", "deauthorized"] = "ended"
-    """When a 2.0.1 transaction ends as a 1.6 transaction."""
-    unlock_stops_transaction: bool = True
-    """A 1.6 UnlockConnector stops the running transaction of a 2.0.1 station first."""
-    allow_unsigned_downgrade: bool = False
-    """Send a signed firmware update to a charger without the security extension as an unsigned one."""
-    tx_attempts: Count = 5
-    """How often a transaction message is sent to a CSMS that answers with an error."""
-    tx_retry_interval: Positive = 10
-    """Time before the second attempt; it grows with every further one."""
-    upstream_down_policy: Literal["buffer", "disconnect_charger"] = "buffer"
-    """What the translation does while the CSMS is unreachable."""
-    unknown_tx_policy: Literal["ack_and_log", "synthesize"] = "ack_and_log"
-    """What to do with a message of a transaction whose start was never seen."""
-    post_boot: bool = True
-    """After the boot learn the charger's connectors, statuses and capabilities by commands of our own."""
-
-
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A CSMS. Its name is the label in metrics and logs."""
 
-    url: Secret
+    url: Annotated[str, Meta(min_length=1, extra={"kind": "secret"})]
     """`ws://` or `wss://` address; the charger id is appended as last path segment. May hold `user:password@`."""
     version: Version
     """OCPP version that it speaks."""
@@ -190,19 +120,23 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     linger: Duration = 30
     """How long the socket for a charger stays open after that charger left."""
     options: Options = Options()
+    """How messages are translated for it when its version is not the charger's."""
+
+    def __repr__(self) -> str:
+        return f"Upstream(url={self.url!r}, version={self.version!r}, ...)"
 
 
 class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which upstreams serve which chargers; the first route whose `match` fits wins."""
 
-    primary: str
+    primary: Annotated[str, Meta(min_length=1)]
     """Upstream whose answers the charger gets."""
     match: Annotated[str, Meta(min_length=1)] = "*"
     """Pattern for the charger's identity: `*`, `?` and `[abc]`; upper and lower case are the same."""
     mirrors: tuple[str, ...] = ()
     """Upstreams that get a copy of everything and whose answers go nowhere."""
     primary_down: Literal["close", "buffer", "local"] = "close"
-    """When the primary is unreachable: `close` the charger's socket, `buffer` and stay silent, or answer by ourselves."""
+    """When the primary is unreachable: `close` the charger's socket, `buffer` in silence, or answer `local`ly."""
     hold: Duration = 20
     """How long the primary may be unreachable before `primary_down: close` closes."""
 
@@ -237,8 +171,8 @@ class Charger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
-    upstreams: dict[str, Upstream]
-    """The CSMSs by name. The only section without a default."""
+    upstreams: dict[str, Upstream] = {}
+    """The CSMSs by name. At least one must be given: the only section without a default that works."""
     listen: Listen = Listen()
     redis: RedisConfig = RedisConfig()
     admin: Admin = Admin()

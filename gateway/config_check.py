@@ -1,0 +1,185 @@
+"""Rules between keys: what types alone cannot say."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+import msgspec
+
+from gateway.config import ROLES, Config, RouteConfig, Upstream
+from gateway.config_source import Node, Problems, join
+from translators.options import Options
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"})
+_TAKEN = frozenset({"session"})
+"""Names of the journal's own consumer groups."""
+
+_TRANSLATE_ONLY = {
+    "post_boot": "a running gateway always does the post-boot tasks",
+    "registered": "a running gateway learns it from the charger",
+    "upstream_down_policy": "use primary_down of the route",
+}
+
+
+def check(config: Config, root: Node, roles: frozenset[str], problems: Problems) -> Config:
+    """`config` with its URLs and routes brought into one form; everything wrong goes to `problems`."""
+    upstreams = _upstreams(config, root, problems)
+    _redis(config, root, roles, problems)
+    if not config.listen.subprotocols:
+        problems.add(_where(root, "listen", "subprotocols"), "listen.subprotocols", "must name at least one version")
+    elif len(set(config.listen.subprotocols)) < len(config.listen.subprotocols):
+        problems.add(_where(root, "listen", "subprotocols"), "listen.subprotocols", "names a version twice")
+    if config.listen.port and (config.listen.host, config.listen.port) == (config.admin.host, config.admin.port):
+        problems.add(_where(root, "admin", "port"), "admin.port", "is listen.port too; give one of them another port")
+    routes = _routes(config, root, problems)
+    return msgspec.structs.replace(config, upstreams=upstreams, routes=routes)
+
+
+def _find(root: Node, path: tuple[str | int, ...]) -> tuple[Node, bool]:
+    """The node of a key or its nearest written ancestor, and whether it is the key itself."""
+    here = root
+    for part in path:
+        child: Node | None = None
+        if isinstance(here.value, dict):
+            child = here.value.get(str(part))
+        elif isinstance(here.value, list) and isinstance(part, int) and part < len(here.value):
+            child = here.value[part]
+        if child is None:
+            return here, False
+        here = child
+    return here, True
+
+
+def _where(root: Node, *path: str | int) -> str:
+    return _find(root, path)[0].where
+
+
+def _upstreams(config: Config, root: Node, problems: Problems) -> dict[str, Upstream]:
+    if not config.upstreams:
+        problems.add(
+            _where(root, "upstreams"),
+            "upstreams",
+            "must name at least one CSMS, such as main: {url: ..., version: ...}",
+        )
+    seen: dict[str, str] = {}
+    checked: dict[str, Upstream] = {}
+    for name, upstream in config.upstreams.items():
+        path = join("upstreams", name)
+        where = _where(root, "upstreams", name)
+        if not _NAME.fullmatch(name):
+            problems.add(where, path, "a name has up to 40 letters, digits, - and _, and begins with a letter or digit")
+        elif name.casefold() in _TAKEN:
+            problems.add(where, path, "this name is taken by the gateway itself; choose another")
+        folded = name.casefold().replace("-", "_")
+        if folded in seen:
+            problems.add(where, path, f"too much like {seen[folded]}: names must differ by more than case, - and _")
+        seen.setdefault(folded, name)
+        if upstream.reconnect_max < upstream.reconnect_min:
+            problems.add(
+                _where(root, "upstreams", name, "reconnect_max"),
+                join(path, "reconnect_max"),
+                "is shorter than reconnect_min",
+            )
+        _options(upstream.options, root, name, problems)
+        checked[name] = _without_userinfo(upstream, root, name, problems)
+    return checked
+
+
+def _without_userinfo(upstream: Upstream, root: Node, name: str, problems: Problems) -> Upstream:
+    """Credentials of the URL become username and password, so that the URL can be shown."""
+    if not upstream.url:
+        return upstream
+    where, path = _where(root, "upstreams", name, "url"), f"upstreams.{name}.url"
+    try:
+        parts = urlsplit(upstream.url)
+        port = parts.port
+    except ValueError as error:
+        problems.add(where, path, f"is no URL: {error}")
+        return upstream
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0:
+        problems.add(where, path, "must be a ws:// or wss:// address with a host, such as ws://127.0.0.1:9100/ocpp")
+        return upstream
+    if parts.query or parts.fragment:
+        problems.add(where, path, "must not have ? or #: the charger id is appended as last path segment")
+        return upstream
+    clean = urlunsplit(SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+    if parts.username is None:
+        return msgspec.structs.replace(upstream, url=clean)
+    if upstream.username or upstream.password:
+        problems.add(where, path, "has credentials, and username or password is given too; keep one of them")
+    return msgspec.structs.replace(
+        upstream, url=clean, username=unquote(parts.username), password=unquote(parts.password or "")
+    )
+
+
+def _options(options: Options, root: Node, name: str, problems: Problems) -> None:
+    path = f"upstreams.{name}.options"
+    where = _where(root, "upstreams", name, "options")
+    for key, instead in _TRANSLATE_ONLY.items():
+        node, written = _find(root, ("upstreams", name, "options", key))
+        if written:
+            problems.add(node.where, join(path, key), f"is for `ocpp-gateway translate` only; {instead}")
+    targets: dict[tuple[int, int], str] = {}
+    for connector, target in options.topology.items():
+        topology = join(path, f"topology.{connector}")
+        if not connector.isdecimal() or int(connector) < 1:
+            problems.add(where, topology, "a 1.6 connectorId is a whole number of at least 1")
+        if min(target) < 1:
+            problems.add(where, topology, "evseId and connectorId are at least 1")
+        if target in targets:
+            problems.add(where, topology, f"connector {targets[target]} is mapped to the same place")
+        targets[target] = connector
+
+
+def _redis(config: Config, root: Node, roles: frozenset[str], problems: Problems) -> None:
+    where, url = _where(root, "redis", "url"), config.redis.url
+    if url == "embedded":
+        if roles != ROLES:
+            role = ", ".join(sorted(roles))
+            problems.add(
+                where,
+                "redis.url",
+                f"embedded serves one process with both roles; role {role} alone needs a server: redis://host:6379/0",
+            )
+        if not config.redis.data_dir:
+            problems.add(_where(root, "redis", "data_dir"), "redis.data_dir", "must name a directory")
+        return
+    scheme = url.partition("://")[0]
+    if "://" not in url or scheme not in _REDIS_SCHEMES:
+        problems.add(
+            where, "redis.url", "must be embedded or begin with redis://, rediss://, unix:// or redis+sentinel://"
+        )
+
+
+def _routes(config: Config, root: Node, problems: Problems) -> tuple[RouteConfig, ...]:
+    names = list(config.upstreams)
+    if not config.routes:
+        if len(names) == 1:
+            return (RouteConfig(primary=names[0]),)
+        if names:
+            example = f'routes: [{{match: "*", primary: {names[0]}, mirrors: [{", ".join(names[1:])}]}}]'
+            problems.add(_where(root, "routes"), "routes", f"several upstreams need a route; for example {example}")
+        return ()
+    for index, route in enumerate(config.routes):
+        path = f"routes[{index}]"
+        if names and route.primary and route.primary not in config.upstreams:
+            known = f"no upstream has the name {route.primary} (known: {', '.join(names)})"
+            problems.add(_where(root, "routes", index, "primary"), f"{path}.primary", known)
+        where = _where(root, "routes", index, "mirrors")
+        for position, mirror in enumerate(route.mirrors):
+            if names and mirror not in config.upstreams:
+                known = f"no upstream has the name {mirror} (known: {', '.join(names)})"
+                problems.add(where, f"{path}.mirrors[{position}]", known)
+            elif mirror == route.primary:
+                problems.add(where, f"{path}.mirrors[{position}]", f"{mirror} is the primary of this route already")
+            elif mirror in route.mirrors[:position]:
+                problems.add(where, f"{path}.mirrors[{position}]", f"{mirror} is named twice")
+        if route.match == "*" and index < len(config.routes) - 1:
+            problems.add(
+                _where(root, "routes", index, "match"),
+                f"{path}.match",
+                "fits every charger; move this route to the end",
+            )
+    return config.routes
