@@ -1,0 +1,1 @@
+"""Typed payloads, one module per OCPP version. Importing this package loads none of them."""

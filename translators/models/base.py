@@ -1,0 +1,57 @@
+"""What every typed payload is made of.
+
+Members keep the names of the schemas. A member that may be absent is None when it is: null is accepted from a peer
+and never sent to one. Numbers are Decimals and keep their digits; timestamps are strings as the peer wrote them.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar, cast
+
+import msgspec
+
+
+class Struct(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """A payload, or an object inside one."""
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+R = TypeVar("R")
+
+
+class Request(Struct, Generic[R]):
+    """The payload of a CALL whose CALLRESULT carries an R."""
+
+    action: ClassVar[str]
+    response: ClassVar[type[Struct]]
+
+
+Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""The schemas do not bound an integer; no peer or store can hold more than this."""
+
+ABSENT = msgspec.Raw()
+"""An optional member of any JSON type that is not there (it is false; every JSON text, null included, is true)."""
+
+
+def response_of(request: Request[R] | type[Request[R]]) -> type[R]:
+    """The type of the answer to `request`."""
+    return cast(type[R], request.response)
+
+
+def finite(*numbers: Decimal | None) -> None:
+    """Raise ValueError for NaN and infinity, which a Decimal can be and a JSON number cannot."""
+    for number in numbers:
+        if number is not None and not number.is_finite():
+            raise ValueError("Expected a finite number")
+
+
+_decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}
+
+
+def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
+    """The strict decoder of a payload type, built at its first use."""
+    found = _decoders.get(type_)
+    if found is None:
+        found = _decoders[type_] = msgspec.json.Decoder(type_)
+    return found

@@ -1,0 +1,267 @@
+"""Lenient in, strict out: payloads from peers are repaired where their meaning is plain, ours are checked.
+
+A payload that is as the schema wants it costs one strict decode. Only one that is not is walked member by member; what
+had to be repaired is returned, as `label path`. The labels:
+
+    payload_null   null for the whole payload: as {}          null_member    null in a list or a required member: dropped
+    num_as_string  number for a string: its own digits        type_coerced   "1" or 1.0 for 1, "true" or 1 for true,
+    obj_as_list    a lone item for a list: wrapped                           true for "true", "1.5" for 1.5
+    enum_case      wrong case or blanks: canonical            enum_synonym   known misspelling: canonical
+    enum_unknown   unknown value: kept as it is               too_long       over-long string: kept as it is
+    empty_list     no item where one is required: kept        default_filled timestamp given by the caller
+
+Unknown members are ignored and empty strings allowed, without a label. A payload with `enum_unknown`, `too_long` or
+`empty_list` does not pass `check` unchanged: its translation has to decide.
+
+Sources: reliability.md sections 1.5, 3 (Q18 to Q38) and 6.4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, cast
+
+import msgspec
+from msgspec import Raw, inspect
+
+from .. import frames
+from .base import decoder
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+Code: TypeAlias = Literal[
+    "FormatViolation", "OccurrenceConstraintViolation", "PropertyConstraintViolation", "TypeConstraintViolation"
+]
+"""CALLERROR codes in the neutral (2.0.1) spelling."""
+
+
+class Invalid(Exception):
+    """A payload that cannot be repaired. `path` is the member at fault, "" for the payload itself."""
+
+    def __init__(self, code: Code, path: str) -> None:
+        super().__init__(code, path)
+        self.code: Code = code
+        self.path = path
+
+
+def decode(type_: type[T], raw: bytes | Raw, *, timestamp: str | None = None) -> tuple[T, list[str]]:
+    """The payload as a `type_`, and the repairs made. Raises Invalid.
+
+    `timestamp` fills a required member of that name which is missing in the payload itself.
+    """
+    try:
+        return decoder(type_).decode(raw), []
+    except msgspec.ValidationError:
+        pass
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Invalid("FormatViolation", "") from None
+    walk = _Walk(timestamp)
+    try:
+        return cast(T, walk.payload(type_, bytes(raw).strip())), walk.repairs
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Invalid("FormatViolation", "") from None
+
+
+def check(payload: msgspec.Struct) -> bytes:
+    """Encode a payload that is about to leave. Raises msgspec.ValidationError when its schema would refuse it."""
+    try:
+        text = frames.encode(payload)
+        decoder(type(payload)).decode(text)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError) as error:
+        # NaN, a lone surrogate, an object that has no JSON form
+        raise msgspec.ValidationError(str(error)) from error
+    return text
+
+
+@cache
+def _fields(type_: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
+    return cast(inspect.StructType, inspect.type_info(type_)).fields
+
+
+_objects: msgspec.json.Decoder[dict[str, Raw]] = msgspec.json.Decoder(dict[str, Raw])
+_lists: msgspec.json.Decoder[list[Raw]] = msgspec.json.Decoder(list[Raw])
+_texts: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
+_anything: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_SYNONYMS = {"celsius": "celcius", "celcius": "celsius", "hz": "hertz", "hertz": "hz"}
+_LIMIT = 2**63
+
+
+class _Walk:
+    """One payload, level by level: each value stays the text that was received until its type is known."""
+
+    def __init__(self, timestamp: str | None) -> None:
+        self.timestamp = timestamp
+        self.repairs: list[str] = []
+
+    def payload(self, type_: type[msgspec.Struct], raw: bytes) -> msgspec.Struct:
+        if raw == b"null":
+            self._repaired("payload_null", "")
+            raw = b"{}"
+        if not raw.startswith(b"{"):
+            raise Invalid("FormatViolation", "")
+        return self._struct(type_, raw, "")
+
+    def _repaired(self, label: str, path: str) -> None:
+        self.repairs.append(f"{label} {path}".rstrip())
+
+    def _struct(self, type_: type[msgspec.Struct], raw: bytes, path: str) -> msgspec.Struct:
+        if not raw.startswith(b"{"):
+            _refuse(path)
+        given = _objects.decode(raw)
+        members: dict[str, Any] = {}
+        for field in _fields(type_):
+            name = field.encode_name
+            where = f"{path}.{name}" if path else name
+            text = bytes(given[name]).strip() if name in given else b"null"
+            if text != b"null":
+                members[field.name] = self._value(field.type, text, where)
+            elif field.required:
+                members[field.name] = self._missing(name, where, "null" if name in given else "")
+        return type_(**members)
+
+    def _missing(self, name: str, path: str, found: str) -> str:
+        if self.timestamp is None or path != "timestamp":
+            raise Invalid("OccurrenceConstraintViolation", path)
+        if found:
+            self._repaired("null_member", path)
+        self._repaired("default_filled", path)
+        return self.timestamp
+
+    def _value(self, kind: inspect.Type, text: bytes, path: str) -> Any:
+        """The value of one member or item; `text` is not null and has no blanks around it."""
+        match kind:
+            case inspect.UnionType(types=types):
+                (only,) = (each for each in types if not isinstance(each, inspect.NoneType))
+                return self._value(only, text, path)
+            case inspect.LiteralType(values=values):
+                return self._enum(cast(tuple[str, ...], values), text, path)
+            case inspect.StrType(max_length=longest):
+                return self._string(longest, text, path)
+            case inspect.IntType(ge=least, le=most):
+                return self._integer(cast(int, least), cast(int, most), text, path)
+            case inspect.DecimalType():
+                return self._number(text, path)
+            case inspect.BoolType():
+                return self._boolean(text, path)
+            case inspect.StructType(cls=type_):
+                return self._struct(type_, text, path)
+            case inspect.ListType(item_type=item, min_length=least, max_length=most):
+                return self._list(item, least or 0, most, text, path)
+            case inspect.DictType():
+                return _anything.decode(text) if text.startswith(b"{") else _refuse(path)
+            case inspect.RawType():
+                return Raw(text)
+        raise TypeError(f"{path}: no lenient reading of {kind}")
+
+    def _list(self, item: inspect.Type, least: int, most: int | None, text: bytes, path: str) -> list[Any]:
+        if text.startswith(b"["):
+            texts = [bytes(each).strip() for each in _lists.decode(text)]
+        else:
+            self._repaired("obj_as_list", path)
+            texts = [text]
+        values = []
+        for index, each in enumerate(texts):
+            where = f"{path}[{index}]"
+            if each == b"null":
+                self._repaired("null_member", where)
+            else:
+                values.append(self._value(item, each, where))
+        if most is not None and len(values) > most:
+            raise Invalid("OccurrenceConstraintViolation", path)
+        if len(values) < least:
+            self._repaired("empty_list", path)
+        return values
+
+    def _string(self, longest: int | None, text: bytes, path: str) -> str:
+        if text.startswith(b'"'):
+            value = _texts.decode(text)
+        elif text in (b"true", b"false"):
+            self._repaired("type_coerced", path)
+            value = text.decode()
+        elif text[:1] in (b"{", b"["):
+            _refuse(path)
+        else:
+            self._repaired("num_as_string", path)
+            value = text.decode()
+        if longest is not None and len(value) > longest:
+            self._repaired("too_long", path)
+        return value
+
+    def _enum(self, values: tuple[str, ...], text: bytes, path: str) -> str:
+        if not text.startswith(b'"'):
+            _refuse(path)
+        value = _texts.decode(text)
+        if value in values:
+            return value
+        folded = value.strip().casefold()
+        for label, wanted in (("enum_case", folded), ("enum_synonym", _SYNONYMS.get(folded))):
+            found = _only(each for each in values if each.casefold() == wanted)
+            if found is not None:
+                self._repaired(label, path)
+                return found
+        self._repaired("enum_unknown", path)
+        return value
+
+    def _integer(self, least: int, most: int, text: bytes, path: str) -> int:
+        value = _plain(text)
+        if _INTEGER.fullmatch(value):
+            number = int(value)
+        elif _NUMBER.fullmatch(value):
+            # compared before it is expanded: 1e999 has a thousand digits
+            exact = Decimal(value)
+            if abs(exact) < 2 * _LIMIT and exact != exact.to_integral_value():
+                _refuse(path)
+            number = int(exact) if abs(exact) < 2 * _LIMIT else 2 * _LIMIT
+        elif value.lstrip("+-").isdecimal():
+            number = 2 * _LIMIT
+        else:
+            _refuse(path)
+        if not least <= number <= most:
+            raise Invalid("PropertyConstraintViolation", path)
+        if text != str(number).encode():
+            self._repaired("type_coerced", path)
+        return number
+
+    def _number(self, text: bytes, path: str) -> Decimal:
+        value = _plain(text)
+        if not _NUMBER.fullmatch(value):
+            _refuse(path)
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            _refuse(path)
+        if text.startswith(b'"'):
+            self._repaired("type_coerced", path)
+        return number
+
+    def _boolean(self, text: bytes, path: str) -> bool:
+        value = _BOOLEANS.get(_plain(text).lower())
+        if value is None:
+            _refuse(path)
+        if text not in (b"true", b"false"):
+            self._repaired("type_coerced", path)
+        return value
+
+
+def _refuse(path: str) -> NoReturn:
+    raise Invalid("TypeConstraintViolation", path)
+
+
+def _plain(text: bytes) -> str:
+    """The text of a number, a boolean, or what a string holds."""
+    return _texts.decode(text).strip() if text.startswith(b'"') else text.decode()
+
+
+def _only(found: Iterable[str]) -> str | None:
+    """The one item, or None if there are none or several."""
+    first, *rest = [*found, None]
+    return first if len(rest) <= 1 else None
