@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 import msgspec
 
 from gateway.config import ROLES, Config, RouteConfig, Upstream
-from gateway.config_source import Node, Problems, join
+from gateway.config_source import Node, Problems, join, suggestion
 from translators.options import Options
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -165,12 +165,12 @@ def _routes(config: Config, root: Node, problems: Problems) -> tuple[RouteConfig
     for index, route in enumerate(config.routes):
         path = f"routes[{index}]"
         if names and route.primary and route.primary not in config.upstreams:
-            known = f"no upstream has the name {route.primary} (known: {', '.join(names)})"
+            known = f"no upstream has the name {route.primary}{suggestion(route.primary, names)}"
             problems.add(_where(root, "routes", index, "primary"), f"{path}.primary", known)
         where = _where(root, "routes", index, "mirrors")
         for position, mirror in enumerate(route.mirrors):
             if names and mirror not in config.upstreams:
-                known = f"no upstream has the name {mirror} (known: {', '.join(names)})"
+                known = f"no upstream has the name {mirror}{suggestion(mirror, names)}"
                 problems.add(where, f"{path}.mirrors[{position}]", known)
             elif mirror == route.primary:
                 problems.add(where, f"{path}.mirrors[{position}]", f"{mirror} is the primary of this route already")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +12,7 @@ from msgspec import inspect
 
 from gateway.config import ROLES, Config
 from gateway.config_check import check
-from gateway.config_source import Node, Problems, join, overlay, read_yaml
+from gateway.config_source import Node, Problems, join, overlay, read_yaml, suggestion
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?", re.ASCII)
 _SECONDS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -45,7 +44,7 @@ def load(path: Path | None, environ: Mapping[str, str], roles: frozenset[str] = 
             raise ConfigError([f"{path}:1: file: cannot be read: {reason}"]) from None
         root = read_yaml(text, str(path), environ, problems)
         if problems.lines and not root.value:
-            raise ConfigError(problems.lines)
+            raise ConfigError(problems.sorted())
     return _finish(root, environ, roles, problems)
 
 
@@ -65,14 +64,8 @@ def _finish(root: Node, environ: Mapping[str, str], roles: frozenset[str], probl
     overlay(root, environ, frozenset(Config.__struct_fields__), problems)
     config = check(cast(Config, _Builder(problems).build(inspect.type_info(Config), root, "")), root, roles, problems)
     if problems.lines:
-        raise ConfigError(problems.lines)
+        raise ConfigError(problems.sorted())
     return config
-
-
-def _did_you_mean(word: str, known: Iterable[object]) -> str:
-    names = [str(name) for name in known]
-    close = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.6)
-    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(names)})"
 
 
 class _Builder:
@@ -123,7 +116,7 @@ class _Builder:
                 values[field.name] = value
         for key, child in given.items():
             if key not in known:
-                self._fail(child, join(path, key), f"unknown key{_did_you_mean(key, known)}")
+                self._fail(child, join(path, key), f"unknown key{suggestion(key, known)}")
         try:
             return kind.cls(**values)
         except ValueError as error:
@@ -183,7 +176,7 @@ class _Builder:
         if isinstance(kind, inspect.LiteralType):
             if text in kind.values:
                 return text
-            return self._fail(node, path, f"{text!r} is not allowed{_did_you_mean(text, kind.values)}")
+            return self._fail(node, path, f"{text!r} is not allowed{suggestion(text, kind.values)}")
         if isinstance(kind, inspect.BoolType):
             if (word := text.casefold()) in _TRUE | _FALSE:
                 return word in _TRUE

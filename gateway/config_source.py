@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import yaml
@@ -39,6 +41,22 @@ class Problems:
         if line not in self.lines:
             self.lines.append(line)
 
+    def sorted(self) -> list[str]:
+        """What concerns a file by line, then the rest in the order found."""
+        return sorted(self.lines, key=_line_number)
+
+
+def _line_number(line: str) -> float:
+    match = re.match(r".*?:(\d+): ", line)
+    return int(match[1]) if match else math.inf
+
+
+def suggestion(word: str, known: Iterable[object]) -> str:
+    """` (did you mean x?)`, or all that is known when nothing comes near."""
+    names = [str(name) for name in known]
+    close = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.6)
+    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(names)})"
+
 
 def join(path: str, key: str) -> str:
     """`a.b` and `c` -> `a.b.c`; the root's path is empty."""
@@ -68,7 +86,7 @@ class _Reader:
         text: str = node.value
         if node.tag == "tag:yaml.org,2002:null":
             return Node(None, where)
-        return Node(self._substituted(text, where, path), where)
+        return Node(self._substituted(text, where, path) if "$" in text else text, where)
 
     def _mapping(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Node]:
         own: dict[str, Node] = {}
@@ -98,7 +116,9 @@ class _Reader:
     def _at(self, node: yaml.Node) -> str:
         return f"{self._name}:{node.start_mark.line + 1}"
 
-    def _substituted(self, text: str, where: str, path: str) -> str:
+    def _substituted(self, text: str, where: str, path: str) -> str | None:
+        unset: list[str] = []
+
         def value(match: re.Match[str]) -> str:
             if match[2] is None:
                 return "$"
@@ -106,13 +126,13 @@ class _Reader:
             if not found and match[3]:
                 found = match[3]
             if found is None:
-                self._problems.add(
-                    where, path, f"environment variable {match[2]} is not set (a default: ${{{match[2]}:-value}})"
-                )
-                return ""
-            return found
+                unset.append(match[2])
+            return found or ""
 
-        return _REFERENCE.sub(value, text) if "$" in text else text
+        result = _REFERENCE.sub(value, text)
+        for name in unset:
+            self._problems.add(where, path, f"environment variable {name} is not set (a default: ${{{name}:-value}})")
+        return None if unset else result
 
 
 def read_yaml(text: str, name: str, environ: Mapping[str, str], problems: Problems) -> Node:
