@@ -39,11 +39,19 @@ def response_of(request: Request[R] | type[Request[R]]) -> type[R]:
     return cast(type[R], request.response)
 
 
-def finite(*numbers: Decimal | None) -> None:
-    """Raise ValueError for NaN and infinity, which a Decimal can be and a JSON number cannot."""
+def is_plain(number: Decimal) -> bool:
+    """Whether a peer can hold the number: no NaN, no infinity, and an exponent about as small as a double's.
+
+    Expanding 1e999999999, as int() and format() do, would take all memory.
+    """
+    return number.is_finite() and -400 < number.adjusted() < 400
+
+
+def plain(*numbers: Decimal | None) -> None:
+    """Raise ValueError unless every number `is_plain`."""
     for number in numbers:
-        if number is not None and not number.is_finite():
-            raise ValueError("Expected a finite number")
+        if number is not None and not is_plain(number):
+            raise ValueError("Expected a number in the range of a double")
 
 
 _decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}

@@ -3,14 +3,19 @@
 A payload that is as the schema wants it costs one strict decode. Only one that is not is walked member by member; what
 had to be repaired is returned, as `label path`. The labels:
 
-    payload_null   null for the whole payload: as {}          null_member    null in a list or a required member: dropped
-    num_as_string  number for a string: its own digits        type_coerced   "1" or 1.0 for 1, "true" or 1 for true,
-    obj_as_list    a lone item for a list: wrapped                           true for "true", "1.5" for 1.5
-    enum_case      wrong case or blanks: canonical            enum_synonym   known misspelling: canonical
-    enum_unknown   unknown value: kept as it is               too_long       over-long string: kept as it is
-    empty_list     no item where one is required: kept        default_filled timestamp given by the caller
+    payload_null    null for the whole payload: read as {}
+    null_member     null in a list, or for a member that gets a default: dropped
+    num_as_string   a number for a string: its own digits
+    type_coerced    "1" or 1.0 for 1, "true" or 1 for true, true for "true", "1.5" for 1.5
+    obj_as_list     a lone item for a list: wrapped
+    enum_case       wrong case, or blanks around: the canonical value
+    enum_synonym    a known misspelling: the canonical value
+    enum_unknown    an unknown value: kept as it is
+    too_long        an over-long string: kept as it is
+    empty_list      no item where one is required: kept
+    default_filled  the timestamp is missing: the caller's
 
-Unknown members are ignored and empty strings allowed, without a label. A payload with `enum_unknown`, `too_long` or
+Absent members may be null, unknown members are ignored and empty strings allowed, all without a label. A payload with `enum_unknown`, `too_long` or
 `empty_list` does not pass `check` unchanged: its translation has to decide.
 
 Sources: reliability.md sections 1.5, 3 (Q18 to Q38) and 6.4.
@@ -20,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, cast
 
@@ -28,7 +33,7 @@ import msgspec
 from msgspec import Raw, inspect
 
 from .. import frames
-from .base import decoder
+from .base import decoder, is_plain
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -89,10 +94,9 @@ _texts: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
 _anything: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _SYNONYMS = {"celsius": "celcius", "celcius": "celsius", "hz": "hertz", "hertz": "hz"}
-_LIMIT = 2**63
 
 
 class _Walk:
@@ -125,13 +129,13 @@ class _Walk:
             if text != b"null":
                 members[field.name] = self._value(field.type, text, where)
             elif field.required:
-                members[field.name] = self._missing(name, where, "null" if name in given else "")
+                members[field.name] = self._missing(where, null=name in given)
         return type_(**members)
 
-    def _missing(self, name: str, path: str, found: str) -> str:
+    def _missing(self, path: str, *, null: bool) -> str:
         if self.timestamp is None or path != "timestamp":
             raise Invalid("OccurrenceConstraintViolation", path)
-        if found:
+        if null:
             self._repaired("null_member", path)
         self._repaired("default_filled", path)
         return self.timestamp
@@ -216,13 +220,12 @@ class _Walk:
         if _INTEGER.fullmatch(value):
             number = int(value)
         elif _NUMBER.fullmatch(value):
-            # compared before it is expanded: 1e999 has a thousand digits
             exact = Decimal(value)
-            if abs(exact) < 2 * _LIMIT and exact != exact.to_integral_value():
+            if not is_plain(exact):
+                raise Invalid("PropertyConstraintViolation", path)
+            if exact != exact.to_integral_value():
                 _refuse(path)
-            number = int(exact) if abs(exact) < 2 * _LIMIT else 2 * _LIMIT
-        elif value.lstrip("+-").isdecimal():
-            number = 2 * _LIMIT
+            number = int(exact)
         else:
             _refuse(path)
         if not least <= number <= most:
@@ -235,10 +238,9 @@ class _Walk:
         value = _plain(text)
         if not _NUMBER.fullmatch(value):
             _refuse(path)
-        try:
-            number = Decimal(value)
-        except InvalidOperation:
-            _refuse(path)
+        number = Decimal(value)
+        if not is_plain(number):
+            raise Invalid("PropertyConstraintViolation", path)
         if text.startswith(b'"'):
             self._repaired("type_coerced", path)
         return number
@@ -263,5 +265,5 @@ def _plain(text: bytes) -> str:
 
 def _only(found: Iterable[str]) -> str | None:
     """The one item, or None if there are none or several."""
-    first, *rest = [*found, None]
-    return first if len(rest) <= 1 else None
+    several = list(found)
+    return several[0] if len(several) == 1 else None

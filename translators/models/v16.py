@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
-from .base import Int64, Request, Struct, finite
+from .base import Int64, Request, Struct, plain
 
 Text20: TypeAlias = Annotated[str, Meta(max_length=20)]
 Text25: TypeAlias = Annotated[str, Meta(max_length=25)]
@@ -246,7 +246,7 @@ class ChargingSchedulePeriod(Struct, kw_only=True):
     numberPhases: Int64 | None = None
 
     def __post_init__(self) -> None:
-        finite(self.limit)
+        plain(self.limit)
 
 
 class ChargingSchedule(Struct, kw_only=True):
@@ -257,7 +257,7 @@ class ChargingSchedule(Struct, kw_only=True):
     minChargingRate: Decimal | None = None
 
     def __post_init__(self) -> None:
-        finite(self.minChargingRate)
+        plain(self.minChargingRate)
 
 
 class KeyValue(Struct, kw_only=True):

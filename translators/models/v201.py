@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Raw, field
 
-from .base import ABSENT, Int64, Request, Struct, finite
+from .base import ABSENT, Int64, Request, Struct, plain
 
 Text6: TypeAlias = Annotated[str, Meta(max_length=6)]
 Text8: TypeAlias = Annotated[str, Meta(max_length=8)]
@@ -485,7 +485,7 @@ class ChargingSchedulePeriod(Struct, kw_only=True):
     phaseToUse: Int64 | None = None
 
     def __post_init__(self) -> None:
-        finite(self.limit)
+        plain(self.limit)
 
 
 class CompositeSchedule(Struct, kw_only=True):
@@ -572,7 +572,7 @@ class SampledValue(Struct, kw_only=True):
     unitOfMeasure: UnitOfMeasure | None = None
 
     def __post_init__(self) -> None:
-        finite(self.value)
+        plain(self.value)
 
 
 class MeterValue(Struct, kw_only=True):
@@ -606,7 +606,7 @@ class ConsumptionCost(Struct, kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        finite(self.startValue)
+        plain(self.startValue)
 
 
 class SalesTariffEntry(Struct, kw_only=True):
@@ -635,7 +635,7 @@ class ChargingSchedule(Struct, kw_only=True):
     salesTariff: SalesTariff | None = None
 
     def __post_init__(self) -> None:
-        finite(self.minChargingRate)
+        plain(self.minChargingRate)
 
 
 class MessageInfo(Struct, kw_only=True):
@@ -704,7 +704,7 @@ class VariableMonitoring(Struct, kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        finite(self.value)
+        plain(self.value)
 
 
 class MonitoringData(Struct, kw_only=True):
@@ -733,7 +733,7 @@ class VariableCharacteristics(Struct, kw_only=True):
     valuesList: Text1000 | None = None
 
     def __post_init__(self) -> None:
-        finite(self.minLimit, self.maxLimit)
+        plain(self.minLimit, self.maxLimit)
 
 
 class ReportData(Struct, kw_only=True):
@@ -818,7 +818,7 @@ class SetMonitoringData(Struct, kw_only=True):
     transaction: bool | None = None
 
     def __post_init__(self) -> None:
-        finite(self.value)
+        plain(self.value)
 
 
 class SetVariableResult(Struct, kw_only=True):
@@ -1014,7 +1014,7 @@ class CostUpdatedRequest(Request[CostUpdatedResponse], kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        finite(self.totalCost)
+        plain(self.totalCost)
 
 
 class CustomerInformationResponse(Struct, kw_only=True):
@@ -1752,7 +1752,7 @@ class TransactionEventResponse(Struct, kw_only=True):
     updatedPersonalMessage: MessageContent | None = None
 
     def __post_init__(self) -> None:
-        finite(self.totalCost)
+        plain(self.totalCost)
 
 
 class TransactionEventRequest(Request[TransactionEventResponse], kw_only=True):
