@@ -1,0 +1,339 @@
+"""WebSocket connections of both legs: one thin `asyncio.Protocol` over the sans-I/O protocols of `websockets`.
+
+The library parses, masks, negotiates and keeps the closing handshake right; this shell moves bytes, reassembles
+messages, bounds both buffers and knows the deadlines. A connection owns no task, no queue and no loop timer: deadlines
+go through the process's `Wheel`. Owners subclass `ServerWire` (gateway/serve.py) or `ClientWire` (gateway/dial.py),
+with `__slots__`, and override `on_*`.
+
+Limits: architecture.md section 8, reliability 1.4, 1.10, 2.7 and 6.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Final, cast
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import Protocol, State
+
+from gateway.wheel import Timer, Wheel
+
+READ_LIMIT: Final = 256 * 1024
+"""Largest message in bytes, also after inflation; a longer one closes 1009 at its header."""
+FRAGMENT_LIMIT: Final = 4096
+"""Most fragments of one message; more close 1009."""
+WRITE_LIMIT: Final = 256 * 1024
+"""Most bytes waiting for a peer that does not read; beyond it `on_overflow` is called."""
+UPGRADE_TIMEOUT: Final = 10.0
+"""Seconds from accept to the end of the HTTP upgrade; from dial to its end on the client side."""
+CLOSE_TIMEOUT: Final = 3.0
+"""Seconds for the closing handshake, then the socket is reset."""
+STALL_TIMEOUT: Final = 30.0
+"""Seconds for which a peer may leave written bytes unread, then the socket is reset."""
+
+_HIGH_WATER: Final = 64 * 1024
+_TEXT_HEADERS: Final = [bytes((0x81, size)) for size in range(126)]
+
+_log = logging.getLogger(__name__)
+quiet = logging.getLogger(__name__ + ".protocol")
+quiet.setLevel(logging.ERROR)  # the library logs each opening and closing at INFO
+
+
+class Wire(asyncio.Protocol):
+    """What both legs share. Callbacks run in the loop; an exception in one closes that socket with 1011."""
+
+    __slots__ = (
+        "_closing",
+        "_deadline",
+        "_fragments",
+        "_held",
+        "_paused",
+        "_protocol",
+        "_stall",
+        "_transport",
+        "_wheel",
+        "last_received",
+        "opened",
+    )
+
+    _protocol: Protocol
+
+    def __init__(self, wheel: Wheel) -> None:
+        self._wheel = wheel
+        self._transport: asyncio.Transport | None = None
+        self._fragments: list[bytes] | None = None
+        self._held: deque[bytes] | None = None
+        self._paused = False
+        self._closing = False
+        self._deadline: Timer | None = None
+        self._stall: Timer | None = None
+        self.opened = False
+        """True once the WebSocket handshake is complete; stays true afterwards."""
+        self.last_received = 0.0
+        """`loop.time()` of the last inbound byte of any kind."""
+
+    # For owners to override.
+
+    def on_open(self) -> None:
+        """The handshake is complete. Messages follow; `pause()` here holds them back."""
+
+    def on_text(self, data: bytes) -> None:
+        """One complete message, valid UTF-8. Never called while paused or after `close`."""
+
+    def on_binary(self) -> None:
+        """The message that `on_text` gets next came in a binary frame (row W01: processed, counted)."""
+
+    def on_overflow(self) -> None:
+        """More than `WRITE_LIMIT` bytes wait for the peer. Default: close 1013."""
+        self.close(1013, "not reading")
+
+    def on_lost(self, code: int, reason: str) -> None:
+        """The connection is gone: once per opened connection. The code is that of the first close frame, whoever sent
+        it; 1006 without one."""
+
+    # For owners to call.
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent now."""
+        return self.opened and self._protocol._state is State.OPEN
+
+    @property
+    def subprotocol(self) -> str:
+        """The negotiated subprotocol, spelled as on the wire; empty before the handshake or without one."""
+        return self._protocol.subprotocol or ""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes written but not yet taken by the kernel."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    @property
+    def peer(self) -> tuple[str, int]:
+        """Address and port of the other side; ("", 0) when there is none."""
+        name = None if self._transport is None else self._transport.get_extra_info("peername")
+        return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else ("", 0)
+
+    def send(self, text: bytes) -> None:
+        """Send one text message. Does nothing when the connection is not open."""
+        protocol, transport = self._protocol, self._transport
+        if protocol._state is not State.OPEN or transport is None:
+            return
+        if protocol.extensions or protocol.side != 0:
+            protocol.send_text(text)
+            self._flush()
+            return
+        # An uncompressed server frame is its header and the text: no detour through the library's frame objects.
+        size = len(text)
+        if size < 126:
+            transport.write(_TEXT_HEADERS[size] + text)
+        elif size < 65536:
+            transport.write(b"\x81\x7e" + size.to_bytes(2, "big") + text)
+        else:
+            transport.write(b"\x81\x7f" + size.to_bytes(8, "big") + text)
+        if transport.get_write_buffer_size() > WRITE_LIMIT:
+            self.on_overflow()
+
+    def ping(self) -> None:
+        """Send a ping; the pong shows in `last_received`."""
+        if self.is_open:
+            self._protocol.send_ping(b"")
+            self._flush()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Start the closing handshake; the socket is reset when it takes longer than `CLOSE_TIMEOUT`.
+
+        `reason` is cut to 123 bytes. Before the handshake is complete the socket is just reset.
+        """
+        if not self.opened:
+            self.abort()
+        elif self._protocol.state is State.OPEN:
+            self._closing = True
+            cut = reason.encode()[:123].decode(errors="ignore")
+            self._protocol.send_close(code, cut)
+            self._discard()
+            self._flush()
+
+    def abort(self) -> None:
+        """Reset the socket now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause(self) -> None:
+        """Stop reading; `on_text` is not called before `resume()`. TCP slows the peer down."""
+        if not self._paused:
+            self._paused = True
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again, what was held back first."""
+        if not self._paused:
+            return
+        self._paused = False
+        held = self._held
+        while held and not self._paused:
+            self._deliver(held.popleft())
+        if not held:
+            self._held = None
+        if not self._paused and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.last_received = self._wheel.loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        self.last_received = self._wheel.loop.time()
+        protocol = self._protocol
+        protocol.receive_data(data)
+        if protocol.writes:
+            self._flush()
+        for event in protocol.events_received():
+            if isinstance(event, Frame):
+                self._frame(event)
+            else:
+                self._handshake(event)
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        protocol = self._protocol
+        if not protocol.reader.eof:
+            protocol.receive_eof()
+        self._transport = None
+        self._discard()
+        self._fragments = None
+        self._cancel()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        if self.opened:
+            first = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
+            if first is None:
+                self.on_lost(1006, "" if exc is None else str(exc))
+            else:
+                self.on_lost(int(first.code), first.reason)
+        else:
+            self._unopened(exc)
+
+    def pause_writing(self) -> None:
+        if self._stall is None:
+            self._stall = self._wheel.after(STALL_TIMEOUT, self.abort)
+
+    def resume_writing(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    # Inside.
+
+    def _handshake(self, event: Request | Response) -> None:
+        raise NotImplementedError
+
+    def _unopened(self, exc: Exception | None) -> None:
+        """The connection ended before its handshake was complete."""
+
+    def _open(self) -> None:
+        self._cancel()
+        self.opened = True
+        try:
+            self.on_open()
+        except Exception:
+            self._broken()
+
+    def _frame(self, frame: Frame) -> None:
+        opcode = frame.opcode
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if opcode is Opcode.BINARY:
+                self.on_binary()
+            if frame.fin:
+                self._message(bytes(frame.data))
+            else:
+                self._fragments = [bytes(frame.data)]
+        elif opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                data = b"".join(self._fragments)
+                self._fragments = None
+                self._message(data)
+            elif len(self._fragments) > FRAGMENT_LIMIT:
+                self._fail(1009, "too many fragments")
+
+    def _message(self, data: bytes) -> None:
+        if not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self._fail(1007, "invalid UTF-8")
+                return
+        if self._paused or self._held:
+            if self._held is None:
+                self._held = deque()
+            self._held.append(data)
+        else:
+            self._deliver(data)
+
+    def _deliver(self, data: bytes) -> None:
+        if self._closing:  # nothing is processed once we said goodbye
+            return
+        try:
+            self.on_text(data)
+        except Exception:
+            self._broken()
+
+    def _broken(self) -> None:
+        _log.exception("a connection's owner failed; closing it")
+        self.close(1011, "internal error")
+
+    def _fail(self, code: int, reason: str) -> None:
+        if self._protocol.state is State.OPEN:
+            self._protocol.fail(code, reason)
+        self._closing = True
+        self._fragments = None
+        self._discard()
+        self._flush()
+
+    def _discard(self) -> None:
+        """Forget what is held back and read on: only the peer's close frame matters now."""
+        self._held = None
+        if self._paused:
+            self._paused = False
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def _flush(self) -> None:
+        transport, protocol = self._transport, self._protocol
+        if transport is None:
+            protocol.writes.clear()
+            return
+        for data in protocol.data_to_send():
+            if data:
+                transport.write(data)
+            elif transport.can_write_eof():
+                transport.write_eof()
+            else:
+                transport.close()
+        if protocol.close_expected():
+            if self._deadline is None or not self.opened:
+                self._cancel()
+                self._deadline = self._wheel.after(CLOSE_TIMEOUT, self.abort)
+        elif transport.get_write_buffer_size() > WRITE_LIMIT:
+            self.on_overflow()
+
+    def _cancel(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
