@@ -1,8 +1,8 @@
 """Where a 1.6 connector sits in the EVSE model of 2.x, and back (spec 2.2).
 
-The map is a bijection between connector numbers >= 1 and (evse, connector) pairs: `options.topology` first, then what was
-appended earlier (`facts.topology`), then identity (connector N is EVSE N, connector 1). A place that was shown to a CSMS is
-never given to another connector. Connector 0, the whole station, is no place: the rules treat it themselves.
+The map is a bijection between connector numbers >= 1 and (evse, connector) pairs: `options.topology` first, then what
+was appended earlier (`facts.topology`), then identity (connector N is EVSE N, connector 1). A place that was shown to a
+CSMS is never given to another connector. Connector 0, the whole station, is no place: the rules treat it themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Unknown(Exception):
 
 
 def place_of(d: Dialogue, connector: int) -> Place:
-    """The (evse, connector) of a 1.6 connector >= 1. A connector that is new and whose own number is taken is appended."""
+    """The (evse, connector) of a 1.6 connector >= 1. A new connector whose own number is taken is appended."""
     listed: Place | None = d.options.topology.get(str(connector)) or d.facts.topology.get(connector)
     if listed is not None:
         return listed
@@ -37,7 +37,7 @@ def place_of(d: Dialogue, connector: int) -> Place:
 
 
 def connectors(d: Dialogue) -> list[int]:
-    """Every 1.6 connector >= 1 known from the options, the configuration of the charger and what it has reported, ascending."""
+    """Every 1.6 connector >= 1 known from the options, the charger's configuration or its reports, ascending."""
     known = {int(number) for number in d.options.topology}
     known.update(d.facts.topology)
     known.update(range(1, d.facts.known_connectors + 1))
@@ -84,13 +84,13 @@ def one_connector_at(d: Dialogue, evse: int) -> int:
         return numbers[0]
     running = {t.connector for t in d.facts.transactions if t.state != "ended"}
     status = {number: d.facts.connectors[number].status for number in numbers if number in d.facts.connectors}
-    for fits in (
-        lambda number: number in running,
-        lambda number: status.get(number) == "Preparing",
-        lambda number: status.get(number) == "Available",
+    for wanted in (
+        running,
+        {number for number in numbers if status.get(number) == "Preparing"},
+        {number for number in numbers if status.get(number) == "Available"},
     ):
         for number in numbers:
-            if fits(number):
+            if number in wanted:
                 return number
     return min(numbers)
 
