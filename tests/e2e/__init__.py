@@ -1,0 +1,1 @@
+"""The gateway between peers that are not ours, over real sockets and a real store."""

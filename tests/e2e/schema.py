@@ -1,0 +1,42 @@
+"""Validation against the official JSON schemas of the `ocpp` package, with exact decimals and checked date-times."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import ocpp
+
+DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+_formats = jsonschema.FormatChecker(formats=())
+
+
+@_formats.checks("date-time")
+def _is_date_time(value: object) -> bool:
+    return not isinstance(value, str) or DATE_TIME.fullmatch(value) is not None
+
+
+@cache
+def _validator(version: str, action: str, kind: str) -> jsonschema.Draft4Validator | None:
+    folder = Path(ocpp.__file__).parent / ("v" + version.removeprefix("ocpp").replace(".", "")) / "schemas"
+    suffix = "Response" if kind == "result" else "" if version == "ocpp1.6" else "Request"
+    path = folder / f"{action}{suffix}.json"
+    if not path.is_file():
+        return None
+    schema = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
+    return jsonschema.Draft4Validator(schema, format_checker=_formats)
+
+
+def violations(version: str, action: str, kind: Literal["call", "result"], payload: bytes) -> list[str]:
+    """What is wrong with the JSON text of a payload; empty when it is valid. An unknown action is a violation."""
+    validator = _validator(version, action, kind)
+    if validator is None:
+        return [f"{version} has no {kind} {action}"]
+    value: Any = json.loads(payload, parse_float=Decimal)
+    return [f"{action} {kind} {error.json_path}: {error.message}" for error in validator.iter_errors(value)]
