@@ -1,7 +1,7 @@
 """The CSMS side of a measurement: answers every CALL of a 1.6 or 2.0.1 charger at once, with a valid payload.
 
-Runs as a process of its own: prints `{"port": n}`, then one JSON object of CALLs seen per action for each line read from
-standard input, and ends when that is closed.
+Runs as a process of its own: prints `{"port": n}`, then one JSON object of CALLs seen per action for each line read
+from standard input, and ends when that is closed.
 """
 
 from __future__ import annotations

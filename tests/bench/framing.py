@@ -1,7 +1,8 @@
 """The least WebSocket framing that both ends of a measurement need.
 
 websockets' sans-I/O objects do the handshake; afterwards frames are cut and written by hand, because a library on the
-load side would cost more than what is measured. Complete, unfragmented frames only: that is all a proxy of ours may send.
+load side would cost more than what is measured. Complete, unfragmented frames only: a proxy has no reason to send
+others.
 """
 
 from __future__ import annotations

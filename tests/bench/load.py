@@ -2,12 +2,12 @@
 
 Reads one JSON command per line from standard input and answers each with one line of JSON:
 
-    {"do": "connect", "url": ..., "chargers": 200, "prefix": "B", "transactions": true}   connects and boots more chargers
-    {"do": "closed", "message": "MeterValues", "warmup": 0.5, "seconds": 4}      each charger sends as soon as it is answered
-    {"do": "open", "message": "MeterValues", "rate": 100, "seconds": 5}          fixed rate, chargers in turn
+    {"do": "connect", "url": ..., "chargers": 200, "prefix": "B", "transactions": true}   connects and boots more
+    {"do": "closed", "message": "MeterValues", "warmup": 0.5, "seconds": 4}   each sends as soon as it is answered
+    {"do": "open", "message": "MeterValues", "rate": 100, "seconds": 5}       fixed rate, chargers in turn
 
 A measurement prints `{"mark": "begin"}` after its warm-up, so that the caller reads the CPU clocks at the same moment.
-Latency is counted in steps of 2 us. No two MeterValues are equal: the gateway answers a repeated message from its store.
+Latency is counted in steps of 2 us. No two MeterValues are equal: the gateway answers a repeated one from its store.
 """
 
 from __future__ import annotations

