@@ -1,0 +1,234 @@
+"""The program's metrics.
+
+The hot path adds to plain ints of cells that it obtained once; one collector reads them at scrape time, so nothing
+calls prometheus-client per message. Example:
+
+    metrics = Metrics(upstreams=config.upstreams)
+    heartbeats = metrics.messages.cell("charger", "in", "call", "Heartbeat", "1.6")     # once
+    heartbeats.n += 1                                                                   # per message
+    metrics.call_duration.cell("charger", "heartbeat").observe(seconds)
+"""
+
+from __future__ import annotations
+
+import platform
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from gateway import __version__
+from gateway.metrics_actions import action_group
+from gateway.metrics_catalogue import CATALOGUE, FIELDS, OTHER, PREFIX, UPSTREAMS, VERSIONS, Label, Spec
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+__all__ = ["CONTENT_TYPE", "Cell", "Family", "HistogramCell", "Metrics", "action_group"]
+
+
+class Cell:
+    """One series of a counter or gauge. Counters only ever grow."""
+
+    __slots__ = ("n",)
+
+    def __init__(self) -> None:
+        self.n: float = 0
+
+
+class HistogramCell:
+    """One histogram."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Adds one observation, in seconds."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+C = TypeVar("C", Cell, HistogramCell)
+
+
+class Family(Generic[C]):
+    """A metric with its cells by label values.
+
+    Values outside of a label's set become `other`; where the set has no `other` they are a programming error. A family
+    that has reached its limit gives out `other` cells for what is new.
+    """
+
+    def __init__(self, spec: Spec, new: Callable[[], C], upstreams: frozenset[str]) -> None:
+        self.spec = spec
+        self._new = new
+        self._upstreams = upstreams
+        self._cells: dict[tuple[str, ...], C] = {}
+        self._allowed = [_allowed(label) for label in spec.labels]
+
+    def cell(self, *values: str) -> C:
+        """The cell of these label values, in the order of the catalogue. Keep it: this is not for the hot path.
+
+        Versions may be written `1.6` or `ocpp1.6`. Raises ValueError for a wrong number of values or one that its
+        label does not know.
+        """
+        cell = self._cells.get(values)
+        return cell if cell is not None else self._find(values)
+
+    def drop(self, *values: str) -> None:
+        """Stops exporting a series, for a gauge whose value is not known any more. Its cells must not be used on."""
+        self._cells.pop(self._closed(values), None)
+
+    def items(self) -> list[tuple[tuple[str, ...], C]]:
+        """What is exported: label values and cell."""
+        return list(self._cells.items())
+
+    def _find(self, values: tuple[str, ...]) -> C:
+        key = self._closed(values)
+        if key not in self._cells and len(self._cells) >= self.spec.limit:
+            key = tuple(OTHER if label.folds else value for label, value in zip(self.spec.labels, key, strict=True))
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = self._new()
+        return cell
+
+    def _closed(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        if len(values) != len(self.spec.labels):
+            names = ", ".join(label.name for label in self.spec.labels)
+            raise ValueError(f"{self.spec.name} has the labels ({names}), got {values}")
+        return tuple(map(self._value, self.spec.labels, self._allowed, values))
+
+    def _value(self, label: Label, allowed: dict[str, str] | None, value: str) -> str:
+        if allowed is None:
+            if label.values is not UPSTREAMS:
+                return value
+            allowed = {name: name for name in self._upstreams}
+        known = allowed.get(value)
+        if known is None:
+            if not label.folds:
+                raise ValueError(f"{self.spec.name}: label {label.name} has no value {value!r}")
+            return OTHER
+        return known
+
+
+def _allowed(label: Label) -> dict[str, str] | None:
+    """Accepted spelling -> label value; None where the set is not known beforehand."""
+    if label.values is UPSTREAMS or label.values is FIELDS or label.values[0].startswith("<"):
+        return None
+    allowed = {value: value for value in label.values}
+    if set(VERSIONS) <= set(allowed):
+        allowed |= {f"ocpp{version}": version for version in VERSIONS}
+    return allowed
+
+
+_SPECS = {spec.name: spec for spec in CATALOGUE}
+
+
+class Metrics(Collector):
+    """Every metric of the process; one attribute per metric, named like it without `_total` and unit."""
+
+    def __init__(self, upstreams: Iterable[str] = (), *, revision: str = "") -> None:
+        self._upstreams = frozenset(upstreams)
+        self._families: list[Family[Cell] | Family[HistogramCell]] = []
+        self.build_info = self._plain("build_info")
+        self.connections = self._plain("connections")
+        self.connections_limit = self._plain("connections_limit")
+        self.connection_attempts = self._plain("connection_attempts_total")
+        self.disconnects = self._plain("disconnects_total")
+        self.received_bytes = self._plain("received_bytes_total")
+        self.sent_bytes = self._plain("sent_bytes_total")
+        self.messages = self._plain("messages_total")
+        self.malformed_frames = self._plain("malformed_frames_total")
+        self.calls = self._plain("calls_total")
+        self.call_duration = self._histogram("call_duration_seconds")
+        self.calls_in_flight = self._plain("calls_in_flight")
+        self.unmatched_responses = self._plain("unmatched_responses_total")
+        self.translations = self._plain("translations_total")
+        self.translation_lossy_fields = self._plain("translation_lossy_fields_total")
+        self.translation_duration = self._histogram("translation_duration_seconds")
+        self.stream_published = self._plain("stream_published_total")
+        self.stream_delivered = self._plain("stream_delivered_total")
+        self.stream_acked = self._plain("stream_acked_total")
+        self.stream_redelivered = self._plain("stream_redelivered_total")
+        self.stream_pending = self._plain("stream_pending_messages")
+        self.stream_oldest_undelivered_age = self._plain("stream_oldest_undelivered_age_seconds")
+        self.stream_wait = self._histogram("stream_wait_seconds")
+        self.messages_dropped = self._plain("messages_dropped_total")
+        self.dead_letters = self._plain("dead_letters_total")
+        self.upstream_sessions = self._plain("upstream_sessions")
+        self.upstream_connect_attempts = self._plain("upstream_connect_attempts_total")
+        self.upstream_disconnects = self._plain("upstream_disconnects_total")
+        self.upstream_call_duration = self._histogram("upstream_call_duration_seconds")
+        self.redis_up = self._plain("redis_up")
+        self.redis_errors = self._plain("redis_errors_total")
+        self.event_loop_lag = self._histogram("event_loop_lag_seconds")
+        self.draining = self._plain("draining")
+
+        self.build_info.cell(__version__, revision, platform.python_version()).n = 1
+        for family in self._families:
+            self._begin(family)
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def render(self) -> bytes:
+        """The exposition in Prometheus' text format. Takes milliseconds: call it in a thread."""
+        return generate_latest(self.registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry at scrape time."""
+        for family in self._families:
+            yield _exposed(family)
+
+    def _plain(self, name: str) -> Family[Cell]:
+        family = Family(_SPECS[name], Cell, self._upstreams)
+        self._families.append(family)
+        return family
+
+    def _histogram(self, name: str) -> Family[HistogramCell]:
+        spec = _SPECS[name]
+        family = Family(spec, lambda: HistogramCell(spec.buckets), self._upstreams)
+        self._families.append(family)
+        return family
+
+    def _begin(self, family: Family[Cell] | Family[HistogramCell]) -> None:
+        """Series that must exist before the first event, so that rate() and absent() see it."""
+        labels = family.spec.labels
+        if not labels:
+            family.cell()
+        elif len(labels) == 1 and family.spec.kind == "counter" and len(labels[0].values) < 20:
+            values = sorted(self._upstreams) if labels[0].values is UPSTREAMS else labels[0].values
+            for value in values:
+                family.cell(value)
+
+
+def _exposed(family: Family[Cell] | Family[HistogramCell]) -> Metric:
+    spec = family.spec
+    name, labels = PREFIX + spec.name, [label.name for label in spec.labels]
+    if spec.kind == "histogram":
+        histogram = HistogramMetricFamily(name, spec.meaning, labels=labels)
+        bounds = [*map(str, spec.buckets), "+Inf"]
+        for values, cell in family.items():
+            assert isinstance(cell, HistogramCell)
+            count, buckets = 0, []
+            for bound, number in zip(bounds, cell.counts, strict=True):
+                count += number
+                buckets.append((bound, count))
+            histogram.add_metric(values, buckets, cell.total)
+        return histogram
+    plain: CounterMetricFamily | GaugeMetricFamily
+    if spec.kind == "counter":
+        plain = CounterMetricFamily(name, spec.meaning, labels=labels)
+    else:
+        plain = GaugeMetricFamily(name, spec.meaning, labels=labels)
+    for values, cell in family.items():
+        assert isinstance(cell, Cell)
+        plain.add_metric(values, cell.n)
+    return plain

@@ -1,0 +1,183 @@
+"""The metrics the program exports: names, labels with their value sets, meaning. docs/metrics.md is made from this.
+
+Rules (kubernetes-observability 3.2): no label takes a value that a charger or a CSMS can invent; no identities; base
+units; `_total` on counters; actions on counters only, action groups on histograms.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gateway.metrics_actions import ACTION_GROUPS, ACTIONS
+
+PREFIX = "ocppgw_"
+OTHER = "other"
+"""The value of a label that has no place in its set."""
+
+UPSTREAMS: tuple[str, ...] = ("<name of an upstream>",)
+"""Stands for the names in the configuration."""
+FIELDS: tuple[str, ...] = ("<field of the mapping tables>",)
+"""Stands for the fields that the translators' own tables name."""
+
+VERSIONS = ("1.5", "1.6", "2.0.1", "2.1")
+SIDES = ("charger", "csms")
+TYPES = ("call", "result", "error", "send")
+
+CALL_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+TRANSLATION_SECONDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1)
+WAIT_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0, 60.0, 300.0, 1800.0, 3600.0)
+LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+
+class Label(msgspec.Struct, frozen=True):
+    """A label and the values that it may take."""
+
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def folds(self) -> bool:
+        """Whether a value outside of the set, or too many series, become `other`."""
+        return OTHER in self.values or self.values is FIELDS
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """One metric."""
+
+    name: str
+    """Without the prefix."""
+    kind: Literal["counter", "gauge", "histogram"]
+    meaning: str
+    query: str
+    """A typical query; `$m` stands for the full name."""
+    labels: tuple[Label, ...] = ()
+    buckets: tuple[float, ...] = ()
+    limit: int = 100
+    """Label combinations before further ones fold into `other` (series budget)."""
+
+
+def _label(name: str, *values: str) -> Label:
+    return Label(name, values)
+
+
+VERSION = _label("ocpp_version", *VERSIONS, OTHER)
+FROM, TO = _label("from_version", *VERSIONS, OTHER), _label("to_version", *VERSIONS, OTHER)
+ACTION, GROUP = Label("action", (*ACTIONS, OTHER)), Label("action_group", ACTION_GROUPS)
+SIDE, INITIATOR = Label("side", SIDES), Label("initiator", SIDES)
+UPSTREAM = Label("upstream", UPSTREAMS)
+ROW = _label("row", *(f"{kind}{number:02}" for kind in "HR" for number in range(1, 51)), OTHER)
+
+DISCONNECT_REASONS = (
+    "client_close",
+    "ping_timeout",
+    "duplicate_identity",
+    "protocol_error",
+    "frame_too_large",
+    "slow_consumer",
+    "upstream_down",
+    "store_down",
+    "drain",
+    "kicked",
+    "transport_error",
+    OTHER,
+)
+ATTEMPT_OUTCOMES = (
+    "accepted",
+    "auth_failed",
+    "unknown_identity",
+    "subprotocol_mismatch",
+    "bad_request",
+    "rate_limited",
+    "over_capacity",
+    "store_down",
+    "upstream_down",
+    "draining",
+    "tls_failed",
+    OTHER,
+)
+CALL_OUTCOMES = ("ok", "call_error", "timeout", "gateway_error", "rejected_policy", "charger_offline", OTHER)
+SESSION_STATES = ("connected", "connecting", "backoff", "circuit_open", "auth_failed", "disabled")
+CONNECT_OUTCOMES = (
+    "connected",
+    "refused",
+    "timeout",
+    "tls_failed",
+    "auth_failed",
+    "unknown_identity",
+    "subprotocol_mismatch",
+    OTHER,
+)
+
+_BY_UPSTREAM = "sum by (upstream) (rate($m[5m]))"
+_P99 = "histogram_quantile(0.99, sum by (le) (rate($m_bucket[5m])))"
+
+CATALOGUE: tuple[Spec, ...] = (
+    Spec("build_info", "gauge", "Always 1; what runs.", "count by (version) ($m)",
+         (Label("version", ("<release>",)), Label("revision", ("<commit>",)), Label("python", ("<version>",)))),
+    Spec("connections", "gauge", "Chargers connected now.", "sum by (ocpp_version) ($m)", (VERSION,)),
+    Spec("connections_limit", "gauge", "listen.max_connections.", "sum(ocppgw_connections) / sum($m)"),
+    Spec("connection_attempts_total", "counter", "Handshakes of chargers, by how they ended.",
+         "sum by (outcome) (rate($m[5m]))", (VERSION, _label("outcome", *ATTEMPT_OUTCOMES)), limit=60),
+    Spec("disconnects_total", "counter", "Charger sockets that ended, by reason.", "sum by (reason) (rate($m[5m]))",
+         (_label("reason", *DISCONNECT_REASONS),)),
+    Spec("received_bytes_total", "counter", "Bytes of frames received.", "sum by (side) (rate($m[5m]))", (SIDE,)),
+    Spec("sent_bytes_total", "counter", "Bytes of frames sent.", "sum by (side) (rate($m[5m]))", (SIDE,)),
+    Spec("messages_total", "counter", "OCPP frames that passed a socket of the gateway.",
+         "topk(10, sum by (action) (rate($m[5m])))",
+         (SIDE, _label("direction", "in", "out"), Label("type", TYPES), ACTION, VERSION), limit=600),
+    Spec("malformed_frames_total", "counter", "Frames refused, by the row of the table of bad inputs.",
+         "sum by (row) (rate($m[5m]))", (ROW,), limit=60),
+    Spec("calls_total", "counter", "CALLs that ended, by outcome.",
+         'sum(rate($m{outcome!~"ok|call_error"}[5m])) / sum(rate($m[5m]))',
+         (INITIATOR, ACTION, _label("outcome", *CALL_OUTCOMES)), limit=350),
+    Spec("call_duration_seconds", "histogram", "Time from a CALL's arrival to its answer's departure.", _P99,
+         (INITIATOR, GROUP), CALL_SECONDS, limit=24),
+    Spec("calls_in_flight", "gauge", "CALLs that wait for their answer.", "sum by (initiator) ($m)", (INITIATOR,)),
+    Spec("unmatched_responses_total", "counter", "Answers to no open CALL: late, doubled or of an unknown id.",
+         "sum by (side) (rate($m[5m]))", (SIDE,)),
+    Spec("translations_total", "counter", "Messages translated, by outcome.",
+         'sum(rate($m{outcome="error"}[5m])) / sum(rate($m[5m]))',
+         (FROM, TO, ACTION, _label("outcome", "exact", "lossy", "synthesized", "unsupported", "error")), limit=250),
+    Spec("translation_lossy_fields_total", "counter", "Fields dropped, cut or invented by a translation.",
+         "topk(10, sum by (action, field) (rate($m[1h])))", (FROM, TO, ACTION, Label("field", FIELDS)), limit=250),
+    Spec("translation_duration_seconds", "histogram", "Time one translation step took.", _P99, (FROM, TO),
+         TRANSLATION_SECONDS, limit=8),
+    Spec("stream_published_total", "counter", "Entries appended to the journal.", "sum(rate($m[5m]))"),
+    Spec("stream_delivered_total", "counter", "Journal entries handed to an upstream's link.", _BY_UPSTREAM,
+         (UPSTREAM,)),
+    Spec("stream_acked_total", "counter", "Journal entries an upstream is done with.", _BY_UPSTREAM, (UPSTREAM,)),
+    Spec("stream_redelivered_total", "counter", "Journal entries read again by a new owner.", _BY_UPSTREAM,
+         (UPSTREAM,)),
+    Spec("stream_pending_messages", "gauge", "Journal entries not yet acknowledged.", "max by (upstream) ($m)",
+         (UPSTREAM,)),
+    Spec("stream_oldest_undelivered_age_seconds", "gauge", "Age of the oldest journal entry an upstream has not got.",
+         "max by (upstream) ($m)", (UPSTREAM,)),
+    Spec("stream_wait_seconds", "histogram", "Time from append to delivery.",
+         "histogram_quantile(0.99, sum by (upstream, le) (rate($m_bucket[5m])))", (UPSTREAM,), WAIT_SECONDS),
+    Spec("messages_dropped_total", "counter", "Messages an upstream will never get.",
+         "sum by (upstream, reason) (increase($m[1h]))",
+         (UPSTREAM, _label("class", "transaction", "meter", "status", OTHER),
+          _label("reason", "buffer_full", "expired", "trimmed", "oversize", "policy", OTHER)), limit=60),
+    Spec("dead_letters_total", "counter", "Messages put aside for a person to look at.",
+         "sum by (upstream, reason) (increase($m[1h]))",
+         (UPSTREAM, _label("reason", "refused", "attempts", "untranslatable", "retention", "blocked", OTHER))),
+    Spec("upstream_sessions", "gauge", "Sockets to a CSMS by state.",
+         'sum by (upstream) ($m{state="connected"}) / sum by (upstream) ($m)',
+         (UPSTREAM, _label("state", *SESSION_STATES))),
+    Spec("upstream_connect_attempts_total", "counter", "Dials of a CSMS, by how they ended.",
+         "sum by (upstream, outcome) (rate($m[5m]))", (UPSTREAM, _label("outcome", *CONNECT_OUTCOMES))),
+    Spec("upstream_disconnects_total", "counter", "Sockets to a CSMS that ended, by reason.",
+         "sum by (upstream, reason) (rate($m[5m]))",
+         (UPSTREAM, _label("reason", "peer_close", "charger_gone", "ping_timeout", "protocol_error", "drain",
+                           "transport_error", OTHER))),
+    Spec("upstream_call_duration_seconds", "histogram", "Time a CSMS took to answer a CALL.",
+         "histogram_quantile(0.99, sum by (upstream, le) (rate($m_bucket[5m])))", (UPSTREAM, GROUP),
+         CALL_SECONDS, limit=36),
+    Spec("redis_up", "gauge", "1 while the store is reachable and safe.", "min($m)"),
+    Spec("redis_errors_total", "counter", "Failed commands of the store, by kind.", "sum by (kind) (rate($m[5m]))",
+         (_label("kind", "connection", "timeout", "loading", "readonly", "oom", "misconf", "fenced", OTHER),)),
+    Spec("event_loop_lag_seconds", "histogram", "How late the event loop runs what is due.", _P99, (), LAG_SECONDS),
+    Spec("draining", "gauge", "1 after SIGTERM, until the process ends.", "sum($m)"),
+)  # fmt: skip
