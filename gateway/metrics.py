@@ -67,7 +67,7 @@ class Family(Generic[C]):
 
     def __init__(self, spec: Spec, new: Callable[[], C], upstreams: frozenset[str]) -> None:
         self.spec = spec
-        self._new = new
+        self._new: Callable[[], C] = new
         self._upstreams = upstreams
         self._cells: dict[tuple[str, ...], C] = {}
         self._allowed = [_allowed(label) for label in spec.labels]

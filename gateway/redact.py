@@ -1,0 +1,95 @@
+"""Takes secrets and personal tokens out of what is logged or shown (reliability 2.9). Pure but for the process's key.
+
+By key name at any depth: secrets become `***` with a length class, tokens `tok:` and 12 hex digits of a keyed hash, so
+that two lines about one token can still be matched. The name may stand in a sibling, as in
+`{"key": "AuthorizationKey", "value": "..."}` or `{"variable": {"name": "BasicAuthPassword"}, "attributeValue": "..."}`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+_KEY = secrets.token_bytes(32)
+"""Fresh for every process: hashes of different runs cannot be matched."""
+
+_SECRET = re.compile(
+    r"password|passwd|secret|authorizationkey|privatekey|apikey|bearer|wpa|psk$|vpnkey|wifikey|cookie"
+    r"|^authorization$|^(csr|certificate|certificatechain|exirequest|exiresponse|signature|signeddata)$"
+    r"|vpn.*key|wifi.*key"
+)
+_TOKEN = re.compile(
+    r"^(id_?tag|idtoken|parentidtag|groupidtoken|additionalidtoken|emaid|evccid|vin|customeridentifier)$"
+)
+_NAMED_BY = ("key", "name", "variable", "component")
+_HOLDS = ("value", "attributevalue", "data")
+_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*(?:@[^/?#\s@]*)*@")
+_PLAIN = re.compile(r"[^a-z0-9]")
+
+
+def _folded(key: str) -> str:
+    return _PLAIN.sub("", key.casefold())
+
+
+def is_secret(key: str) -> bool:
+    """Whether a value under this key is a secret."""
+    return _SECRET.search(_folded(key)) is not None
+
+
+def is_token(key: str) -> bool:
+    """Whether a value under this key identifies a person's token."""
+    return _TOKEN.search(_folded(key)) is not None
+
+
+def hide(value: object) -> str:
+    """A secret as `***` and its length class."""
+    length = len(str(value))
+    if not length:
+        return ""
+    for bound in (8, 16, 64):
+        if length <= bound:
+            return f"***(<={bound})"
+    return "***(>64)"
+
+
+def token(value: object) -> str:
+    """A token as a keyed hash."""
+    return "tok:" + hmac.new(_KEY, str(value).casefold().encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def url(text: str) -> str:
+    """`text` with the credentials taken out of every URL in it."""
+    return _USERINFO.sub(r"\1***@", text) if "@" in text else text
+
+
+def redact(value: Any, key: str = "") -> Any:
+    """A copy of `value`, which stands under `key`, without secrets."""
+    if isinstance(value, Mapping):
+        if key and is_secret(key):
+            return hide(value)
+        sibling = any(_names_secret(value.get(name)) for name in value if _folded(str(name)) in _NAMED_BY)
+        return {
+            name: hide(item) if sibling and _folded(str(name)) in _HOLDS else redact(item, str(name))
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redact(item, key) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if key and is_secret(key):
+        return hide(value)
+    if key and is_token(key):
+        return token(value)
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    return url(value) if isinstance(value, str) else value
+
+
+def _names_secret(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(_names_secret(item) for item in value.values())
+    return isinstance(value, str) and is_secret(value)
