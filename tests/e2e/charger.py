@@ -249,6 +249,11 @@ class Charger:
             await asyncio.gather(self._reading, return_exceptions=True)
         self._socket = self._reading = None
 
+    @property
+    def close_code(self) -> int | None:
+        """How the other side closed the connection, once it is closed."""
+        return None if self._socket is None else self._socket.close_code
+
     async def lost(self, patience: float = PATIENCE) -> None:
         """Waits until the other side has gone."""
         assert self._reading is not None

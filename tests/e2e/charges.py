@@ -17,6 +17,8 @@ class Charge:
 
     id: str
     events: list[dict[str, Any]] = field(default_factory=list)
+    accepted: bool = True
+    """What the CSMS answered to its token at the start."""
     energy: Decimal | None = None
     """Wh between its begin and its end; None while it is open."""
 
@@ -55,7 +57,10 @@ def charges_201(recorder: Recorder) -> list[Charge]:
     charges: dict[str, Charge] = {}
     for exchange in recorder.calls("TransactionEvent"):
         identity = exchange.payload["transactionInfo"]["transactionId"]
-        charges.setdefault(identity, Charge(identity)).events.append(exchange.payload)
+        charge = charges.setdefault(identity, Charge(identity))
+        charge.events.append(exchange.payload)
+        if exchange.payload["eventType"] == "Started" and exchange.answer is not None:
+            charge.accepted = exchange.answer.get("idTokenInfo", {}).get("status", "Accepted") == "Accepted"
     for charge in charges.values():
         charge.events = _without_repeats(charge.events)
         numbers = [event["seqNo"] for event in charge.events]
