@@ -1,0 +1,66 @@
+"""Charging profiles between 1.6 and 2.0.1 (spec 2.9)."""
+
+from __future__ import annotations
+
+from .dialogue import Dialogue
+from .enums import PROFILE_PURPOSE
+from .models import v16, v201
+from .values import tenth, tidy_time
+
+
+class Unfit(Exception):
+    """1.6 cannot express this profile; `reason` is the 2.0.1 reasonCode."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def down(
+    d: Dialogue, profile: v201.ChargingProfile, tid: int | None, path: str = "chargingProfile"
+) -> v16.ChargingProfile:
+    """The profile for a 1.6 charger, with `tid` as its transactionId. Raises Unfit.
+
+    Limits are rounded down to 0.1. Schedule ids and sales tariffs are dropped; `path` names the profile in the losses.
+    """
+    try:
+        purpose = PROFILE_PURPOSE.down(profile.chargingProfilePurpose)
+    except KeyError:
+        raise Unfit("InvalidProfile") from None
+    if len(profile.chargingSchedule) != 1:
+        raise Unfit("InvalidSchedule")
+    schedule = profile.chargingSchedule[0]
+    if any(period.phaseToUse is not None for period in schedule.chargingSchedulePeriod):
+        raise Unfit("UnsupportedParam")
+    path_of_schedule = f"{path}.chargingSchedule"
+    d.lose(f"{path_of_schedule}.id")
+    if schedule.salesTariff is not None:
+        d.lose(f"{path_of_schedule}.salesTariff")
+    periods = [
+        v16.ChargingSchedulePeriod(
+            startPeriod=period.startPeriod, limit=tenth(period.limit), numberPhases=period.numberPhases
+        )
+        for period in schedule.chargingSchedulePeriod
+    ]
+    if any(old.limit != new.limit for old, new in zip(schedule.chargingSchedulePeriod, periods, strict=True)):
+        d.lose(f"{path_of_schedule}.chargingSchedulePeriod.limit", "shortened")
+    rate = schedule.minChargingRate
+    if rate is not None and tenth(rate) != rate:
+        d.lose(f"{path_of_schedule}.minChargingRate", "shortened")
+    return v16.ChargingProfile(
+        chargingProfileId=profile.id,
+        transactionId=tid,
+        stackLevel=profile.stackLevel,
+        chargingProfilePurpose=purpose,
+        chargingProfileKind=profile.chargingProfileKind,
+        recurrencyKind=profile.recurrencyKind,
+        validFrom=tidy_time(profile.validFrom),
+        validTo=tidy_time(profile.validTo),
+        chargingSchedule=v16.ChargingSchedule(
+            duration=schedule.duration,
+            startSchedule=tidy_time(schedule.startSchedule),
+            chargingRateUnit=schedule.chargingRateUnit,
+            chargingSchedulePeriod=periods,
+            minChargingRate=tenth(rate) if rate is not None else None,
+        ),
+    )
