@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
+from typing import Any, TypeVar
 
 import pytest
 
@@ -12,23 +14,23 @@ from .charges import charges_16, charges_201
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import Csms, now
 from .process import Gateway
+from .wire import PATIENCE
+
+Result = TypeVar("Result")
 
 TAG = "04A1B2C3"
 FAILPOINTS = ["after_append", "before_commit", "after_commit", "before_send_upstream", "after_upstream_answer"]
+MOMENTS = [
+    pytest.param(failpoint, time, marks=[pytest.mark.slow] if time > 2 else [])
+    for failpoint in FAILPOINTS
+    for time in range(1, 9)
+]
+"""Where the gateway dies, and at which of its passes there, counted from the reconnect before the start."""
 
 
 async def boot(charger: Charger16) -> None:
     assert (await charger.boot()).status == "Accepted"
     await charger.status(1, "Available")
-
-
-async def die_at(gateway: Gateway, charger: Charger16, failpoint: str) -> None:
-    """Restarts the gateway with a fail-point armed; the charger comes back, and its next CALL runs into it."""
-    await gateway.kill()
-    await charger.lost()
-    await gateway.start(failpoint=f"{failpoint}:kill")
-    await charger.close()
-    await charger.connect()
 
 
 async def come_back(gateway: Gateway, charger: Charger16) -> None:
@@ -91,57 +93,56 @@ async def test_kill_twice_between_meter_values(
     assert_one_charge(csms, 1200)
 
 
-@pytest.mark.parametrize("failpoint", FAILPOINTS)
-async def test_kill_between_append_and_answer_of_a_start(
-    failpoint: str, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+async def persist(gateway: Gateway, charger: Charger16, step: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Does a step; when the gateway dies under it, restarts it, reconnects, and does it again with the same content."""
+    stamp = now()
+    charger.clock = lambda: stamp
+    for _ in range(3):
+        done, _pending = await asyncio.wait(
+            [attempt := asyncio.create_task(step()), gone := asyncio.create_task(charger.lost(60))],
+            timeout=PATIENCE,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        gone.cancel()
+        if attempt in done:
+            await asyncio.gather(gone, return_exceptions=True)
+            return attempt.result()
+        attempt.cancel()
+        await asyncio.gather(attempt, gone, return_exceptions=True)
+        assert gone in done, "neither an answer nor an end of the connection"
+        await gateway.died()
+        await come_back(gateway, charger)
+    raise AssertionError("the gateway dies again and again")
+
+
+@pytest.mark.parametrize(("failpoint", "time"), MOMENTS)
+async def test_kill_at_a_fail_point(
+    failpoint: str, time: int, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
-    """The charger never hears an answer to its StartTransaction, reconnects and sends it again."""
+    """Whatever was not answered is sent again with the same content; the CSMS sees one transaction."""
     csms = await start_csms("ocpp2.0.1")
     gateway = await start_gateway({"main": csms})
     charger = await plug_in(Charger16, gateway.url, "CP1")
     await boot(charger)
-    await die_at(gateway, charger, failpoint)
+    await gateway.kill()
+    await charger.lost()
+    await gateway.start(failpoint=f"{failpoint}:kill:{time}")
+    await charger.close()
+    try:
+        await charger.connect(patience=5)
+    except TimeoutError:
+        await gateway.died()
+        await come_back(gateway, charger)
+
     began = now()
-    unanswered = asyncio.create_task(charger.start(1, TAG, began))
-    try:
-        await gateway.died()
-        await charger.lost()
-    finally:
-        unanswered.cancel()
-        await asyncio.gather(unanswered, return_exceptions=True)
-    await come_back(gateway, charger)
-    transaction = await charger.start(1, TAG, began)
-    assert await charger.start(1, TAG, began) == transaction, "a retry gets the same integer id"
-    await finish(charger, transaction)
+    transaction = await persist(gateway, charger, lambda: charger.start(1, TAG, began))
+    again = await persist(gateway, charger, lambda: charger.start(1, TAG, began))
+    assert again == transaction, "a retry gets the same integer id"
+    charger.meter += 400
+    await persist(gateway, charger, lambda: charger.meter_values(1, transaction))
+    charger.meter += 600
+    await persist(gateway, charger, lambda: charger.stop(transaction, tag=TAG))
     assert_one_charge(csms, 1000)
-
-
-@pytest.mark.parametrize("failpoint", FAILPOINTS)
-async def test_kill_between_append_and_answer_of_a_stop(
-    failpoint: str, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
-) -> None:
-    """A stop that was never answered is sent again with the same content; the CSMS bills once."""
-    csms = await start_csms("ocpp2.0.1")
-    gateway = await start_gateway({"main": csms})
-    charger = await plug_in(Charger16, gateway.url, "CP1", clock=lambda: STAMP)
-    await boot(charger)
-    transaction = await charger.start(1, TAG, now())
-    await die_at(gateway, charger, failpoint)
-    charger.meter += 1000
-    unanswered = asyncio.create_task(charger.stop(transaction, tag=TAG))
-    try:
-        await gateway.died()
-        await charger.lost()
-    finally:
-        unanswered.cancel()
-        await asyncio.gather(unanswered, return_exceptions=True)
-    await come_back(gateway, charger)
-    await charger.stop(transaction, tag=TAG)
-    assert_one_charge(csms, 1000)
-
-
-STAMP = now()
-"""A clock that stands still, so that a repeated message has the same content."""
 
 
 async def test_kill_on_an_untouched_route_keeps_the_id_of_the_csms(
