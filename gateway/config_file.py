@@ -48,7 +48,7 @@ def load(path: Path | None, environ: Mapping[str, str], roles: frozenset[str] = 
     return _finish(root, environ, roles, problems)
 
 
-def load_upstream_argument(argument: str, environ: Mapping[str, str]) -> Config:
+def load_upstream_argument(argument: str, environ: Mapping[str, str], roles: frozenset[str] = ROLES) -> Config:
     """The configuration for `run --upstream VERSION=URL`: that upstream alone, named `main`. Raises ConfigError."""
     version, separator, url = argument.partition("=")
     if not separator or "://" in version:
@@ -57,7 +57,7 @@ def load_upstream_argument(argument: str, environ: Mapping[str, str]) -> Config:
     where = "--upstream"
     main = Node({"url": Node(url, where), "version": Node(version, where)}, where)
     root = Node({"upstreams": Node({"main": main}, where)}, where)
-    return _finish(root, environ, ROLES, Problems())
+    return _finish(root, environ, roles, Problems())
 
 
 def _finish(root: Node, environ: Mapping[str, str], roles: frozenset[str], problems: Problems) -> Config:

@@ -1,0 +1,87 @@
+"""The operators' port: /metrics, /livez, /readyz."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from gateway.metrics import CONTENT_TYPE, HistogramCell, Metrics
+
+LAG_INTERVAL = 0.25
+"""Seconds between two measurements of the event loop's lag."""
+
+
+class AdminApi:
+    """Serves the endpoints on one address, and measures the event loop's lag while it does."""
+
+    def __init__(self, host: str, port: int, *, metrics: Metrics, ready: Callable[[], list[str]]) -> None:
+        """`ready` gives the reasons why chargers cannot connect now; none means ready. It must not block."""
+        self._host, self._port = host, port
+        self._metrics = metrics
+        self._ready = ready
+        self._runner: web.AppRunner | None = None
+        self._lag: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, once started (the configured one may be 0)."""
+        return self._port
+
+    async def start(self) -> None:
+        """Begins to listen. Raises OSError when the address cannot be had."""
+        app = web.Application()
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._render)
+        runner = web.AppRunner(app, handle_signals=False, access_log=None)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._host, self._port, shutdown_timeout=1)
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self._port = runner.addresses[0][1]
+        self._lag = asyncio.create_task(measure_lag(self._metrics.event_loop_lag.cell()))
+
+    async def stop(self) -> None:
+        """Stops listening; open requests get a second."""
+        if self._lag is not None:
+            self._lag.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._lag
+            self._lag = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _livez(self, _request: web.Request) -> web.Response:
+        """200 as long as the event loop answers; nothing outside of the process counts."""
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        """200 once chargers can connect, else 503 with the reasons."""
+        reasons = self._ready()
+        body = msgspec.json.encode({"ready": not reasons, "reasons": reasons}) + b"\n"
+        return web.Response(status=503 if reasons else 200, body=body, content_type="application/json")
+
+    async def _render(self, _request: web.Request) -> web.Response:
+        """The metrics, rendered in a thread: no charger waits for a scrape."""
+        body = await asyncio.to_thread(self._metrics.render)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+
+async def measure_lag(cell: HistogramCell) -> None:
+    """Observes in `cell`, for ever, how many seconds late a timer of the running loop fires."""
+    loop = asyncio.get_running_loop()
+    due = loop.time() + LAG_INTERVAL
+    while True:
+        await asyncio.sleep(due - loop.time())
+        now = loop.time()
+        cell.observe(max(0.0, now - due))
+        due = now + LAG_INTERVAL

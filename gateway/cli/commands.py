@@ -1,0 +1,39 @@
+"""The commands of `ocpp-gateway` put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gateway import __version__
+from gateway.cli import check_config, offline, run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A gateway between EV chargers and their CSMSs: translates OCPP versions, fans out, loses no billing message.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ocpp-gateway {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("check-config")(check_config.check_config)
+app.command("translate")(offline.translate)
+app.command("demo")(offline.demo)

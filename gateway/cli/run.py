@@ -1,0 +1,58 @@
+"""`ocpp-gateway run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.options import CONFIG_VARIABLE, Role, fail
+
+
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", envvar=CONFIG_VARIABLE, help="Configuration file. Default: gateway.yaml, if it exists."
+        ),
+    ] = None,
+    role: Annotated[
+        list[Role] | None,
+        typer.Option("--role", help="Only this role (may be given twice). Default: both in one process."),
+    ] = None,
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            "--upstream",
+            metavar="VERSION=URL",
+            help="Without a file: one CSMS, e.g. ocpp2.0.1=ws://127.0.0.1:9100/ocpp",
+        ),
+    ] = None,
+) -> None:
+    """Run the gateway until SIGTERM or SIGINT, which drain it.
+
+    Keys of the configuration can also be given as environment variables: OCPPGW_LISTEN__PORT=9000.
+    """
+    import os
+
+    from gateway.config import ROLES
+    from gateway.config_file import ConfigError, load, load_upstream_argument
+
+    roles = frozenset(each.value for each in role) if role else ROLES
+    if upstream is not None and config is not None:
+        fail(["--upstream: stands for a configuration file; give either it or --config"])
+    default = Path("gateway.yaml")
+    path = config if config is not None else default if default.exists() else None
+    try:
+        if upstream is not None:
+            loaded = load_upstream_argument(upstream, os.environ, roles)
+        else:
+            loaded = load(path, os.environ, roles)
+    except ConfigError as error:
+        hint = ["give a file (--config gateway.yaml) or a CSMS (--upstream ocpp2.0.1=ws://host:port/path)"]
+        fail(error.errors + (hint if path is None and upstream is None else []))
+
+    from gateway.app import run as run_app
+
+    raise typer.Exit(run_app(loaded, roles))
