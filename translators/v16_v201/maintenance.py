@@ -1,4 +1,4 @@
-"""ChangeAvailability, ClearCache, DataTransfer, Reset, UnlockConnector from the CSMS (spec 5.3, 5.4, 5.10, 5.31, 5.38)."""
+"""ChangeAvailability, ClearCache, DataTransfer, Reset, UnlockConnector of the CSMS (spec 5.3, 5.4, 5.10, 5.31, 5.38)."""
 
 from __future__ import annotations
 
