@@ -72,9 +72,9 @@ def _package() -> Path:
 
 
 def _exact(value: Any) -> Any:
-    """The same payload with Decimals for fractions."""
-    if isinstance(value, float) and not value.is_integer():
-        return Decimal(repr(value))
+    """The same payload with Decimals for fractions and integers for whole numbers."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else Decimal(repr(value))
     if isinstance(value, dict):
         return {name: _exact(member) for name, member in value.items()}
     if isinstance(value, list):

@@ -267,8 +267,7 @@ class Module:
             self.texts.add(node["maxLength"])
             return f"Text{node['maxLength']}"
         if kind == "integer":
-            # Meta of an outer Annotated would replace one bound of Int64 and keep the other: what is meant
-            return _annotated("Int64", ge=_whole(node.get("minimum")), le=_whole(node.get("maximum")))
+            return _integer(node.get("minimum"), node.get("maximum"))
         if kind == "number":
             if "minimum" in node or "maximum" in node:
                 raise Unnamed("a bounded number: msgspec cannot bound a Decimal")
@@ -375,8 +374,13 @@ def _readable(name: str) -> str:
     return name.removesuffix("Type").removesuffix("Enum")
 
 
-def _whole(bound: float | None) -> int | None:
-    return None if bound is None else int(bound)
+def _integer(least: float | None, most: float | None) -> str:
+    """A bound that the schema does not set is that of Int64."""
+    if least is None and most is None:
+        return "Int64"
+    lower = "-(2**63)" if least is None else f"{least:.0f}"
+    upper = "2**63 - 1" if most is None else f"{most:.0f}"
+    return f"Annotated[int, Meta(ge={lower}, le={upper})]"
 
 
 def _quoted(value: str) -> str:

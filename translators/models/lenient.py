@@ -15,8 +15,8 @@ had to be repaired is returned, as `label path`. The labels:
     empty_list      no item where one is required: kept
     default_filled  the timestamp is missing: the caller's
 
-Absent members may be null, unknown members are ignored and empty strings allowed, all without a label. A payload with `enum_unknown`, `too_long` or
-`empty_list` does not pass `check` unchanged: its translation has to decide.
+Absent members may be null, unknown members are ignored and empty strings allowed, all without a label. A payload with
+`enum_unknown`, `too_long` or `empty_list` does not pass `check` unchanged: its translation has to decide.
 
 Sources: reliability.md sections 1.5, 3 (Q18 to Q38) and 6.4.
 """

@@ -612,7 +612,7 @@ class ConsumptionCost(Struct, kw_only=True):
 class SalesTariffEntry(Struct, kw_only=True):
     relativeTimeInterval: RelativeTimeInterval
     customData: dict[str, Any] | None = None
-    ePriceLevel: Annotated[Int64, Meta(ge=0)] | None = None
+    ePriceLevel: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
     consumptionCost: Annotated[list[ConsumptionCost], Meta(min_length=1, max_length=3)] | None = None
 
 
@@ -664,10 +664,10 @@ class DCChargingParameters(Struct, kw_only=True):
     customData: dict[str, Any] | None = None
     energyAmount: Int64 | None = None
     evMaxPower: Int64 | None = None
-    stateOfCharge: Annotated[Int64, Meta(ge=0, le=100)] | None = None
+    stateOfCharge: Annotated[int, Meta(ge=0, le=100)] | None = None
     evEnergyCapacity: Int64 | None = None
-    fullSoC: Annotated[Int64, Meta(ge=0, le=100)] | None = None
-    bulkSoC: Annotated[Int64, Meta(ge=0, le=100)] | None = None
+    fullSoC: Annotated[int, Meta(ge=0, le=100)] | None = None
+    bulkSoC: Annotated[int, Meta(ge=0, le=100)] | None = None
 
 
 class ChargingNeeds(Struct, kw_only=True):

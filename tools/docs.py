@@ -1,0 +1,221 @@
+"""Writes docs/config.md, docs/metrics.md and docs/cli.md from the program itself.
+
+`python -m tools.docs` writes them; `--check` writes nothing and exits with 1 when one of them is out of date.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect as types
+
+from gateway.config import Config
+from gateway.config_check import TRANSLATE_ONLY
+from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = ("", "run", "check-config", "translate", "demo")
+_NOTE = "<!-- Made by `make docs` from the program. Edit the sources, not this file. -->\n"
+_MANY = 16
+"""Label values from which on a table names only some."""
+
+
+def field_texts(cls: type) -> dict[str, str]:
+    """The docstring under each field of a class, in one line."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    texts: dict[str, str] = {}
+    for field, text in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+        ):
+            texts[field.target.id] = " ".join(str(text.value.value).split())
+    return texts
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _type(kind: types.Type) -> str:
+    special = None
+    if isinstance(kind, types.Metadata):
+        special, kind = (kind.extra or {}).get("kind"), kind.type
+    if isinstance(kind, types.FloatType):
+        return "duration"
+    if special in ("size", "secret"):
+        return {"size": "size", "secret": "text, or `*_file`"}[special]
+    if isinstance(kind, types.IntType):
+        return f"number {kind.ge}..{kind.le}" if kind.le is not None else "number"
+    if isinstance(kind, types.BoolType):
+        return "true, false"
+    if isinstance(kind, types.LiteralType):
+        return ", ".join(f"`{value}`" for value in kind.values)
+    if isinstance(kind, types.VarTupleType):
+        return f"list of {_type(kind.item_type)}"
+    if isinstance(kind, types.TupleType):
+        return "[" + ", ".join(_type(item) for item in kind.item_types) + "]"
+    if isinstance(kind, types.DictType):
+        return f"mapping to {_type(kind.value_type)}"
+    return "text"
+
+
+def _default(field: types.Field) -> str:
+    if field.required:
+        return "required"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if value == "":
+        return "empty"
+    if isinstance(value, float | int) and not isinstance(value, bool) and _type(field.type) == "duration":
+        return f"{value:g} s"
+    if _type(field.type) == "size":
+        return next(
+            f"{value // unit} {name}" for unit, name in ((2**20, "MiB"), (2**10, "KiB"), (1, "B")) if not value % unit
+        )
+    return f"`{msgspec.json.encode(value).decode()}`" if isinstance(value, bool | list | tuple | dict) else f"`{value}`"
+
+
+def _environment(path: str) -> str:
+    name = path.replace("<name>", "NAME").replace("[0]", "__0").replace(".", "__")
+    return f"OCPPGW_{name.upper()}"
+
+
+def _section(kind: types.StructType, path: str) -> list[str]:
+    texts = field_texts(kind.cls)
+    lines = [f"## {path.replace('[0]', '[]')}", "", inspect.getdoc(kind.cls) or "", ""]
+    lines += ["| Key | Type | Default | Environment variable | Meaning |", "|---|---|---|---|---|"]
+    nested: list[str] = []
+    for field in kind.fields:
+        if kind.cls.__name__ == "Options" and field.name in TRANSLATE_ONLY:
+            continue
+        key = f"{path}.{field.name}"
+        if isinstance(field.type, types.StructType):
+            nested += ["", *_section(field.type, key)]
+            continue
+        cells = (f"`{field.name}`", _type(field.type), _default(field), f"`{_environment(key)}`", texts[field.name])
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    return lines + nested
+
+
+def config_page() -> str:
+    """docs/config.md."""
+    root = types.type_info(Config)
+    assert isinstance(root, types.StructType)
+    lines = ["# Configuration", "", _NOTE, _CONFIG_INTRODUCTION.strip()]
+    for field in root.fields:
+        kind: Any = field.type
+        path = field.name
+        if isinstance(kind, types.DictType):
+            kind, path = kind.value_type, f"{path}.<name>"
+        elif isinstance(kind, types.VarTupleType):
+            kind, path = kind.item_type, f"{path}[0]"
+        lines += ["", *_section(kind, path)]
+    return "\n".join(lines) + "\n"
+
+
+_CONFIG_INTRODUCTION = """
+One YAML file: `ocpp-gateway run --config gateway.yaml`, or `OCPPGW_CONFIG=gateway.yaml`. Every key has a default but
+`upstreams`. The smallest file:
+
+```yaml
+upstreams:
+  main: {url: "ws://127.0.0.1:9100/ocpp", version: ocpp2.0.1}
+```
+
+* `ocpp-gateway check-config gateway.yaml` tells every error with file, line and key, and exits with 2. An unknown key
+  or one given twice is an error.
+* Environment variables set any key and win over the file: `OCPPGW_SECTION__KEY`, upper or lower case, `-` in names as
+  `_`, list items by number: `OCPPGW_ROUTES__0__PRIMARY=main`. A list can also be given as a whole, with commas.
+* `${NAME}` in a value of the file is replaced by that environment variable, `${NAME:-text}` by `text` when it is not
+  set or empty; `$${` stands for `${`.
+* Secrets can be read from files: `password_file: /run/secrets/csms` instead of `password`, `url_file` instead of `url`.
+* Durations are numbers of seconds or have a unit: `500ms`, `10s`, `5m`, `2h`, `7d`. Sizes: `65536`, `64KiB`, `1MiB`.
+* No routes and exactly one upstream: every charger goes there. A charger that no route fits gets 404.
+"""
+
+
+def _values(label: Label) -> str:
+    if label.values[0].startswith("<"):
+        return label.values[0].strip("<>")
+    if len(label.values) > _MANY:
+        return f"{', '.join(label.values[:3])}, ... ({len(label.values)} values, else {OTHER})"
+    return ", ".join(label.values)
+
+
+def _metric(spec: Spec) -> list[str]:
+    name = PREFIX + spec.name
+    lines = ["", f"## {name}", "", f"{spec.kind.capitalize()}. {spec.meaning}", ""]
+    lines += [f"* `{label.name}`: {_values(label)}" for label in spec.labels]
+    if spec.buckets:
+        lines.append(f"* buckets: {', '.join(f'{bound:g}' for bound in spec.buckets)} seconds")
+    return [*lines, f"* query: `{spec.query.replace('$m', name)}`"]
+
+
+def metrics_page() -> str:
+    """docs/metrics.md."""
+    lines = ["# Metrics", "", _NOTE, _METRICS_INTRODUCTION.strip()]
+    for spec in CATALOGUE:
+        lines += _metric(spec)
+    return "\n".join(lines) + "\n"
+
+
+_METRICS_INTRODUCTION = """
+`GET /metrics` on the admin port, in Prometheus' text format. No metric has a charger, a connector, a transaction, a
+token or an address as label; every label has a closed set of values. One process exports at most 3,000 series with two
+upstreams: a metric that has reached its share counts what is new under `other`. The process also exports `process_*`
+and `python_gc_*`.
+"""
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
+    lines = ["# Command line", "", _NOTE.rstrip()]
+    for command in COMMANDS:
+        name = f"ocpp-gateway {command}".strip()
+        lines += ["", f"## {name}", "", "```text", _help(command), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _help(command: str) -> str:
+    plain = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+    keep = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV") if key in os.environ}
+    arguments = [sys.executable, "-m", "gateway", *command.split(), "--help"]
+    shown = subprocess.run(
+        arguments, check=True, capture_output=True, encoding="utf-8", env=keep | plain | {"PYTHONUTF8": "1"}, cwd=ROOT
+    )
+    return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
+
+
+PAGES = {"config.md": config_page, "metrics.md": metrics_page, "cli.md": cli_page}
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks the pages; the exit code."""
+    stale = 0
+    for name, make in PAGES.items():
+        path, text = ROOT / "docs" / name, make()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if "--check" in arguments:
+            print(f"docs/{name} is out of date: run make docs")
+            stale = 1
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"docs/{name} written")
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
