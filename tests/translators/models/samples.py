@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -78,12 +78,14 @@ def damaged(schema: Schema, payload: Any) -> Iterator[tuple[str, Any]]:
     """Every way to break one thing in a full payload, with what was done."""
     for path, node in _places(schema, schema, ()):
         for what, value in _defects(node, _at(payload, path)):
-            broken = copy.deepcopy(payload)
-            if path:
-                _at(broken, path[:-1])[path[-1]] = value
-            else:
-                broken = value
-            yield f"{'.'.join(map(str, path))}: {what}", broken
+            yield f"{'.'.join(map(str, path))}: {what}", _with(payload, path, value)
+
+
+def replaced(schema: Schema, payload: Any, values: Iterable[Any]) -> Iterator[Any]:
+    """Every payload with one member or item replaced by one of the values."""
+    for path, _ in _places(schema, schema, ()):
+        for value in values:
+            yield _with(payload, path, value)
 
 
 def _places(node: Schema, root: Schema, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Schema]]:
@@ -129,6 +131,15 @@ def _defects(node: Schema, value: Any) -> Iterator[tuple[str, Any]]:
         case "boolean":
             yield "a string", "true"
             yield "a number", 1
+
+
+def _with(payload: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """A copy with the value in that place; what is beside the place is shared."""
+    if not path:
+        return value
+    changed = copy.copy(payload)
+    changed[path[0]] = _with(payload[path[0]], path[1:], value)
+    return changed
 
 
 def _at(payload: Any, path: tuple[str | int, ...]) -> Any:

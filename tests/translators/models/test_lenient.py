@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from tests import schemas
 from translators import frames
 from translators.models import v16, v201
 from translators.models.lenient import Invalid, check, decode
+
+from . import samples
 
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -235,3 +238,37 @@ def test_check_refuses_a_number_that_became_infinite() -> None:
     payload.value = Decimal("Infinity")
     with pytest.raises(msgspec.ValidationError):
         check(payload)
+
+
+WRONG: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    2**70,
+    1e300,
+    "",
+    "1",
+    "NaN",
+    "\x10",
+    "x" * 9999,
+    [],
+    [None],
+    [[]],
+    {},
+    {"": None},
+]
+
+
+@pytest.mark.parametrize("module", [v16, v201])
+def test_any_value_anywhere_is_read_or_refused(module: ModuleType) -> None:
+    version: schemas.Version = "1.6" if module is v16 else "2.0.1"
+    for action, type_ in module.ACTIONS.items():
+        schema = schemas.schema(version, action, "request")
+        for payload in samples.replaced(schema, samples.fullest(schema, schema), WRONG):
+            try:
+                found, _ = decode(type_, json.dumps(payload).encode())
+            except Invalid:
+                continue
+            frames.encode(found)
