@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+GATEWAY_CORE, LOAD_CORE = 0, 1
+"""What is measured, its store included, has the first to itself; load and CSMS share the other."""
+
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -75,8 +78,11 @@ class Process:
 
     def say(self, message: dict[str, Any]) -> None:
         assert self.popen.stdin is not None
-        self.popen.stdin.write(json.dumps(message).encode() + b"\n")
-        self.popen.stdin.flush()
+        try:
+            self.popen.stdin.write(json.dumps(message).encode() + b"\n")
+            self.popen.stdin.flush()
+        except OSError:
+            raise Failed(f"{self.name}: ended with {self.popen.wait()}") from None
 
     def last_words(self) -> str:
         if self._log is None:
@@ -142,10 +148,14 @@ def is_store(pid: int) -> bool:
 
 
 def pss_kib(pids: Sequence[int]) -> int:
-    """Proportional set size of these processes together."""
+    """Proportional set size of these processes together. Raises Failed when one has ended."""
     total = 0
     for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            raise Failed(f"process {pid} ended while it was measured") from None
+        for line in lines:
             if line.startswith("Pss:"):
                 total += int(line.split()[1])
     return total

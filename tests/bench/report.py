@@ -111,6 +111,7 @@ and hours.
   A ratio is the yardstick's CPU time per round trip divided by ours, the median of the pairs: 1 means as cheap.
 - Gateway: both roles in one process with the embedded store (append-only file, synced every second) unless a row says
   otherwise.
+- "load core" says how busy load generator and CSMS kept theirs: below 100 % they are not what limits the row.
 - Messages: 1.6 MeterValues of about 300 bytes inside an open transaction, no two equal, and Heartbeat. Closed loop:
   every charger sends as soon as it is answered. Low load: fixed rate, chargers in turn.
 - Memory: proportional set size (PSS) of the processes, the store left out: growth from a first group of booted chargers

