@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from . import frames
+from .facts import encode as encode_facts
 from .frames import OTHER, Call, Error, Frame, Result, Side
 from .losses import Loss, LossKind
 from .models import lenient
@@ -111,10 +112,30 @@ F = TypeVar("F", bound=Facts)
 class Dialogue:
     """What a rule sees: the facts, the time, its options, and the verbs `ask`, `answer`, `wait`, `once`, `lose`, `spawn`."""
 
-    __slots__ = ("_losses", "_rule", "_translator", "action", "answered", "early", "key", "now", "side", "source_id", "tx")
+    __slots__ = (
+        "_losses",
+        "_rule",
+        "_translator",
+        "action",
+        "answered",
+        "early",
+        "key",
+        "now",
+        "side",
+        "source_id",
+        "tx",
+    )
 
     def __init__(
-        self, translator: Translator, side: Side | None, action: str, source_id: str, key: str, tx: int, now: int, early: bool
+        self,
+        translator: Translator,
+        side: Side | None,
+        action: str,
+        source_id: str,
+        key: str,
+        tx: int,
+        now: int,
+        early: bool,
     ) -> None:
         self._translator = translator
         self._losses: list[Loss] = []
@@ -269,7 +290,15 @@ class Translator:
         self._steps: list[Step] = []
 
     def receive(
-        self, side: Side, frame: Frame, clock: int, *, now: int | None = None, key: str = "", tx: int = 0, early: bool = False
+        self,
+        side: Side,
+        frame: Frame,
+        clock: int,
+        *,
+        now: int | None = None,
+        key: str = "",
+        tx: int = 0,
+        early: bool = False,
     ) -> list[Step]:
         """Take one frame from `side`. An answer that nobody waits for is dropped (empty list)."""
         self.clock = clock
@@ -333,6 +362,19 @@ class Translator:
         return None if payload is None else msgspec.Raw(lenient.check(payload))
 
     @property
+    def neutral(self) -> frozenset[str]:
+        """Charger actions that an empty payload answers well enough."""
+        return self.pair.neutral
+
+    def back(self, clock: int) -> list[Step]:
+        """The upstream is back and has been told the backlog: tell it what else changed."""
+        return [] if self.pair.back is None else self.begin(self.pair.back, clock)
+
+    def state(self) -> bytes:
+        """The facts, encoded for the store."""
+        return encode_facts(self.facts)
+
+    @property
     def next_wake(self) -> int | None:
         """When `tick` is due at the latest, ms; None if no dialogue waits."""
         return min((at for at, _, _ in self._waiting), default=None)
@@ -379,7 +421,11 @@ class Translator:
         try:
             response, _ = lenient.decode(type(request).response, bytes(payload))
         except lenient.Invalid as invalid:
-            error = Silence() if dialogue.side == "charger" else Refusal("FormatViolation", f"the answer is invalid: {invalid.path}")
+            error = (
+                Silence()
+                if dialogue.side == "charger"
+                else Refusal("FormatViolation", f"the answer is invalid: {invalid.path}")
+            )
             self._resume(dialogue, error=error)
             return
         self._resume(dialogue, response)

@@ -1,4 +1,4 @@
-"""What must survive a restart of one (charger, upstream) pair. Only ever extended, always with defaults (msgspec schema evolution)."""
+"""What must survive a restart of one (charger, upstream) pair. Only ever extended, always with defaults."""
 
 from __future__ import annotations
 

@@ -12,7 +12,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     topology: dict[str, tuple[int, int]] = {}
     """1.6 connectorId -> [evseId, connectorId]; a connector that is not listed N is EVSE N, connector 1."""
-    features: tuple[str, ...] = ("Core", "FirmwareManagement", "LocalAuthListManagement", "Reservation", "SmartCharging", "RemoteTrigger")
+    features: tuple[str, ...] = (
+        "Core",
+        "FirmwareManagement",
+        "LocalAuthListManagement",
+        "Reservation",
+        "SmartCharging",
+        "RemoteTrigger",
+    )
     """Feature profiles of the 1.6 peer, plus `security`, `pnc`, `costmsg`."""
     carry_lossy: Literal["off", "customData", "datatransfer"] = "off"
     """Carry members without a counterpart in customData or a DataTransfer."""

@@ -1,0 +1,195 @@
+"""`ocpp-gateway translate`: a conversation on standard input, what leaves on standard output. No network, no store.
+
+It drives the same session and link that a hub drives, so what it shows is what the gateway does.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import msgspec
+
+from gateway.hub.link import Effects, Link
+from gateway.hub.observer import Observer
+from gateway.hub.session import Session
+from gateway.journal.entry import Entry, Head
+from translators import NoTranslation, Options, Translator, translator
+from translators.dialogue import Out
+from translators.frames import decode
+from translators.losses import Loss
+
+FAR_TIMEOUT_MS = 25_000
+"""Far-leg answer timeout T_far of the translation spec, 1.2."""
+
+
+class Line(msgspec.Struct, rename={"source": "from"}):
+    """One input line."""
+
+    source: Literal["charger", "csms", "control"]
+    frame: msgspec.Raw
+    at: str | None = None
+
+
+class BadLine(ValueError):
+    """An input line that is no step of a conversation."""
+
+
+class _Losses(Observer):
+    """Remembers what each frame lost until it leaves."""
+
+    __slots__ = ("_by_frame",)
+
+    def __init__(self, by_frame: dict[tuple[str, str], tuple[Loss, ...]]) -> None:
+        self._by_frame = by_frame
+
+    def translated(self, link: Link, step: Out) -> None:
+        if step.losses:
+            self._by_frame[(step.to, step.frame.id)] = step.losses
+
+
+class Conversation:
+    """One charger and one CSMS, from their first frame to their last."""
+
+    def __init__(self, charger: str, csms: str, options: Options) -> None:
+        self._version = charger
+        self._offset_ms = 0
+        self._seq = 0
+        self._ids: dict[int, Any] = {}
+        self._entries: dict[int, str] = {}
+        self._losses: dict[tuple[str, str], tuple[Loss, ...]] = {}
+        self.effects = Effects()
+        self.session = Session("translate", self.effects, _Losses(self._losses))
+        translating = translator(charger, csms, b"", options, lambda: str(uuid.uuid4()))
+        if isinstance(translating, Translator) and options.registered:
+            translating.facts.registration = "Accepted"
+        self.session.links["csms"] = Link(
+            "csms",
+            self.session,
+            translating,
+            primary=True,
+            policy="close" if options.upstream_down_policy == "disconnect_charger" else "buffer",
+            call_timeout_ms=FAR_TIMEOUT_MS,
+            attempts=options.tx_attempts,
+            retry_ms=round(options.tx_retry_interval * 1000),
+        )
+        now = self._now()
+        self.session.opened("translate", 1, charger, now, gate_open=True)
+        self.session.connected("csms", now)
+
+    def _now(self) -> int:
+        return time.time_ns() // 1_000_000 + self._offset_ms
+
+    def feed(self, text: str) -> list[dict[str, Any]]:
+        """Take one input line; the frames that leave, in order. Raises BadLine."""
+        try:
+            line = msgspec.json.decode(text, type=Line)
+            now = self._now() if line.at is None else _milliseconds(line.at)
+            match line.source:
+                case "charger":
+                    self._from_charger(bytes(line.frame), now)
+                case "csms":
+                    self.session.from_upstream("csms", decode(line.frame), now)
+                case "control":
+                    self._control(msgspec.json.decode(line.frame, type=list[Any]))
+        except (msgspec.MsgspecError, ValueError, IndexError) as error:
+            raise BadLine(str(error)) from error
+        return self._leaving()
+
+    def _from_charger(self, raw: bytes, now: int) -> None:
+        elements = msgspec.json.decode(raw, type=list[Any])
+        self._seq += 1
+        head = Head("translate", 1, self._seq, self._version, "translate", now)
+        if elements and elements[0] == 2:
+            id, action = elements[1], elements[2]
+            if not isinstance(action, str):
+                raise BadLine("the action of a CALL is a string")
+            self._ids[self._seq] = id
+            kind = delivery_class(action)
+            head = msgspec.structs.replace(head, action=action, message_id=str(id), cls=kind)
+            entry = Entry(f"{now}-{self._seq}", "call", head, raw, self._mint(action, now))
+            self._entries[self._seq] = entry.id
+            self.session.called("csms", entry, now)
+        else:
+            self.session.answered(Entry(f"{now}-{self._seq}", "answer", head, raw), now)
+
+    def _mint(self, action: str, now: int) -> int:
+        return now // 1000 + self._seq if action == "StartTransaction" else 0
+
+    def _control(self, words: list[Any]) -> None:
+        now = self._now()
+        match words:
+            case ["csms_down"]:
+                self.session.disconnected("csms", now)
+            case ["csms_up"]:
+                self.session.connected("csms", now)
+            case ["tick", int() | float() as seconds]:
+                # Step from deadline to deadline, so that what is due in between happens in its order.
+                end = now + round(seconds * 1000)
+                while (due := self.session.deadline()) and due <= end:
+                    self._offset_ms += max(due - self._now(), 0) + 1
+                    self.session.tick(self._now())
+                self._offset_ms += max(end - self._now(), 0)
+                self.session.tick(self._now())
+            case _:
+                raise BadLine(f"unknown control frame {words}")
+
+    def _leaving(self) -> list[dict[str, Any]]:
+        lines: list[dict[str, Any]] = []
+        effects = self.effects.take()
+        for _, item in effects.to_charger:
+            match item.kind:
+                case "answer":
+                    frame: Any = [3, self._ids.get(item.seq), msgspec.Raw(item.body)]
+                    losses = self._losses.pop(("charger", self._entries.get(item.seq, "")), ())
+                case "error":
+                    frame = [
+                        4,
+                        self._ids.get(item.seq),
+                        *msgspec.json.decode(b"[" + item.body + b"]", type=list[msgspec.Raw]),
+                    ]
+                    losses = ()
+                case "call":
+                    frame = msgspec.Raw(item.body)
+                    losses = self._losses.pop(("charger", item.message_id), ())
+                case "close":
+                    continue
+            lines.append({"to": "charger", "frame": frame, "losses": losses})
+        for _, raw in effects.to_upstream:
+            losses = self._losses.pop(("csms", decode(raw).id), ())
+            lines.append({"to": "csms", "frame": msgspec.Raw(raw), "losses": losses})
+        return lines
+
+
+def _milliseconds(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def command(
+    charger: str, csms: str, options_file: Path | None, source: TextIO = sys.stdin, sink: TextIO = sys.stdout
+) -> int:
+    """Run the conversation on `source` to its end. Returns the exit code: 2 for bad arguments or a bad line."""
+    try:
+        options = msgspec.json.decode(options_file.read_bytes(), type=Options) if options_file else Options()
+        conversation = Conversation(charger, csms, options)
+    except (OSError, msgspec.MsgspecError, NoTranslation, ValueError) as error:
+        print(f"translate: {error}", file=sys.stderr)
+        return 2
+    code = 0
+    for text in source:
+        if not text.strip():
+            continue
+        try:
+            for leaving in conversation.feed(text):
+                sink.write(msgspec.json.encode(leaving).decode() + "\n")
+        except BadLine as error:
+            print(f"translate: {error}: {text.strip()[:200]}", file=sys.stderr)
+            code = 2
+        sink.write('{"done":true}\n')
+        sink.flush()
+    return code

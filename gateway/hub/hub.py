@@ -1,0 +1,477 @@
+"""The hub: owns partitions by lease, reads their streams, decides, commits, sends, and holds the sockets to the CSMSs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+
+from gateway import failpoints
+from gateway.config import Config
+from gateway.journal.entry import Entry, ToCharger
+from gateway.journal.errors import Fenced, StoreDown
+from gateway.journal.journal import Journal
+from gateway.journal.streams import Batch
+from gateway.routes import NoRoute, Route, Routes
+from gateway.wheel import Wheel
+from translators import NoTranslation, translator
+from translators.frames import Frame
+
+from .link import Effects, Link
+from .metering import Metering
+from .partition import Partition
+from .session import SESSION, Session
+from .upstream import Upstream
+
+log = structlog.get_logger(__name__)
+
+TEND_SECONDS = 5.0
+"""Between two renewals of the leases (they live 15 s), and between two looks at absent chargers."""
+READ_COUNT = 200
+WAIT_MS = 1000
+TRIM_SECONDS = 10.0
+DIALS = 256
+"""Sockets to CSMSs that are being opened at the same time."""
+
+
+def now_ms() -> int:
+    """Wall clock, milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Hub:
+    """The hub role of one process. Start with `run()` in a task; `drain()` then cancel ends it."""
+
+    def __init__(self, config: Config, journal: Journal, wheel: Wheel, observer: Metering) -> None:
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.partitions: dict[int, Partition] = {}
+        self.upstreams: dict[Link, Upstream] = {}
+        self._config = config
+        self._routes = Routes(config.routes)
+        self._journal = journal
+        self._wheel = wheel
+        self._observer = observer
+        self._groups = [SESSION, *config.upstreams]
+        self._dirty: set[Partition] = set()
+        self._flush_due = False
+        self._limit = asyncio.Semaphore(DIALS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._health: dict[str, tuple[int, int]] = {}
+        self.ready = asyncio.Event()
+        """Set once the first partitions are owned."""
+
+    async def run(self) -> None:
+        """Own partitions and serve them until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tend())
+            tasks.create_task(self._read())
+            tasks.create_task(self._trim())
+
+    async def drain(self, seconds: float) -> None:
+        """Let open exchanges finish, up to `seconds`; then close the upstream sockets and hand the leases back."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not all(
+            partition.quiet and all(session.settled for session in partition.sessions.values())
+            for partition in self.partitions.values()
+        ):
+            await asyncio.sleep(0.05)
+        for partition in list(self.partitions.values()):
+            self._drop(partition)
+            try:
+                await self._journal.release(partition.number, partition.token)
+            except StoreDown:
+                return
+
+    # -- leases ------------------------------------------------------------------------------------------------------
+
+    async def _tend(self) -> None:
+        while True:
+            try:
+                await self._tend_once()
+            except StoreDown as error:
+                self._drop_all(error)
+                await asyncio.sleep(0.2)
+                continue
+            await asyncio.sleep(TEND_SECONDS)
+
+    async def _tend_once(self) -> None:
+        await self._journal.hub_alive(self.id)
+        hubs = sorted(await self._journal.hubs() | {self.id})
+        for number in range(self._config.redis.partitions):
+            mine = owner(number, hubs) == self.id
+            partition = self.partitions.get(number)
+            if partition is not None and mine:
+                if not await self._journal.renew(number, partition.token):
+                    log.warning("partition_lost", partition=number)
+                    self._drop(partition)
+            elif partition is not None:
+                self._drop(partition)
+                await self._journal.release(number, partition.token)
+            elif mine:
+                token = await self._journal.acquire(number, self.id)
+                if token is not None:
+                    await self._take_over(number, token)
+        self.ready.set()
+        self._sweep()
+        await self._publish_health()
+
+    async def _take_over(self, number: int, token: int) -> None:
+        """Continue a partition: who is connected, what was delivered and not acknowledged, then what is new."""
+        await self._journal.ensure_groups(number, self._groups)
+        partition = Partition(number, token, self._journal, self._send, self._failed)
+        for charger, (edge, epoch, version) in (await self._journal.homes(number)).items():
+            self._with_session(
+                partition,
+                charger,
+                version,
+                lambda session, edge=edge, epoch=epoch, version=version: session.opened(  # type: ignore[misc]
+                    edge, epoch, version, now_ms(), gate_open=True
+                ),
+            )
+        self.partitions[number] = partition
+        await self._read_pending(partition)
+        self._wake.set()
+
+    def _drop(self, partition: Partition) -> None:
+        """Forget a partition: its sessions are another hub's now, or will be loaded again."""
+        partition.failed = True
+        self.partitions.pop(partition.number, None)
+        self._dirty.discard(partition)
+        for session in partition.sessions.values():
+            self._close_session(session)
+
+    def _drop_all(self, error: BaseException) -> None:
+        if self.partitions:
+            log.warning("store_down", reason=str(error))
+        for partition in list(self.partitions.values()):
+            self._drop(partition)
+
+    def _failed(self, partition: Partition, error: BaseException) -> None:
+        if isinstance(error, Fenced):
+            log.warning("partition_fenced", partition=partition.number)
+        else:
+            log.warning("commit_failed", partition=partition.number, reason=repr(error))
+        self._drop(partition)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while True:
+            if not self.partitions:
+                self._wake.clear()
+                await self._wake.wait()
+            try:
+                positions = {number: partition.position for number, partition in self.partitions.items()}
+                news = await self._journal.wait(positions, WAIT_MS)
+                await self._read_many([self.partitions[number] for number in news if number in self.partitions])
+            except StoreDown as error:
+                # What a broken read had delivered is in the pending lists: it is read again with the next take-over.
+                self._drop_all(error)
+                await asyncio.sleep(0.1)
+
+    async def _read_many(self, partitions: Iterable[Partition]) -> None:
+        reads = [
+            (
+                partition,
+                self._journal.read(partition.number, partition.token, self._groups, pending=False, count=READ_COUNT),
+            )
+            for partition in partitions
+        ]
+        for partition, read in reads:
+            try:
+                batch = await read
+            except Fenced as error:
+                self._failed(partition, error)
+                continue
+            self._take(partition, batch)
+
+    async def _read_pending(self, partition: Partition) -> None:
+        more = True
+        while more and not partition.failed:
+            batch = await self._journal.read(
+                partition.number, partition.token, self._groups, pending=True, count=READ_COUNT
+            )
+            self._observer.redelivered(batch)
+            self._take(partition, batch)
+            more = bool(batch.more)
+
+    def _take(self, partition: Partition, batch: Batch) -> None:
+        if partition.failed:
+            return
+        now = now_ms()
+        if batch.position and not batch.more:
+            partition.position = batch.position
+        for group, entries in batch.items():
+            for entry in entries:
+                self._happened(partition, group, entry, now)
+            if group != SESSION:
+                self._observer.delivered(group, entries, now)
+
+    def _happened(self, partition: Partition, group: str, entry: Entry, now: int) -> None:
+        head = entry.head
+
+        def happen(session: Session) -> None:
+            match entry.kind:
+                case "open":
+                    if head.version != session.version and session.version:
+                        self._relink(partition, session, head.version)
+                    session.opened(head.home, head.epoch, head.version, now)
+                    self._connect_upstreams(session)
+                case "close":
+                    session.closed(head.epoch, now)
+                case "answer":
+                    session.answered(entry, now)
+                case "repeat":
+                    session.repeated(entry, now)
+                case "call" if group in session.links:
+                    session.called(group, entry, now)
+                    self._connect_upstreams(session)
+                case "call":
+                    self._acknowledge(partition, group, entry)  # its route does not go there
+
+        self._with_session(partition, head.charger, head.version, happen)
+
+    # -- sessions ----------------------------------------------------------------------------------------------------
+
+    def _with_session(
+        self, partition: Partition, charger: str, version: str, happen: Callable[[Session], None]
+    ) -> None:
+        """Let something happen to a charger's session, once its facts are loaded."""
+        folded = charger.casefold()
+        if session := partition.sessions.get(folded):
+            happen(session)
+            self._touched(partition, session)
+        elif folded in partition.loading:
+            partition.loading[folded].append(happen)
+        else:
+            partition.loading[folded] = [happen]
+            self._spawn(self._load(partition, charger, version))
+
+    async def _load(self, partition: Partition, charger: str, version: str) -> None:
+        folded = charger.casefold()
+        try:
+            facts = await self._journal.load_facts(partition.number, charger)
+        except StoreDown:
+            self._drop(partition)
+            return
+        if partition.failed:
+            return
+        session = Session(
+            charger,
+            partition.effects,
+            self._observer,
+            gate_ms=round(self._config.charger.boot_gate_seconds * 1000),
+            call_timeout_ms=round(self._config.charger.call_timeout * 1000),
+        )
+        session.absent_since = now_ms()
+        self._link(session, version, facts)
+        partition.sessions[folded] = session
+        for happen in partition.loading.pop(folded):
+            happen(session)
+        self._connect_upstreams(session)
+        self._touched(partition, session)
+
+    def _link(self, session: Session, version: str, facts: dict[str, bytes]) -> None:
+        try:
+            route = self._routes.of(session.charger)
+        except NoRoute:
+            log.warning("no_route", charger_id=session.charger)
+            return
+        session.version = version
+        for name in route.upstreams:
+            self._link_one(session, name, route, version, facts.get(f"link:{name}", b""))
+
+    def _link_one(self, session: Session, name: str, route: Route, version: str, state: bytes) -> None:
+        settings = self._config.upstreams[name]
+        options = settings.options
+        try:
+            translating = translator(version, settings.version, state, options, lambda: str(uuid.uuid4()))
+        except NoTranslation as error:
+            log.warning("no_translation", charger_id=session.charger, upstream=name, reason=str(error))
+            return
+        primary = name == route.primary
+        link = Link(
+            name,
+            session,
+            translating,
+            versions=(version, settings.version),
+            primary=primary,
+            policy=route.primary_down,
+            may_command=primary,
+            call_timeout_ms=round(settings.call_timeout * 1000),
+            attempts=options.tx_attempts,
+            retry_ms=round(options.tx_retry_interval * 1000),
+        )
+        link.stored = state
+        session.links[name] = link
+        if primary:
+            session.hold_ms = round(route.hold * 1000)
+        now_down = self._health.get(name)
+        if now_down and not now_down[0]:
+            link.down_since = now_ms()
+
+    def _relink(self, partition: Partition, session: Session, version: str) -> None:
+        """The charger came back with another OCPP version: the same facts, other rules."""
+        states = {f"link:{name}": link.translator.state() for name, link in session.links.items()}
+        self._close_upstreams(session)
+        session.links.clear()
+        self._link(session, version, states)
+
+    def _connect_upstreams(self, session: Session) -> None:
+        """Sockets for a charger that is here, and for an absent one whose backlog is not empty."""
+        for name, link in session.links.items():
+            if not session.edge and link.idle:
+                continue
+            upstream = self.upstreams.get(link)
+            if upstream is None:
+                upstream = self.upstreams[link] = Upstream(
+                    name,
+                    session.charger,
+                    self._config.upstreams[name],
+                    self._wheel,
+                    self._limit,
+                    lambda frame, session=session, name=name: self._from_upstream(session, name, frame),  # type: ignore[misc]
+                    lambda event, session=session, link=link: self._upstream_state(session, link, event),  # type: ignore[misc]
+                )
+            upstream.start()
+
+    def _from_upstream(self, session: Session, name: str, frame: Frame) -> None:
+        partition = self._partition_of(session)
+        if partition is None:
+            return
+        if failpoints.armed:
+            failpoints.hit("after_upstream_answer")
+        session.from_upstream(name, frame, now_ms())
+        self._touched(partition, session)
+
+    def _upstream_state(self, session: Session, link: Link, event: str) -> None:
+        up, down = self._health.get(link.name, (0, 0))
+        self._health[link.name] = (up + 1, 0) if event == "connected" else (up, down + 1)
+        self._observer.upstream(link.name, event)
+        partition = self._partition_of(session)
+        if partition is None or session.links.get(link.name) is not link:
+            return
+        if event == "connected":
+            session.connected(link.name, now_ms())
+        else:
+            session.disconnected(link.name, now_ms())
+        self._touched(partition, session)
+
+    def _partition_of(self, session: Session) -> Partition | None:
+        partition = self.partitions.get(self._journal.partition(session.charger))
+        return partition if partition and partition.sessions.get(session.charger.casefold()) is session else None
+
+    def _sweep(self) -> None:
+        """Let go of absent chargers that every upstream has been told everything about."""
+        now = now_ms()
+        for partition in self.partitions.values():
+            for folded, session in list(partition.sessions.items()):
+                if session.idle and now - session.absent_since >= self._linger_ms(session):
+                    del partition.sessions[folded]
+                    self._close_session(session)
+
+    def _linger_ms(self, session: Session) -> float:
+        return 1000 * max((self._config.upstreams[name].linger for name in session.links), default=0.0)
+
+    def _close_session(self, session: Session) -> None:
+        if session.timer is not None:
+            session.timer.cancel()
+            session.timer = None
+        self._close_upstreams(session)
+
+    def _close_upstreams(self, session: Session) -> None:
+        for link in session.links.values():
+            if upstream := self.upstreams.pop(link, None):
+                upstream.stop()
+
+    # -- decide, commit, send ----------------------------------------------------------------------------------------
+
+    def _touched(self, partition: Partition, session: Session) -> None:
+        """Something was decided for this session: flush at the end of the loop's turn, and arm its timer."""
+        partition.dirty = True
+        self._dirty.add(partition)
+        if not self._flush_due:
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+        due = session.deadline()
+        if due and (session.timer is None or due < session.timer_at):
+            if session.timer is not None:
+                session.timer.cancel()
+            session.timer_at = due
+            session.timer = self._wheel.after(max(due - now_ms(), 0) / 1000, lambda: self._tick(partition, session))
+
+    def _tick(self, partition: Partition, session: Session) -> None:
+        session.timer = None
+        if not partition.failed and partition.sessions.get(session.charger.casefold()) is session:
+            session.tick(now_ms())
+            self._touched(partition, session)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        dirty, self._dirty = self._dirty, set()
+        for partition in dirty:
+            partition.flush()
+
+    def _send(self, effects: Effects) -> None:
+        for link, frame in effects.to_upstream:
+            if failpoints.armed:
+                failpoints.hit("before_send_upstream")
+            if upstream := self.upstreams.get(link):
+                upstream.write(frame)
+        inboxes: dict[str, list[ToCharger]] = {}
+        for edge, item in effects.to_charger:
+            inboxes.setdefault(edge, []).append(item)
+        for edge, items in inboxes.items():
+            self._journal.deliver(edge, items).add_done_callback(_looked_at)
+
+    def _acknowledge(self, partition: Partition, group: str, entry: Entry) -> None:
+        partition.effects.acks.setdefault(group, []).append(entry.id)
+
+    # -- the rest ----------------------------------------------------------------------------------------------------
+
+    async def _trim(self) -> None:
+        while True:
+            await asyncio.sleep(TRIM_SECONDS)
+            for partition in list(self.partitions.values()):
+                try:
+                    await self._journal.trim(partition.number, partition.token, self._groups)
+                except Fenced as error:
+                    self._failed(partition, error)
+                except StoreDown:
+                    break
+
+    async def _publish_health(self) -> None:
+        """An upstream is down when sockets to it were wanted and none could be opened since the last look."""
+        for name in self._config.upstreams:
+            connected = sum(
+                upstream.state == "connected" for upstream in self.upstreams.values() if upstream.name == name
+            )
+            opened, failed = self._health.get(name, (0, 0))
+            if connected or opened:
+                await self._journal.publish_upstream(name, "up")
+                self._health[name] = (0, 0)
+            elif failed:
+                await self._journal.publish_upstream(name, "down")
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def owner(partition: int, hubs: list[str]) -> str:
+    """Who of the live hubs owns a partition (rendezvous hashing: a change of the fleet moves as little as possible)."""
+    return max(hubs, key=lambda hub: hashlib.blake2b(f"{partition}:{hub}".encode(), digest_size=8).digest())
+
+
+def _looked_at(future: asyncio.Future[None]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.warning("inbox_unreachable", reason=repr(error))

@@ -1,0 +1,380 @@
+"""One upstream as one charger sees it: a projection of that charger's journal at the upstream's own pace.
+
+Pure: no socket, no store, no clock. The session feeds it entries, frames and the time; it leaves what is to be done in `Effects`.
+One charger CALL at a time is decided; the next begins when the dialogue of the one before has ended, so that order is kept.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.journal.entry import Entry, ToCharger
+from translators import Translating
+from translators.dialogue import Done, Out, Outcome, Step
+from translators.frames import Call, Error, Frame, Result, encode
+
+from .lane import Lane
+from .observer import Observer
+
+
+class Effects:
+    """What a tick decided for one partition: first the commit (facts, answers, acks), then the sends."""
+
+    __slots__ = ("acks", "answers", "dead", "links", "to_charger", "to_upstream")
+
+    def __init__(self) -> None:
+        self.links: set[Link] = set()
+        """Links whose facts may have changed."""
+        self.answers: list[tuple[str, str, bytes]] = []
+        """(charger, dedup key, CALLRESULT payload): what a retry of the charger is answered."""
+        self.acks: dict[str, list[str]] = {}
+        self.dead: list[tuple[str, Entry, str]] = []
+        """(upstream, entry, why): dead letters."""
+        self.to_upstream: list[tuple[Link, bytes]] = []
+        self.to_charger: list[tuple[str, ToCharger]] = []
+        """(edge, what to do)."""
+
+    def take(self) -> Effects:
+        """Everything so far; this object starts again empty (sessions keep their reference to it)."""
+        taken = Effects()
+        for name in self.__slots__:
+            mine, empty = getattr(self, name), getattr(taken, name)
+            setattr(taken, name, mine)
+            setattr(self, name, empty)
+        return taken
+
+    @property
+    def to_commit(self) -> bool:
+        """Whether anything must be stored before the sends."""
+        return bool(self.answers or self.acks or self.dead)
+
+
+class Exchange:
+    """One charger CALL in one link."""
+
+    __slots__ = ("answered", "call", "early", "entry", "failures", "not_before", "started", "target")
+
+    def __init__(self, entry: Entry, call: Call) -> None:
+        self.entry = entry
+        self.call = call
+        self.target = (entry.head.epoch, entry.head.seq)
+        """Where the answer goes: the newest CALL with this content."""
+        self.answered = False
+        self.early = False
+        """Answered here because the upstream was away."""
+        self.failures = 0
+        self.not_before = 0
+        self.started = 0
+
+
+class Owner(Protocol):
+    """What a link asks of its session."""
+
+    charger: str
+    effects: Effects
+    observer: Observer
+
+    def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
+    def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None: ...
+
+
+Policy = Literal["close", "buffer", "local"]
+
+
+class Link:
+    """One upstream of one charger."""
+
+    __slots__ = (
+        "_asked_at",
+        "_attempts",
+        "_backlog",
+        "_current",
+        "_flushing",
+        "_lane",
+        "_open_calls",
+        "_owner",
+        "_retry_ms",
+        "down_since",
+        "may_command",
+        "name",
+        "policy",
+        "primary",
+        "stored",
+        "translator",
+        "up",
+        "versions",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        owner: Owner,
+        translator: Translating,
+        *,
+        versions: tuple[str, str] = ("", ""),
+        primary: bool,
+        policy: Policy = "close",
+        may_command: bool = True,
+        call_timeout_ms: int = 20_000,
+        attempts: int = 5,
+        retry_ms: int = 10_000,
+    ) -> None:
+        self.name = name
+        self.versions = versions
+        """OCPP versions of the charger and of the CSMS."""
+        self.primary = primary
+        self.policy: Policy = policy if primary else "buffer"
+        self.may_command = may_command
+        self.translator = translator
+        self.up = False
+        self.down_since = 0
+        """When the upstream went away or first could not be reached, ms; 0 while it is up or was not tried yet."""
+        self.stored = b""
+        """Facts as last committed."""
+        self._owner = owner
+        self._attempts = attempts
+        self._retry_ms = retry_ms
+        self._lane = Lane(256, call_timeout_ms)
+        self._backlog: deque[Exchange] = deque()
+        self._current: dict[str, Exchange] = {}
+        self._open_calls: set[str] = set()
+        self._asked_at: dict[str, int] = {}
+        self._flushing = False
+
+    # -- what happens ------------------------------------------------------------------------------------------------
+
+    def from_charger(self, entry: Entry, call: Call, now: int) -> None:
+        """A charger CALL of this group, new or pending."""
+        exchange = Exchange(entry, call)
+        self._backlog.append(exchange)
+        if not self.up and self.policy != "close" and self.primary and self.down_since:
+            self._answer_away(exchange, now)
+        self.pump(now)
+
+    def repeated(self, entry: Entry, call: Call, now: int) -> None:
+        """The charger sent a CALL again that has no stored answer: re-target the open one, or send again under the same ids."""
+        for exchange in [*self._current.values(), *self._backlog]:
+            if exchange.entry.id == entry.head.of:
+                exchange.target = (entry.head.epoch, entry.head.seq)
+                exchange.answered = False
+                exchange.not_before = 0
+                if exchange.early:
+                    self._answer_away(exchange, now)
+                self.pump(now)
+                return
+        original = msgspec.structs.replace(entry, id=entry.head.of)
+        self._backlog.append(Exchange(original, msgspec.structs.replace(call, id=original.id)))
+        self.pump(now)
+
+    def from_upstream(self, frame: Frame, now: int) -> None:
+        """A frame of the CSMS."""
+        if isinstance(frame, Call):
+            if not self.may_command:
+                self._send(Error(frame.id, "NotSupported", "this upstream may not command the charger"))
+                return
+            self._open_calls.add(frame.id)
+            self._asked_at[frame.id] = now
+            self._apply(self.translator.receive("csms", frame, now), now)
+        elif not self._lane.settle(frame.id):
+            self._owner.observer.unmatched("csms")
+        elif isinstance(frame, Error) and "already in progress" in frame.description.lower():
+            # A CSMS with one open call for both directions lost this CALL: as good as no answer (real-peers 1).
+            self._apply(self.translator.expire("csms", frame.id, now), now)
+        else:
+            self._owner.observer.upstream_answered(self, now - self._asked_at.pop(frame.id, now))
+            self._apply(self.translator.receive("csms", frame, now), now)
+        self.pump(now)
+
+    def from_command(self, frame: Result | Error, now: int) -> None:
+        """The charger's answer to a CALL of this link."""
+        self._apply(self.translator.receive("charger", frame, now), now)
+        self.pump(now)
+
+    def command_failed(self, id: str, code: str, description: str, now: int) -> None:
+        """A CALL of this link cannot reach the charger."""
+        self._apply(self.translator.receive("charger", Error(id, code, description), now), now)
+        self.pump(now)
+
+    def command_expired(self, id: str, now: int) -> None:
+        """The charger did not answer a CALL of this link."""
+        self._apply(self.translator.expire("charger", id, now), now)
+        self.pump(now)
+
+    def connected(self, now: int) -> None:
+        """The upstream's socket is open."""
+        self._flushing = self.down_since > 0
+        self.up, self.down_since = True, 0
+        self.pump(now)
+
+    def disconnected(self, now: int) -> None:
+        """The upstream's socket is gone, or could not be opened."""
+        was_up, self.up = self.up, False
+        self.down_since = self.down_since or now
+        self._open_calls.clear()
+        self._asked_at.clear()
+        if was_up:
+            self._lane.clear()
+            self._apply(self.translator.lost("csms", now), now)
+        if self.primary and self.policy != "close":
+            for exchange in list(self._backlog):
+                if not exchange.answered:
+                    self._answer_away(exchange, now)
+
+    def tick(self, now: int) -> None:
+        """Time has passed."""
+        if expired := self._lane.expire(now):
+            self._asked_at.pop(expired[0], None)
+            self._apply(self.translator.expire("csms", expired[0], now), now)
+        if (wake := self.translator.next_wake) is not None and wake <= now:
+            self._apply(self.translator.tick(now), now)
+        self.pump(now)
+
+    def deadline(self) -> int:
+        """When `tick` is due at the latest, ms; 0: no need."""
+        times = [self._lane.deadline, self.translator.next_wake or 0]
+        if self.up and not self._current:
+            times += [exchange.not_before for exchange in self._backlog]
+        return min((at for at in times if at), default=0)
+
+    @property
+    def charger(self) -> str:
+        """Identity of the charger."""
+        return self._owner.charger
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is left to tell this upstream."""
+        return not (self._backlog or self._current or len(self._lane) or self._lane.open_id)
+
+    def waits_unanswered_since(self) -> int:
+        """Received-at of the oldest charger CALL that still waits for its answer, ms; 0: none."""
+        waiting = [*self._current.values(), *self._backlog]
+        return min((exchange.entry.head.received_at for exchange in waiting if not exchange.answered), default=0)
+
+    # -- deciding ----------------------------------------------------------------------------------------------------
+
+    def pump(self, now: int) -> None:
+        """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
+        while self.up and not self._current and (exchange := self._next(now)) is not None:
+            entry = exchange.entry
+            self._current[entry.id] = exchange
+            exchange.started = now
+            call = exchange.call
+            self._apply(
+                self.translator.receive(
+                    "charger",
+                    call,
+                    now,
+                    now=entry.head.received_at,
+                    key=entry.id,
+                    tx=entry.tx,
+                    early=exchange.early,
+                ),
+                now,
+            )
+        if self._flushing and self.up and not self._current and not self._backlog:
+            self._flushing = False
+            self._apply(self.translator.back(now), now)
+        while self.up and (call_out := self._lane.next(now)) is not None:
+            self._asked_at[call_out.id] = now
+            self._send(call_out)
+
+    def _next(self, now: int) -> Exchange | None:
+        """The oldest CALL that is due; a billing message in retry back-off is overtaken by what is not billing or must-arrive."""
+        blocked = False
+        for index, exchange in enumerate(self._backlog):
+            head = exchange.entry.head
+            if head.cls in ("K2", "K3") and not exchange.answered and head.deadline and now > head.deadline:
+                del self._backlog[index]
+                self._owner.observer.dropped(self, exchange.entry, "expired")
+                self._ack(exchange)
+                return self._next(now)
+            if exchange.not_before > now:
+                blocked = True
+            elif not blocked or head.cls in ("K2", "K3"):
+                del self._backlog[index]
+                return exchange
+        return None
+
+    def _apply(self, steps: list[Step], now: int) -> None:
+        self._owner.effects.links.add(self)
+        for step in steps:
+            if isinstance(step, Out):
+                self._owner.observer.translated(self, step)
+            match step:
+                case Out(to="csms", frame=Call() as call):
+                    if not self._lane.offer(call, "", round(step.timeout * 1000)):
+                        self._apply(self.translator.expire("csms", call.id, now), now)
+                case Out(to="csms", frame=frame):
+                    assert isinstance(frame, Result | Error)
+                    if frame.id in self._open_calls:  # otherwise it was asked on a socket that is gone
+                        self._open_calls.discard(frame.id)
+                        self._owner.observer.commanded(
+                            self, step.source, frame, now - self._asked_at.pop(frame.id, now)
+                        )
+                        self._send(frame)
+                case Out(to="charger", frame=Call() as call):
+                    self._owner.command(self, call, round(step.timeout * 1000), now)
+                case Out(frame=Result() | Error() as answer):
+                    if exchange := self._current.get(answer.id):
+                        self._answer(exchange, answer, now)
+                case Done(key, outcome):
+                    if exchange := self._current.pop(key, None):
+                        self._finished(exchange, outcome, now)
+
+    def _finished(self, exchange: Exchange, outcome: Outcome, now: int) -> None:
+        entry = exchange.entry
+        if outcome == "ok" or (outcome == "error" and not exchange.early):
+            self._ack(exchange)
+            return
+        if not self.up:  # not the message's fault
+            self._backlog.appendleft(exchange)
+            if self.primary and self.policy != "close" and not exchange.answered:
+                self._answer_away(exchange, now)
+            return
+        if entry.head.cls in ("K2", "K3"):
+            if entry.head.cls == "K3":
+                self._answer(exchange, Error(entry.id, "GenericError", "the CSMS did not answer in time"), now)
+            self._ack(exchange)
+            return
+        exchange.failures += 1
+        self._owner.observer.unanswered(self, exchange)
+        if exchange.call.action in self.translator.neutral and not exchange.answered:
+            self._answer(exchange, Result(entry.id), now, final=False)
+        if exchange.failures >= self._attempts:
+            self._owner.effects.dead.append((self.name, entry, outcome))
+            self._owner.observer.dead_letter(self, entry, "attempts")
+            self._ack(exchange)
+            return
+        exchange.not_before = now + self._retry_ms * exchange.failures
+        self._backlog.appendleft(exchange)
+
+    def _answer_away(self, exchange: Exchange, now: int) -> None:
+        entry, call = exchange.entry, exchange.call
+        payload = self.translator.away(call, now, key=entry.id, tx=entry.tx)
+        self._owner.effects.links.add(self)
+        if payload is None:
+            return
+        exchange.early = True
+        self._answer(exchange, Result(entry.id, payload), now, final=False)
+        if entry.head.cls in ("K2", "K3") and exchange in self._backlog:
+            self._backlog.remove(exchange)  # answered for good: a live question is not asked again later
+            self._ack(exchange)
+
+    def _answer(self, exchange: Exchange, frame: Result | Error, now: int, *, final: bool = True) -> None:
+        if exchange.answered or not self.primary:
+            return
+        exchange.answered = True
+        self._owner.observer.answered(self, exchange, frame, now - exchange.entry.head.received_at)
+        self._owner.answer(self, exchange, frame)
+        if final and isinstance(frame, Result) and exchange.entry.head.dedup:
+            self._owner.effects.answers.append((self.charger, exchange.entry.head.dedup, bytes(frame.payload)))
+
+    def _ack(self, exchange: Exchange) -> None:
+        self._owner.effects.acks.setdefault(self.name, []).append(exchange.entry.id)
+
+    def _send(self, frame: Frame) -> None:
+        self._owner.effects.to_upstream.append((self, encode(frame)))

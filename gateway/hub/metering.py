@@ -1,0 +1,117 @@
+"""The hub's observations as metrics: cells are obtained once and kept, nothing is looked up by label per message."""
+
+from __future__ import annotations
+
+from gateway.journal.entry import Entry
+from gateway.journal.streams import Batch
+from gateway.metrics import Cell, HistogramCell, Metrics, action_group
+from translators.dialogue import Out
+from translators.frames import Call, Error, Result
+
+from .link import Exchange, Link
+from .observer import Observer
+
+_KINDS = {"K0": "transaction", "K1": "status", "K2": "other", "K3": "other"}
+_DIALS = {
+    "connected": "connected",
+    "http": "auth_failed",
+    "refused": "refused",
+    "timeout": "timeout",
+    "tls": "tls_failed",
+    "subprotocol": "subprotocol_mismatch",
+}
+
+
+class Metering(Observer):
+    """Counts for one hub."""
+
+    __slots__ = ("_cells", "_metrics")
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._cells: dict[tuple[object, ...], Cell | HistogramCell] = {}
+
+    def unmatched(self, side: str) -> None:
+        self._metrics.unmatched_responses.cell(side).n += 1
+
+    def translated(self, link: Link, step: Out) -> None:
+        frame = step.frame
+        kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
+        key = ("translated", link.versions, step.to, kind, step.source, bool(step.losses))
+        cell = self._cells.get(key)
+        if cell is None:
+            charger, csms = link.versions
+            from_version, to_version = (charger, csms) if step.to == "csms" else (csms, charger)
+            outcome = "lossy" if step.losses else "exact"
+            cell = self._cells[key] = self._metrics.translations.cell(from_version, to_version, step.source, outcome)
+        assert isinstance(cell, Cell)
+        cell.n += 1
+        for loss in step.losses:
+            charger, csms = link.versions
+            from_version, to_version = (charger, csms) if step.to == "csms" else (csms, charger)
+            self._metrics.translation_lossy_fields.cell(from_version, to_version, step.source, loss.field).n += 1
+
+    def upstream_answered(self, link: Link, ms: int) -> None:
+        key = ("upstream", link.name)
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = self._metrics.upstream_call_duration.cell(link.name, "other")
+        assert isinstance(cell, HistogramCell)
+        cell.observe(ms / 1000)
+
+    def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:
+        self._call("charger", exchange.call.action, "ok" if type(frame) is Result else "call_error", ms)
+
+    def unanswered(self, link: Link, exchange: Exchange) -> None:
+        self._metrics.calls.cell("charger", exchange.call.action, "timeout").n += 1
+
+    def commanded(self, link: Link, action: str, frame: Result | Error, ms: int) -> None:
+        self._call("csms", action, "ok" if type(frame) is Result else "call_error", ms)
+
+    def command_timeout(self, charger: str) -> None:
+        self._metrics.calls.cell("csms", "other", "timeout").n += 1
+
+    def dropped(self, link: Link, entry: Entry, reason: str) -> None:
+        self._metrics.messages_dropped.cell(link.name, _KINDS[entry.head.cls], reason).n += 1
+
+    def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
+        self._metrics.dead_letters.cell(link.name, reason).n += 1
+
+    def delivered(self, upstream: str, entries: list[Entry], now: int) -> None:
+        """Entries were handed to an upstream's links."""
+        if entries:
+            self._metrics.stream_delivered.cell(upstream).n += len(entries)
+            wait = self._metrics.stream_wait.cell(upstream)
+            for entry in entries:
+                wait.observe(max(now - entry.head.received_at, 0) / 1000)
+
+    def redelivered(self, batch: Batch) -> None:
+        """A new owner has read what was pending."""
+        for group, entries in batch.items():
+            if entries:
+                self._metrics.stream_redelivered.cell(group).n += len(entries)
+
+    def acknowledged(self, upstream: str, count: int) -> None:
+        """An upstream is done with entries."""
+        self._metrics.stream_acked.cell(upstream).n += count
+
+    def upstream(self, name: str, event: str) -> None:
+        """A dial ended, or a socket was lost."""
+        if event == "lost":
+            self._metrics.upstream_disconnects.cell(name, "transport_error").n += 1
+        else:
+            self._metrics.upstream_connect_attempts.cell(name, _DIALS.get(event, "other")).n += 1
+
+    def _call(self, initiator: str, action: str, outcome: str, ms: int) -> None:
+        key = (initiator, action, outcome)
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = self._metrics.calls.cell(initiator, action, outcome)
+        assert isinstance(cell, Cell)
+        cell.n += 1
+        group = ("duration", initiator, action)
+        duration = self._cells.get(group)
+        if duration is None:
+            duration = self._cells[group] = self._metrics.call_duration.cell(initiator, action_group(action))
+        assert isinstance(duration, HistogramCell)
+        duration.observe(ms / 1000)

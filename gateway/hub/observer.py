@@ -1,0 +1,46 @@
+"""What sessions and links tell about themselves. Pure: this base class listens and does nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from translators.dialogue import Out
+from translators.frames import Error, Result
+
+if TYPE_CHECKING:
+    from gateway.journal.entry import Entry
+
+    from .link import Exchange, Link
+
+
+class Observer:
+    """Override what is of interest. Durations are milliseconds."""
+
+    __slots__ = ()
+
+    def unmatched(self, side: str) -> None:
+        """An answer came that nobody waits for: late, doubled or of an unknown id."""
+
+    def translated(self, link: Link, step: Out) -> None:
+        """A frame leaves a translator, with its losses."""
+
+    def upstream_answered(self, link: Link, ms: int) -> None:
+        """An upstream answered a CALL."""
+
+    def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:
+        """A charger CALL is answered."""
+
+    def unanswered(self, link: Link, exchange: Exchange) -> None:
+        """A charger CALL got no answer from the upstream in time."""
+
+    def commanded(self, link: Link, action: str, frame: Result | Error, ms: int) -> None:
+        """A CALL of an upstream is answered."""
+
+    def command_timeout(self, charger: str) -> None:
+        """A charger did not answer a CALL."""
+
+    def dropped(self, link: Link, entry: Entry, reason: str) -> None:
+        """An upstream will never get this entry."""
+
+    def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
+        """An entry was put aside for a person to look at."""

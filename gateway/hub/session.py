@@ -1,0 +1,245 @@
+"""One charger: the lane towards it, whose answer counts, and the links to its upstreams. Pure, like `link`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.journal.entry import Entry, ToCharger
+from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
+
+from .lane import Lane
+from .link import Effects, Exchange, Link
+from .observer import Observer
+
+SESSION = "session"
+"""Name of the consumer group that reads opens, closes, answers and repeats at live pace."""
+
+HOLD_MS = 20_000
+"""How long a charger waits for a primary that is away before its socket is closed (policy `close`)."""
+
+
+class Session:
+    """One charger. Feed it what happened; it leaves what is to be done in `effects`, which the hub takes away each tick."""
+
+    __slots__ = (
+        "_gate_at",
+        "_gate_ms",
+        "_gate_open",
+        "_lane",
+        "absent_since",
+        "charger",
+        "edge",
+        "effects",
+        "epoch",
+        "hold_ms",
+        "links",
+        "observer",
+        "timer",
+        "timer_at",
+        "version",
+    )
+
+    def __init__(
+        self,
+        charger: str,
+        effects: Effects,
+        observer: Observer,
+        *,
+        gate_ms: int = 60_000,
+        call_timeout_ms: int = 30_000,
+        queue: int = 32,
+        hold_ms: int = HOLD_MS,
+    ) -> None:
+        self.charger = charger
+        self.effects = effects
+        self.links: dict[str, Link] = {}
+        self.version = ""
+        self.edge = ""
+        """Edge that holds the charger's socket; empty while the charger is absent."""
+        self.epoch = 0
+        self.absent_since = 0
+        self.timer: Any = None
+        """Handle of the hub's timer for `deadline`, and when it fires (ms)."""
+        self.timer_at = 0
+        self.observer = observer
+        self._gate_ms = gate_ms
+        self.hold_ms = hold_ms
+        """How long the primary may be away before policy `close` closes the charger's socket."""
+        self._gate_open = False
+        self._gate_at = 0
+        self._lane = Lane(queue, call_timeout_ms)
+
+    # -- what the charger did ----------------------------------------------------------------------------------------
+
+    def opened(self, edge: str, epoch: int, version: str, now: int, *, gate_open: bool = False) -> None:
+        """The charger connected (or a new owner learns that it is connected). A stale connection is ignored.
+
+        `gate_open`: CALLs may be sent at once; otherwise the boot gate holds them until a boot was answered, another CALL
+        shows that the charger has booted before, or the grace is over (reliability I-16).
+        """
+        if epoch < self.epoch:
+            return
+        if self.edge and epoch > self.epoch:
+            if self.edge != edge:
+                self.effects.to_charger.append(
+                    (self.edge, ToCharger(self.charger, self.epoch, "close", b"superseded", code=1008))
+                )
+            self._hang_up(now)
+        self.edge, self.epoch, self.version, self.absent_since = edge, epoch, version, 0
+        self._gate_open = gate_open
+        self._gate_at = now + self._gate_ms
+        self._pump(now)
+
+    def closed(self, epoch: int, now: int) -> None:
+        """The charger's connection `epoch` is gone."""
+        if epoch == self.epoch and self.edge:
+            self.edge, self.absent_since = "", now
+            self._hang_up(now)
+
+    def called(self, name: str, entry: Entry, now: int) -> None:
+        """A charger CALL, in the projection of upstream `name`. Raises msgspec.DecodeError for a frame that is not one."""
+        self.links[name].from_charger(entry, _call(entry), now)
+        self._pump(now)
+
+    def repeated(self, entry: Entry, now: int) -> None:
+        """A charger CALL that was sent before and has no stored answer."""
+        for link in self.links.values():
+            if link.primary:
+                link.repeated(entry, _call(entry), now)
+        self._pump(now)
+
+    def answered(self, entry: Entry, now: int) -> None:
+        """The charger answered a CALL of ours; anything but the open one is dropped."""
+        if entry.head.epoch != self.epoch:
+            return
+        try:
+            frame = decode(entry.frame)
+        except msgspec.MsgspecError:
+            self.observer.unmatched("charger")
+            return
+        source = self._lane.open_source
+        if isinstance(frame, Call) or not self._lane.settle(frame.id):
+            self.observer.unmatched("charger")
+            return
+        if link := self.links.get(source):
+            link.from_command(frame, now)
+        self._pump(now)
+
+    # -- what the upstreams did --------------------------------------------------------------------------------------
+
+    def from_upstream(self, name: str, frame: Frame, now: int) -> None:
+        """A frame of upstream `name`."""
+        self.links[name].from_upstream(frame, now)
+        self._pump(now)
+
+    def connected(self, name: str, now: int) -> None:
+        """The socket to upstream `name` is open."""
+        self.links[name].connected(now)
+        self._pump(now)
+
+    def disconnected(self, name: str, now: int) -> None:
+        """The socket to upstream `name` is gone or could not be opened."""
+        self.links[name].disconnected(now)
+        self._pump(now)
+
+    def tick(self, now: int) -> None:
+        """Time has passed."""
+        if expired := self._lane.expire(now):
+            self.observer.command_timeout(self.charger)
+            if link := self.links.get(expired[1]):
+                link.command_expired(expired[0], now)
+        for link in self.links.values():
+            link.tick(now)
+            if self._holds_too_long(link, now):
+                self.effects.to_charger.append(
+                    (self.edge, ToCharger(self.charger, self.epoch, "close", b"the CSMS is away", code=1001))
+                )
+                self.closed(self.epoch, now)
+        self._pump(now)
+
+    def deadline(self) -> int:
+        """When `tick` is due at the latest, ms; 0: no need."""
+        times = [self._lane.deadline]
+        if self.edge and not self._gate_open and len(self._lane):
+            times.append(self._gate_at)
+        for link in self.links.values():
+            times.append(link.deadline())
+            if self.edge and link.primary and link.policy == "close" and link.down_since:
+                times.append(link.down_since + self.hold_ms)
+        return min((at for at in times if at), default=0)
+
+    @property
+    def idle(self) -> bool:
+        """The charger is absent and every upstream has been told everything."""
+        return not self.edge and all(link.idle for link in self.links.values())
+
+    @property
+    def settled(self) -> bool:
+        """No charger CALL waits for its answer, and no CALL for the charger's."""
+        return not self._lane.open_id and not any(
+            link.waits_unanswered_since() for link in self.links.values() if link.primary
+        )
+
+    # -- what links ask ----------------------------------------------------------------------------------------------
+
+    def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None:
+        """Answer a charger CALL, if the charger still waits for it on the connection it came from."""
+        epoch, seq = exchange.target
+        self._gate_open = True
+        if not self.edge or epoch != self.epoch:
+            return
+        if isinstance(frame, Result):
+            item = ToCharger(self.charger, epoch, "answer", bytes(frame.payload), seq)
+        else:
+            body = encode([frame.code, frame.description, frame.details])[1:-1]
+            item = ToCharger(self.charger, epoch, "error", body, seq)
+        self.effects.to_charger.append((self.edge, item))
+
+    def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None:
+        """Queue a CALL of `link` for the charger; it fails at once when the charger is absent or the queue is full."""
+        if not self.edge:
+            link.command_failed(call.id, "GenericError", "charger offline", now)
+        elif not self._lane.offer(call, link.name, timeout_ms):
+            link.command_failed(call.id, "InternalError", "queue full", now)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _hang_up(self, now: int) -> None:
+        """CALLs that were open or queued on a charger socket that is gone have failed."""
+        for id, source in self._lane.clear():
+            if link := self.links.get(source):
+                link.command_expired(id, now)
+
+    def _pump(self, now: int) -> None:
+        if not self.edge:
+            return
+        if not self._gate_open and now >= self._gate_at:
+            self._gate_open = True
+        if self._gate_open and (call := self._lane.next(now)) is not None:
+            item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id)
+            self.effects.to_charger.append((self.edge, item))
+
+    def _holds_too_long(self, link: Link, now: int) -> bool:
+        return bool(
+            self.edge
+            and link.primary
+            and link.policy == "close"
+            and link.down_since
+            and now - link.down_since >= self.hold_ms
+        )
+
+
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _call(entry: Entry) -> Call:
+    """The CALL of an entry, with the entry's id as message id: answers are addressed by entry, never by the charger's id.
+
+    The edge has accepted the frame and read its header; what it tolerated (a missing or null payload, surplus elements,
+    an id that is a number) is tolerated here too.
+    """
+    elements = _elements.decode(entry.frame)
+    payload = elements[3] if len(elements) > 3 and bytes(elements[3]) != b"null" else EMPTY
+    return Call(entry.id, entry.head.action, payload)

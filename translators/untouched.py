@@ -1,0 +1,110 @@
+"""The same version on both sides: payloads pass undecoded, byte for byte; only the message ids are the gateway's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Raw
+
+from . import frames
+from .dialogue import Done, Out, Step
+from .frames import OTHER, Call, Error, Result, Side
+
+
+class Untouched:
+    """A translator that translates nothing (same interface as `dialogue.Translator`)."""
+
+    neutral: frozenset[str] = frozenset(
+        {
+            "StatusNotification",
+            "MeterValues",
+            "StopTransaction",
+            "FirmwareStatusNotification",
+            "DiagnosticsStatusNotification",
+            "LogStatusNotification",
+            "SecurityEventNotification",
+            "SignedFirmwareStatusNotification",
+            "NotifyEvent",
+            "NotifyReport",
+            "NotifyMonitoringReport",
+            "NotifyChargingLimit",
+            "NotifyCustomerInformation",
+            "NotifyDisplayMessages",
+            "ReportChargingProfiles",
+            "ReservationStatusUpdate",
+            "ClearedChargingLimit",
+            "PublishFirmwareStatusNotification",
+        }
+    )
+    next_wake: int | None = None
+    facts = None
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        self._new_id = new_id
+        self._open: dict[tuple[Side, str], tuple[Side, str, str, str]] = {}
+
+    def receive(
+        self,
+        side: Side,
+        frame: frames.Frame,
+        clock: int,
+        *,
+        now: int | None = None,
+        key: str = "",
+        tx: int = 0,
+        early: bool = False,
+    ) -> list[Step]:
+        """Pass a frame to the other side under an id of our own; a late or unknown answer is dropped."""
+        if type(frame) is Call:
+            to = OTHER[side]
+            id = self._new_id()
+            self._open[(to, id)] = (side, frame.id, key, frame.action)
+            return [Out(to, Call(id, frame.action, frame.payload), (), 0, frame.action)]
+        opened = self._open.pop((side, frame.id), None)
+        if opened is None:
+            return []
+        source, id, key, action = opened
+        answer: frames.Frame
+        if isinstance(frame, Result):
+            answer = Result(id, frame.payload)
+        else:
+            assert isinstance(frame, Error)
+            answer = Error(id, frame.code, frame.description, frame.details)
+        steps: list[Step] = [Out(source, answer, (), 0, action)]
+        if key:
+            steps.append(Done(key, "ok" if isinstance(frame, Result) else "error"))
+        return steps
+
+    def awaits(self, side: Side, id: str) -> bool:
+        """Whether an answer of `side` with this id is expected."""
+        return (side, id) in self._open
+
+    def expire(self, side: Side, id: str, clock: int) -> list[Step]:
+        """The CALL `id` that left for `side` got no answer in time."""
+        opened = self._open.pop((side, id), None)
+        if opened is None:
+            return []
+        source, source_id, key, action = opened
+        if source == "csms":
+            return [Out("csms", Error(source_id, "GenericError", "the charger did not answer in time"), (), 0, action)]
+        return [Done(key, "silence")] if key else []
+
+    def lost(self, side: Side, clock: int) -> list[Step]:
+        """The socket to `side` is gone."""
+        return [step for at in [at for at in self._open if at[0] == side] for step in self.expire(side, at[1], clock)]
+
+    def back(self, clock: int) -> list[Step]:
+        """Nothing was coalesced, nothing to add."""
+        return []
+
+    def state(self) -> bytes:
+        """Nothing to remember."""
+        return b""
+
+    def tick(self, clock: int) -> list[Step]:
+        """Nothing waits here."""
+        return []
+
+    def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> Raw | None:
+        """Without a translation there is no local answer, except the empty one that needs no decision."""
+        return frames.EMPTY if call.action in self.neutral else None
