@@ -1,0 +1,396 @@
+"""Value mappings between OCPP 1.6 and 2.0.1, each written once (spec/translation-16-201 section 2).
+
+`up` is towards the newer version, `down` towards the older one. Times are milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Final, Generic, Literal, NamedTuple, TypeVar, cast
+
+from .facts import Token
+from .models import v16, v201
+
+Old = TypeVar("Old")
+New = TypeVar("New")
+
+
+class TwoWay(Generic[Old, New]):
+    """A value mapping written once: `pairs` hold both ways, `up_only` and `down_only` what folds into another value."""
+
+    __slots__ = ("_down", "_up")
+
+    def __init__(
+        self,
+        pairs: Mapping[Old, New],
+        *,
+        up_only: Mapping[Old, New] | None = None,
+        down_only: Mapping[New, Old] | None = None,
+    ) -> None:
+        self._up: dict[Old, New] = {**pairs, **(up_only or {})}
+        self._down: dict[New, Old] = {new: old for old, new in pairs.items()}
+        if len(self._down) != len(pairs):
+            raise ValueError("two older values share a newer one: one of them belongs in up_only")
+        self._down.update(down_only or {})
+
+    def up(self, value: Old) -> New:
+        """The newer value. Raises KeyError if there is none."""
+        return self._up[value]
+
+    def down(self, value: New) -> Old:
+        """The older value. Raises KeyError if there is none."""
+        return self._down[value]
+
+    def up_or(self, value: Old, default: New) -> New:
+        return self._up.get(value, default)
+
+    def down_or(self, value: New, default: Old) -> Old:
+        return self._down.get(value, default)
+
+
+# 2.1 Scalars
+
+DAY_MS: Final = 86_400_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = 1_420_070_400_000  # 2015-01-01: no charger with this protocol is older, its clock was not set
+_TIDY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z", re.ASCII)
+_TIME = re.compile(
+    r"(\d{4})-(\d\d?)-(\d\d?)[Tt ](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d)?)?",
+    re.ASCII,
+)
+
+
+def parse_time(text: str | None) -> int | None:
+    """Milliseconds since 1970 of any spelling seen in the field, None if it is no date-time. No zone means UTC."""
+    if not text or (match := _TIME.fullmatch(text.strip())) is None:
+        return None
+    year, month, day, hour, minute, second, fraction, _, sign, off_hours, off_minutes = match.groups()
+    try:
+        # A leap second has no place in a datetime; the second before it is the nearest.
+        at = datetime(int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59), tzinfo=UTC)
+        offset = timedelta(hours=int(off_hours or 0), minutes=int(off_minutes or 0))
+        if offset >= timedelta(days=1) or int(second or 0) > 60:
+            return None
+        since = at - _EPOCH + (offset if sign == "-" else -offset)
+    except ValueError:
+        return None
+    return since // timedelta(milliseconds=1) + int((fraction or "0")[:3].ljust(3, "0"))
+
+
+def format_time(ms: int) -> str:
+    """RFC 3339 in UTC with `Z`; milliseconds only if there are any."""
+    at = _EPOCH + timedelta(milliseconds=ms)
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{ms % 1000:03d}Z" if ms % 1000 else "Z")
+
+
+def tidy_time(text: str | None) -> str | None:
+    """`text` as every peer parses it: unchanged if it is, else in UTC with at most 3 decimals; None if no date-time."""
+    ms = parse_time(text)
+    if ms is None:
+        return None
+    if text is not None and _TIDY.fullmatch(text):
+        return text
+    return format_time(ms)
+
+
+class Moment(NamedTuple):
+    """A timestamp of a charger, made presentable."""
+
+    text: str
+    ms: int
+    substituted: bool
+    """The charger's value was unusable; this is when the gateway received it."""
+
+
+def charger_time(text: str | None, received: int) -> Moment:
+    """The time a charger means; unreadable, before 2015 or over a day ahead of `received`: the time of receipt."""
+    ms = parse_time(text)
+    tidy = tidy_time(text)
+    if ms is None or tidy is None or ms < _EARLIEST or ms > received + DAY_MS:
+        return Moment(format_time(received), received, True)
+    return Moment(tidy, ms, False)
+
+
+_NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,2})?", re.ASCII)
+
+
+def parse_decimal(text: str) -> Decimal | None:
+    """The number in a 1.6 meter value, digits kept, without an exponent; None if it is none (blank, NaN, words)."""
+    text = text.strip()
+    return Decimal(format(Decimal(text), "f")) if _NUMBER.fullmatch(text) else None
+
+
+def plain(value: Decimal) -> str:
+    """Plain decimal notation: no exponent, the digits of the source."""
+    return format(value, "f")
+
+
+def tenth(value: Decimal) -> Decimal:
+    """Rounded towards zero to one decimal: a limit never grows (1.6 schedules are multiples of 0.1)."""
+    return value if value == value.to_integral_value() else value.quantize(Decimal("0.1"), ROUND_DOWN)
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` code points."""
+    return text[:length]
+
+
+# 2.3 idTag and IdToken
+
+REGISTRY_LIMIT: Final = 512
+ID_TAG_LENGTH: Final = 20
+_HEX_TYPES: dict[int, v201.IdTokenKind] = {8: "ISO14443", 14: "ISO14443", 16: "ISO15693"}
+_HEX = re.compile(r"[0-9A-Fa-f]+", re.ASCII)
+_TRAILING_CONTROLS = "".join(map(chr, [*range(0x20), 0x7F]))
+
+
+def guess_type(id_tag: str) -> v201.IdTokenKind:
+    """ISO14443 for the 4 and 7 byte UIDs, ISO15693 for 8 bytes, as hex text; anything else is Central."""
+    return _HEX_TYPES.get(len(id_tag), "Central") if _HEX.fullmatch(id_tag) else "Central"
+
+
+def clean_id_tag(id_tag: str) -> str:
+    """Without the control characters some chargers append when they echo a tag."""
+    return id_tag.rstrip(_TRAILING_CONTROLS)
+
+
+def remember_token(tokens: dict[str, Token], id_tag: str, token: v201.IdToken) -> None:
+    """Keep the original of `id_tag`. The registry forgets the oldest entries beyond its limit."""
+    key = id_tag.casefold()
+    tokens.pop(key, None)
+    extra = [{"additionalIdToken": info.additionalIdToken, "type": info.type} for info in token.additionalInfo or ()]
+    tokens[key] = Token(idToken=token.idToken, type=token.type, additionalInfo=extra or None)
+    while len(tokens) > REGISTRY_LIMIT:
+        del tokens[next(iter(tokens))]
+
+
+def restore_token(token: Token) -> v201.IdToken:
+    """The IdToken exactly as the newer side once sent it."""
+    extra = [
+        v201.AdditionalInfo(additionalIdToken=i["additionalIdToken"], type=i["type"])
+        for i in token.additionalInfo or ()
+    ]
+    return v201.IdToken(idToken=token.idToken, type=cast(v201.IdTokenKind, token.type), additionalInfo=extra or None)
+
+
+def id_token_of(id_tag: str, tokens: Mapping[str, Token], *, no_auth: str, default_type: str = "auto") -> v201.IdToken:
+    """What an idTag stands for: the registered original, else a token of `default_type` (`auto`: by its form)."""
+    id_tag = clean_id_tag(id_tag)
+    known = tokens.get(id_tag.casefold())
+    if known is not None:
+        return restore_token(known)
+    if not id_tag or id_tag.casefold() == no_auth.casefold():
+        return v201.IdToken(idToken="", type="NoAuthorization")
+    kind = guess_type(id_tag) if default_type == "auto" else cast(v201.IdTokenKind, default_type)
+    return v201.IdToken(idToken=cut(id_tag, 36), type=kind)
+
+
+def group_token_of(id_tag: str, tokens: Mapping[str, Token]) -> v201.IdToken:
+    """A parentIdTag as groupIdToken: the registered original, else Central."""
+    known = tokens.get(id_tag.casefold())
+    return restore_token(known) if known is not None else v201.IdToken(idToken=cut(id_tag, 36), type="Central")
+
+
+def alias(token: v201.IdToken) -> str:
+    """The stable 20 character idTag of a token that is too long for one."""
+    digest = hashlib.sha256(f"{token.type.lower()}:{token.idToken.lower()}".encode()).digest()
+    return "X" + base64.b32encode(digest).decode()[:19]
+
+
+def id_tag_of(token: v201.IdToken, tokens: dict[str, Token], *, no_auth: str) -> str:
+    """The idTag that stands for a token; the registry learns the original, so that the idTag maps back to it."""
+    if not token.idToken:
+        return no_auth
+    id_tag = token.idToken if len(token.idToken) <= ID_TAG_LENGTH else alias(token)
+    remember_token(tokens, id_tag, token)
+    return id_tag
+
+
+# 2.4 Authorization
+
+AUTHORIZATION: Final[TwoWay[v16.AuthorizationStatus, v201.AuthorizationStatus]] = TwoWay(
+    {
+        "Accepted": "Accepted",
+        "Blocked": "Blocked",
+        "Expired": "Expired",
+        "Invalid": "Invalid",
+        "ConcurrentTx": "ConcurrentTx",
+    },
+    down_only={
+        "Unknown": "Invalid",
+        "NoCredit": "Blocked",
+        "NotAllowedTypeEVSE": "Blocked",
+        "NotAtThisLocation": "Blocked",
+        "NotAtThisTime": "Blocked",
+    },
+)
+
+
+def id_tag_info(info: v201.IdTokenInfo, tokens: dict[str, Token], *, no_auth: str) -> v16.IdTagInfo:
+    """IdTokenInfo as IdTagInfo; `evseId`, messages, languages and priority have no counterpart."""
+    group = info.groupIdToken
+    return v16.IdTagInfo(
+        status=AUTHORIZATION.down(info.status),
+        expiryDate=tidy_time(info.cacheExpiryDateTime),
+        parentIdTag=id_tag_of(group, tokens, no_auth=no_auth) if group is not None and group.idToken else None,
+    )
+
+
+def id_token_info(info: v16.IdTagInfo, tokens: Mapping[str, Token]) -> v201.IdTokenInfo:
+    """IdTagInfo as IdTokenInfo."""
+    return v201.IdTokenInfo(
+        status=AUTHORIZATION.up(info.status),
+        cacheExpiryDateTime=tidy_time(info.expiryDate),
+        groupIdToken=group_token_of(info.parentIdTag, tokens) if info.parentIdTag else None,
+    )
+
+
+# 2.5 Status
+
+CONNECTOR_STATUS: Final[dict[v16.ChargePointStatus, v201.ConnectorStatus]] = {
+    "Available": "Available",
+    "Preparing": "Occupied",
+    "Charging": "Occupied",
+    "SuspendedEV": "Occupied",
+    "SuspendedEVSE": "Occupied",
+    "Finishing": "Occupied",
+    "Reserved": "Reserved",
+    "Unavailable": "Unavailable",
+    "Faulted": "Faulted",
+}
+"""1.6 -> 2.0.1; the way back needs the state of the transaction."""
+
+CHARGING_STATE: Final[dict[v16.ChargePointStatus, v201.ChargingState]] = {
+    "Available": "Idle",
+    "Preparing": "EVConnected",
+    "Charging": "Charging",
+    "SuspendedEV": "SuspendedEV",
+    "SuspendedEVSE": "SuspendedEVSE",
+    "Finishing": "EVConnected",
+}
+"""chargingState of an open transaction; statuses that are not listed leave it as it was."""
+
+
+# 2.7 Stop reasons
+
+
+class Stop(NamedTuple):
+    """What a 1.6 stop reason becomes in an Ended event."""
+
+    reason: v201.Reason
+    trigger: v201.TriggerReason
+
+
+STOP_UP: Final[dict[v16.Reason, Stop]] = {
+    "Local": Stop("Local", "StopAuthorized"),
+    "Remote": Stop("Remote", "RemoteStop"),
+    "DeAuthorized": Stop("DeAuthorized", "Deauthorized"),
+    "EVDisconnected": Stop("EVDisconnected", "EVCommunicationLost"),
+    "EmergencyStop": Stop("EmergencyStop", "AbnormalCondition"),
+    "HardReset": Stop("ImmediateReset", "ResetCommand"),
+    "SoftReset": Stop("ImmediateReset", "ResetCommand"),
+    "PowerLoss": Stop("PowerLoss", "AbnormalCondition"),
+    "Reboot": Stop("Reboot", "AbnormalCondition"),
+    "UnlockCommand": Stop("Remote", "UnlockCommand"),
+    "Other": Stop("Other", "ChargingStateChanged"),
+}
+"""`Other` becomes AbnormalCondition while an error is active; an absent reason means Local."""
+
+STOP_DOWN: Final[dict[v201.Reason, v16.Reason]] = {
+    "Local": "Local",
+    "Remote": "Remote",
+    "DeAuthorized": "DeAuthorized",
+    "EVDisconnected": "EVDisconnected",
+    "EmergencyStop": "EmergencyStop",
+    "ImmediateReset": "HardReset",
+    "PowerLoss": "PowerLoss",
+    "Reboot": "Reboot",
+    "MasterPass": "Other",
+    "EnergyLimitReached": "Other",
+    "TimeLimitReached": "Other",
+    "SOCLimitReached": "Other",
+    "LocalOutOfCredit": "Other",
+    "GroundFault": "Other",
+    "OvercurrentFault": "Other",
+    "PowerQuality": "Other",
+    "StoppedByEV": "Other",
+    "Timeout": "Other",
+    "Other": "Other",
+}
+"""Without the overrides by context (unlock and reset commands)."""
+
+
+# 2.12 Security event names
+
+_SECURITY_EVENTS: Final[TwoWay[str, str]] = TwoWay(
+    {
+        "FailedToAuthenticateAtCentralSystem": "FailedToAuthenticateAtCsms",
+        "CentralSystemFailedToAuthenticate": "CsmsFailedToAuthenticate",
+        "InvalidCentralSystemCertificate": "InvalidCsmsCertificate",
+        "InvalidChargePointCertificate": "InvalidChargingStationCertificate",
+    }
+)
+
+
+def security_event_up(name: str) -> str:
+    """The 2.0.1 name of a whitepaper security event; any other name stays."""
+    return _SECURITY_EVENTS.up_or(name, name)
+
+
+def security_event_down(name: str) -> str:
+    """The whitepaper name of a 2.0.1 security event; any other name stays."""
+    return _SECURITY_EVENTS.down_or(name, name)
+
+
+# 2.14 RPC errors. Neutral is the 2.0.1 meaning with both r in Occurrence, the spelling of 2.0.1 edition 3 and of 2.1.
+
+_CODES: Final = frozenset(
+    (
+        "NotImplemented",
+        "NotSupported",
+        "InternalError",
+        "ProtocolError",
+        "SecurityError",
+        "FormatViolation",
+        "PropertyConstraintViolation",
+        "OccurrenceConstraintViolation",
+        "TypeConstraintViolation",
+        "GenericError",
+        "MessageTypeNotSupported",
+        "RpcFrameworkError",
+    )
+)
+_MISSPELT: Final = {
+    "FormationViolation": "FormatViolation",
+    "OccurenceConstraintViolation": "OccurrenceConstraintViolation",
+}
+_OLD_CODES: Final = {
+    "FormatViolation": "FormationViolation",
+    "OccurrenceConstraintViolation": "OccurenceConstraintViolation",
+    "MessageTypeNotSupported": "ProtocolError",
+    "RpcFrameworkError": "ProtocolError",
+}
+
+Version = Literal["1.5", "1.6", "2.0.1", "2.1"]
+
+
+def neutral_code(code: str) -> str:
+    """An error code as any peer spells it -> the neutral spelling; an unknown code is a GenericError."""
+    code = _MISSPELT.get(code, code)
+    return code if code in _CODES else "GenericError"
+
+
+def spell_code(version: Version) -> Callable[[str], str]:
+    """Neutral error code -> the spelling of `version`."""
+    old = version in ("1.5", "1.6")
+
+    def spell(code: str) -> str:
+        code = neutral_code(code)
+        return _OLD_CODES.get(code, code) if old else code
+
+    return spell
