@@ -16,11 +16,12 @@ _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix", "redis+sentinel", "rediss
 _TAKEN = frozenset({"session"})
 """Names of the journal's own consumer groups."""
 
-_TRANSLATE_ONLY = {
+TRANSLATE_ONLY = {
     "post_boot": "a running gateway always does the post-boot tasks",
     "registered": "a running gateway learns it from the charger",
     "upstream_down_policy": "use primary_down of the route",
 }
+"""Translation options that mean nothing to a running gateway, and what to do instead."""
 
 
 def check(config: Config, root: Node, roles: frozenset[str], problems: Problems) -> Config:
@@ -117,7 +118,7 @@ def _without_userinfo(upstream: Upstream, root: Node, name: str, problems: Probl
 def _options(options: Options, root: Node, name: str, problems: Problems) -> None:
     path = f"upstreams.{name}.options"
     where = _where(root, "upstreams", name, "options")
-    for key, instead in _TRANSLATE_ONLY.items():
+    for key, instead in TRANSLATE_ONLY.items():
         node, written = _find(root, ("upstreams", name, "options", key))
         if written:
             problems.add(node.where, join(path, key), f"is for `ocpp-gateway translate` only; {instead}")
