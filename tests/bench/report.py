@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -80,7 +81,9 @@ def _markdown(section: Section) -> str:
         rule = ["---", *["---:"] * (len(section.header) - 1)]
         lines += ["| " + " | ".join(row) + " |" for row in (section.header, rule, *section.rows)] + [""]
     for note in section.notes:
-        lines += [f"- {note}"]
+        lines.append(
+            "- " + re.sub(r"(/[\w.@-]+){2,}", "...", note)
+        )  # a note may quote a log line with paths of this machine
     return "\n".join([*lines, ""] if section.notes else lines)
 
 

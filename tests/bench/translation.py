@@ -37,7 +37,7 @@ def build() -> Any:
         ids = itertools.count(1)
         options = translators.Options()
         return translators.translator("ocpp1.6", "ocpp2.0.1", b"", options, lambda: f"g{next(ids):015d}")
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError) as error:
         raise Missing(f"the translator cannot be built: {error}") from None
 
 
