@@ -1,0 +1,143 @@
+"""Metrics: closed labels, a bounded number of series, an exposition that Prometheus reads."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.metrics import Family, Metrics, action_group
+from gateway.metrics_catalogue import CATALOGUE, FIELDS, PREFIX, UPSTREAMS, VERSIONS
+
+NAMES = ("main", "legacy")
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families = text_string_to_metric_families(metrics.render().decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    return samples(metrics)[PREFIX + name, frozenset(labels.items())]
+
+
+def test_cells_count() -> None:
+    metrics = Metrics(NAMES)
+    cell = metrics.messages.cell("charger", "in", "call", "Heartbeat", "ocpp1.6")
+    cell.n += 1
+    assert metrics.messages.cell("charger", "in", "call", "Heartbeat", "1.6") is cell
+    labels = {"side": "charger", "direction": "in", "type": "call", "action": "Heartbeat", "ocpp_version": "1.6"}
+    assert value(metrics, "messages_total", **labels) == 1
+
+
+def test_histograms_are_cumulative() -> None:
+    metrics = Metrics(NAMES)
+    cell = metrics.call_duration.cell("charger", action_group("StartTransaction"))
+    for seconds in (0.01, 0.02, 100):
+        cell.observe(seconds)
+    labels = {"initiator": "charger", "action_group": "transaction"}
+    assert value(metrics, "call_duration_seconds_bucket", le="0.01", **labels) == 1
+    assert value(metrics, "call_duration_seconds_bucket", le="0.025", **labels) == 2
+    assert value(metrics, "call_duration_seconds_bucket", le="+Inf", **labels) == 3
+    assert value(metrics, "call_duration_seconds_count", **labels) == 3
+    assert value(metrics, "call_duration_seconds_sum", **labels) == pytest.approx(100.03)
+
+
+def test_what_a_peer_invents_is_other() -> None:
+    metrics = Metrics(NAMES)
+    cell = metrics.calls.cell("charger", "Invented", "ok")
+    assert cell is metrics.calls.cell("charger", "AlsoInvented", "ok") is metrics.calls.cell("charger", "other", "ok")
+    assert metrics.disconnects.cell("1234") is metrics.disconnects.cell("other")
+
+
+def test_what_the_program_invents_is_an_error() -> None:
+    metrics = Metrics(NAMES)
+    with pytest.raises(ValueError, match="label upstream has no value 'unknown'"):
+        metrics.stream_acked.cell("unknown")
+    with pytest.raises(ValueError, match="has the labels"):
+        metrics.stream_acked.cell()
+    with pytest.raises(ValueError, match="label side"):
+        metrics.sent_bytes.cell("backend")
+
+
+def test_unknown_gauges_can_be_dropped() -> None:
+    metrics = Metrics(NAMES)
+    metrics.stream_oldest_undelivered_age.cell("main").n = 3
+    metrics.stream_oldest_undelivered_age.drop("main")
+    assert b'oldest_undelivered_age_seconds{upstream="main"}' not in metrics.render()
+
+
+def test_counters_exist_before_the_first_event() -> None:
+    metrics = Metrics(NAMES)
+    assert value(metrics, "stream_published_total") == 0
+    assert value(metrics, "stream_acked_total", upstream="legacy") == 0
+    assert value(metrics, "disconnects_total", reason="ping_timeout") == 0
+
+
+def families(metrics: Metrics) -> list[Family]:
+    return [each for each in vars(metrics).values() if isinstance(each, Family)]
+
+
+def test_series_budget() -> None:
+    """At most 3,000 series with two upstreams, whatever happens."""
+    metrics = Metrics(NAMES)
+    for family in families(metrics):
+        if family.spec.name == "build_info":
+            continue
+        values = [
+            NAMES
+            if label.values is UPSTREAMS
+            else [f"field{n}" for n in range(40)]
+            if label.values is FIELDS
+            else label.values
+            for label in family.spec.labels
+        ]
+        for combination in itertools.product(*values):
+            family.cell(*combination)
+    lines = [line for line in metrics.render().splitlines() if not line.startswith(b"#")]
+    assert 1500 < len(lines) <= 3000
+
+
+def test_every_metric_of_the_catalogue_has_an_attribute() -> None:
+    assert [family.spec for family in families(Metrics(NAMES))] == list(CATALOGUE)
+
+
+def test_names_follow_the_conventions() -> None:
+    metrics = Metrics(NAMES)
+    for spec in CATALOGUE:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", spec.name)
+        assert spec.name.endswith("_total") == (spec.kind == "counter"), spec.name
+        assert not spec.name.endswith(("_count", "_sum", "_bucket", "_created")), spec.name
+        assert spec.name.endswith("_seconds") or spec.kind != "histogram", spec.name
+        assert spec.meaning.endswith(".")
+        assert "$m" in spec.query
+        assert not {label.name for label in spec.labels} & {"charger", "charger_id", "pod", "job", "instance", "le"}
+    text = metrics.render().decode()
+    assert "_created" not in text
+    for family in text_string_to_metric_families(text):
+        assert family.documentation, family.name
+        assert family.type in ("counter", "gauge", "histogram"), family.name
+    assert "process_cpu_seconds_total" in text
+
+
+def test_every_action_has_a_group() -> None:
+    from ocpp.v16.enums import Action as Action16
+    from ocpp.v21.enums import Action as Action21
+    from ocpp.v201.enums import Action as Action201
+
+    from gateway.metrics_actions import ACTION_GROUP
+
+    for enum in (Action16, Action201, Action21):
+        assert {action.value for action in enum} <= set(ACTION_GROUP)
+
+
+def test_versions_are_those_of_the_configuration() -> None:
+    from gateway import config
+
+    assert {f"ocpp{version}" for version in VERSIONS} == set(config.VERSIONS)
