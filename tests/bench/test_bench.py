@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from . import __main__ as bench
-from .load import STEPS_PER_S, TOP, percentile
+from .csms import ANSWERS
+from .load import BOOT, HEARTBEAT, METER_VALUES, START, STATUS, STEPS_PER_S, TOP, percentile
 
 pytestmark = pytest.mark.bench
 
@@ -22,6 +27,35 @@ def test_quick_run_against_the_yardstick(tmp_path: Path, capsys: pytest.CaptureF
     assert len(rows) == 2, printed
     assert "lost" not in printed and "unanswered" not in printed
     assert "| yardstick (websockets asyncio) | MeterValues |" in output.read_text()
+
+
+def schema(version: str, action: str, answer: bool) -> Any:
+    """The official schema of a payload, from the ocpp package."""
+    if version == "ocpp1.6":
+        path = f"v16/schemas/{action}{'Response' if answer else ''}.json"
+    else:
+        path = f"v201/schemas/{action}{'Response' if answer else 'Request'}.json"
+    return json.loads((resources.files("ocpp") / path).read_text("utf-8-sig"))
+
+
+@pytest.mark.parametrize("version", ANSWERS)
+def test_answers_of_the_csms_are_valid(version: str) -> None:
+    for action, answer in ANSWERS[version].items():
+        for request in (b"{}", b'{"idToken":{}}'):
+            jsonschema.validate(json.loads(answer(request)), schema(version, action.decode(), answer=True))
+
+
+def test_messages_of_the_load_are_valid() -> None:
+    when = (b"2026-01-01T00:00:00", 7)
+    for frame in (
+        BOOT % b"1",
+        HEARTBEAT % b"2",
+        STATUS % (b"3", 1, b"Charging", *when),
+        START % (b"4", b"BENCH000001", *when),
+        METER_VALUES % (b"5", 1, *when, 1000),
+    ):
+        _, _, action, payload = json.loads(frame)
+        jsonschema.validate(payload, schema("ocpp1.6", action, answer=False))
 
 
 def test_percentile_of_a_histogram() -> None:
