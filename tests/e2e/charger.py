@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import itertools
 from collections.abc import Callable, Coroutine
@@ -191,9 +192,23 @@ class Charger:
     version: ClassVar[str]
     peer_type: ClassVar[type[Any]]
 
-    def __init__(self, url: str, identity: str, *, clock: Callable[[], str] = now, first_id: int | None = None) -> None:
-        """`first_id` numbers the message ids from there on; without it they are UUIDs."""
-        self.url = f"{url}/{identity}"
+    def __init__(
+        self,
+        url: str,
+        identity: str,
+        *,
+        clock: Callable[[], str] = now,
+        first_id: int | None = None,
+        suffix: str = "",
+        password: str = "",
+    ) -> None:
+        """`first_id` numbers the message ids from there on; without it they are UUIDs.
+
+        `suffix` follows the identity in the URL; with a password the charger sends HTTP Basic credentials.
+        """
+        self.url = f"{url}/{identity}{suffix}"
+        basic = base64.b64encode(f"{identity}:{password}".encode()).decode()
+        self.headers = {"Authorization": f"Basic {basic}"} if password else {}
         self.identity = identity
         self.clock = clock
         self.recorder = Recorder(self.version, f"charger/{identity}")
@@ -215,6 +230,7 @@ class Charger:
                     self._socket = await connect(
                         self.url,
                         subprotocols=[self.version],
+                        additional_headers=self.headers,
                         compression=None,
                         close_timeout=2,
                         open_timeout=5,

@@ -53,10 +53,13 @@ async def start_gateway(tmp_path: Path, request: pytest.FixtureRequest) -> Async
     """
     running: list[Gateway] = []
 
-    async def start(upstreams: dict[str, Csms], *, failpoint: str = "", **config: Any) -> Gateway:
+    async def start(upstreams: dict[str, Csms | dict[str, str]], *, failpoint: str = "", **config: Any) -> Gateway:
         if find_spec("gateway.app") is None:
             pytest.skip("gateway.app does not exist yet")
-        config["upstreams"] = {name: {"url": csms.url, "version": csms.version} for name, csms in upstreams.items()}
+        config["upstreams"] = {
+            name: {"url": csms.url, "version": csms.version} if isinstance(csms, Csms) else csms
+            for name, csms in upstreams.items()
+        }
         config.setdefault("routes", [{"match": "*", "primary": next(iter(upstreams))}])
         gateway = Gateway(tmp_path / f"gateway{len(running)}", config)
         running.append(gateway)

@@ -72,8 +72,16 @@ class Recorder:
 
     def note(self, mine: bool, text: str | bytes) -> None:
         data = text.encode() if isinstance(text, str) else text
-        frame = json.loads(data)
-        items = [bytes(item) for item in _raw_items.decode(data)]
+        try:
+            frame = json.loads(data)
+            items = [bytes(item) for item in _raw_items.decode(data)]
+            whole = len(frame) >= {2: 4, 3: 3, 4: 5}[frame[0]]
+        except (ValueError, LookupError, TypeError):
+            whole = False
+        if not whole:
+            if not mine:
+                self._fault(f"not an OCPP frame: {data[:200]!r}")
+            return
         self.seen.append(Seen(mine, self.connections, data, frame))
         if frame[0] == 2:
             self._call(mine, frame, items)
