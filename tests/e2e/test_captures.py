@@ -79,6 +79,11 @@ def commands_16(station: Station) -> Any:
     return command
 
 
+def refused(replay: Replay) -> list[str]:
+    """The CALLs of the charger that got a CALLERROR; these CSMSs give none."""
+    return [f"{x.action}: {x.error}" for x in replay.recorder.calls(mine=True) if x.error is not None]
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_recording_against_a_16_csms(name: str, start_csms: StartCsms) -> None:
     """Without a gateway: the player itself."""
@@ -86,7 +91,9 @@ async def test_recording_against_a_16_csms(name: str, start_csms: StartCsms) -> 
     csms = await start_csms("ocpp1.6")
     decide_as_recorded(csms, recording)
     station = csms.station("CP1")
-    await Replay(recording, csms.url, "CP1", commands_16(station)).run()
+    replay = Replay(recording, csms.url, "CP1", commands_16(station))
+    await replay.run()
+    assert refused(replay) == []
     assert [c.energy for c in charges_16(station.recorder) if c.energy is not None] == recording.energies
 
 
@@ -105,4 +112,5 @@ async def test_recording_against_a_201_csms_through_the_gateway(
 
     # A start that the CSMS refused has no stop in the recording; the gateway may end it when the next one begins.
     assert [charge.energy for charge in charges_201(station.recorder) if charge.accepted] == recording.energies
+    assert refused(replay) == []
     assert replay.recorder.faults == []

@@ -13,8 +13,8 @@ from websockets.asyncio.connection import Connection
 
 from .schema import violations
 
-PATIENCE = 15.0
-"""Seconds that a test waits for anything before it fails."""
+PATIENCE = 25.0
+"""Seconds that a test waits for anything before it fails; longer than the leases of a killed gateway last."""
 
 _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 
