@@ -100,7 +100,8 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A CSMS. Its name is the label in metrics and logs."""
 
     url: Annotated[str, Meta(min_length=1, extra={"kind": "secret"})]
-    """`ws://` or `wss://` address; the charger id is appended as last path segment. May hold `user:password@`."""
+    """`ws://` or `wss://` address; the charger id replaces `{id}`, else it is appended as last path segment.
+    May hold `user:password@`."""
     version: Version
     """OCPP version that it speaks."""
     username: str = ""
@@ -136,7 +137,8 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mirrors: tuple[str, ...] = ()
     """Upstreams that get a copy of everything and whose answers go nowhere."""
     primary_down: Literal["close", "buffer", "local"] = "close"
-    """When the primary is unreachable: `close` the charger's socket, `buffer` in silence, or answer `local`ly."""
+    """When the primary is unreachable: `close` the charger's socket after `hold`, so that its own offline rules apply;
+    or `buffer`: answer from what is known, keep every message and deliver it later. `local` is the same today."""
     hold: Duration = 20
     """How long the primary may be unreachable before `primary_down: close` closes."""
 

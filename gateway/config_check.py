@@ -105,7 +105,8 @@ def _without_userinfo(upstream: Upstream, root: Node, name: str, problems: Probl
     if parts.query or parts.fragment:
         problems.add(where, path, "must not have ? or #: the charger id is appended as last path segment")
         return upstream
-    clean = urlunsplit(SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+    end = parts.path if "{id}" in parts.path else parts.path.rstrip("/")  # some CSMSs insist on a slash after the id
+    clean = urlunsplit(SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], end, "", ""))
     if parts.username is None:
         return msgspec.structs.replace(upstream, url=clean)
     if upstream.username or upstream.password:

@@ -12,7 +12,7 @@ import yaml
 
 PREFIX = "OCPPGW_"
 
-RESERVED = frozenset({"OCPPGW_CONFIG"})
+RESERVED = frozenset({"OCPPGW_CONFIG", "OCPPGW_FAILPOINT"})
 """Variables with the prefix that are no configuration key: the file to read."""
 
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT(_.*)?)$|_PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$")

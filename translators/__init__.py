@@ -87,6 +87,7 @@ __all__ = [
     "Options",
     "Result",
     "Translating",
+    "Translator",
     "pair",
     "translatable",
     "translator",

@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 
 import msgspec
 
+from gateway.edge.actions import FROM_CHARGER
 from gateway.hub.link import Effects, Link
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
@@ -65,8 +66,9 @@ class Conversation:
         self.effects = Effects()
         self.session = Session("translate", self.effects, _Losses(self._losses))
         translating = translator(charger, csms, b"", options, lambda: str(uuid.uuid4()))
-        if isinstance(translating, Translator) and options.registered:
-            translating.facts.registration = "Accepted"
+        if isinstance(translating, Translator):
+            translating.facts.registration = "Accepted" if options.registered else ""
+            translating.facts.known_connectors = len(options.topology) or 2  # spec 12: two single-connector EVSEs
         self.session.links["csms"] = Link(
             "csms",
             self.session,
@@ -109,7 +111,7 @@ class Conversation:
             if not isinstance(action, str):
                 raise BadLine("the action of a CALL is a string")
             self._ids[self._seq] = id
-            kind = delivery_class(action)
+            kind = FROM_CHARGER.get(self._version, {}).get(action, "K1")
             head = msgspec.structs.replace(head, action=action, message_id=str(id), cls=kind)
             entry = Entry(f"{now}-{self._seq}", "call", head, raw, self._mint(action, now))
             self._entries[self._seq] = entry.id

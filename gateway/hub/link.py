@@ -140,8 +140,9 @@ class Link:
         self._lane = Lane(256, call_timeout_ms)
         self._backlog: deque[Exchange] = deque()
         self._current: dict[str, Exchange] = {}
-        self._open_calls: set[str] = set()
-        self._asked_at: dict[str, int] = {}
+        self._open_calls: dict[str, int] = {}
+        """CALLs of the CSMS that wait for their answer on this socket, with their arrival."""
+        self._asked_at: dict[str, tuple[str, int]] = {}
         self._flushing = False
 
     # -- what happens ------------------------------------------------------------------------------------------------
@@ -175,8 +176,7 @@ class Link:
             if not self.may_command:
                 self._send(Error(frame.id, "NotSupported", "this upstream may not command the charger"))
                 return
-            self._open_calls.add(frame.id)
-            self._asked_at[frame.id] = now
+            self._open_calls[frame.id] = now
             self._apply(self.translator.receive("csms", frame, now), now)
         elif not self._lane.settle(frame.id):
             self._owner.observer.unmatched("csms")
@@ -184,7 +184,8 @@ class Link:
             # A CSMS with one open call for both directions lost this CALL: as good as no answer (real-peers 1).
             self._apply(self.translator.expire("csms", frame.id, now), now)
         else:
-            self._owner.observer.upstream_answered(self, now - self._asked_at.pop(frame.id, now))
+            action, asked_at = self._asked_at.pop(frame.id, ("", now))
+            self._owner.observer.upstream_answered(self, action, now - asked_at)
             self._apply(self.translator.receive("csms", frame, now), now)
         self.pump(now)
 
@@ -279,7 +280,7 @@ class Link:
             self._flushing = False
             self._apply(self.translator.back(now), now)
         while self.up and (call_out := self._lane.next(now)) is not None:
-            self._asked_at[call_out.id] = now
+            self._asked_at[call_out.id] = call_out.action, now
             self._send(call_out)
 
     def _next(self, now: int) -> Exchange | None:
@@ -310,11 +311,9 @@ class Link:
                         self._apply(self.translator.expire("csms", call.id, now), now)
                 case Out(to="csms", frame=frame):
                     assert isinstance(frame, Result | Error)
-                    if frame.id in self._open_calls:  # otherwise it was asked on a socket that is gone
-                        self._open_calls.discard(frame.id)
-                        self._owner.observer.commanded(
-                            self, step.source, frame, now - self._asked_at.pop(frame.id, now)
-                        )
+                    asked_at = self._open_calls.pop(frame.id, None)
+                    if asked_at is not None:  # otherwise it was asked on a socket that is gone
+                        self._owner.observer.commanded(self, step.source, frame, now - asked_at)
                         self._send(frame)
                 case Out(to="charger", frame=Call() as call):
                     self._owner.command(self, call, round(step.timeout * 1000), now)

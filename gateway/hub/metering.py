@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+
+import structlog
+
 from gateway.journal.entry import Entry
 from gateway.journal.streams import Batch
-from gateway.metrics import Cell, HistogramCell, Metrics, action_group
+from gateway.metrics import Cell, HistogramCell, Metrics
+from gateway.metrics_actions import ACTION_GROUP, action_group
 from translators.dialogue import Out
 from translators.frames import Call, Error, Result
 
 from .link import Exchange, Link
 from .observer import Observer
+
+log = structlog.get_logger(__name__)
+
+
+def known(action: str) -> str:
+    """The action itself if OCPP knows it, else `other`: nothing a peer invents becomes a key."""
+    return action if action in ACTION_GROUP else "other"
+
 
 _KINDS = {"K0": "transaction", "K1": "status", "K2": "other", "K3": "other"}
 _DIALS = {
@@ -37,7 +50,7 @@ class Metering(Observer):
     def translated(self, link: Link, step: Out) -> None:
         frame = step.frame
         kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
-        key = ("translated", link.versions, step.to, kind, step.source, bool(step.losses))
+        key = ("translated", link.versions, step.to, kind, known(step.source), bool(step.losses))
         cell = self._cells.get(key)
         if cell is None:
             charger, csms = link.versions
@@ -46,16 +59,28 @@ class Metering(Observer):
             cell = self._cells[key] = self._metrics.translations.cell(from_version, to_version, step.source, outcome)
         assert isinstance(cell, Cell)
         cell.n += 1
+        if not step.losses:
+            return
+        if log.is_enabled_for(logging.DEBUG):
+            log.debug(
+                "translation_losses",
+                charger_id=link.charger,
+                upstream=link.name,
+                action=step.source,
+                to=step.to,
+                message_action=frame.action if type(frame) is Call else "",
+                losses=[{"field": loss.field, "kind": loss.kind} for loss in step.losses],
+            )
         for loss in step.losses:
             charger, csms = link.versions
             from_version, to_version = (charger, csms) if step.to == "csms" else (csms, charger)
             self._metrics.translation_lossy_fields.cell(from_version, to_version, step.source, loss.field).n += 1
 
-    def upstream_answered(self, link: Link, ms: int) -> None:
-        key = ("upstream", link.name)
+    def upstream_answered(self, link: Link, action: str, ms: int) -> None:
+        key = ("upstream", link.name, known(action))
         cell = self._cells.get(key)
         if cell is None:
-            cell = self._cells[key] = self._metrics.upstream_call_duration.cell(link.name, "other")
+            cell = self._cells[key] = self._metrics.upstream_call_duration.cell(link.name, action_group(action))
         assert isinstance(cell, HistogramCell)
         cell.observe(ms / 1000)
 
@@ -72,7 +97,9 @@ class Metering(Observer):
         self._metrics.calls.cell("csms", "other", "timeout").n += 1
 
     def dropped(self, link: Link, entry: Entry, reason: str) -> None:
-        self._metrics.messages_dropped.cell(link.name, _KINDS[entry.head.cls], reason).n += 1
+        self._metrics.messages_dropped.cell(
+            link.name, "meter" if entry.head.action == "MeterValues" else _KINDS[entry.head.cls], reason
+        ).n += 1
 
     def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
         self._metrics.dead_letters.cell(link.name, reason).n += 1
@@ -103,6 +130,7 @@ class Metering(Observer):
             self._metrics.upstream_connect_attempts.cell(name, _DIALS.get(event, "other")).n += 1
 
     def _call(self, initiator: str, action: str, outcome: str, ms: int) -> None:
+        action = known(action)
         key = (initiator, action, outcome)
         cell = self._cells.get(key)
         if cell is None:

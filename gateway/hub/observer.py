@@ -24,7 +24,7 @@ class Observer:
     def translated(self, link: Link, step: Out) -> None:
         """A frame leaves a translator, with its losses."""
 
-    def upstream_answered(self, link: Link, ms: int) -> None:
+    def upstream_answered(self, link: Link, action: str, ms: int) -> None:
         """An upstream answered a CALL."""
 
     def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:

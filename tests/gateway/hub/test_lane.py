@@ -1,0 +1,72 @@
+"""One open CALL at a time, fair between sources, bounded, with a deadline (reliability I-07)."""
+
+from gateway.hub.lane import Lane
+from translators.frames import Call
+
+
+def call(id: str) -> Call:
+    return Call(id, "Heartbeat")
+
+
+def test_one_open_call_at_a_time() -> None:
+    lane = Lane(4, 1000)
+    assert lane.offer(call("a")) and lane.offer(call("b"))
+    first = lane.next(0)
+    assert first is not None and first.id == "a"
+    assert lane.next(0) is None
+    assert lane.settle("a")
+    second = lane.next(5)
+    assert second is not None and second.id == "b"
+    assert lane.deadline == 1005
+
+
+def test_only_the_open_call_can_be_settled() -> None:
+    lane = Lane(4, 1000)
+    assert not lane.settle("")
+    lane.offer(call("a"))
+    assert not lane.settle("a"), "it waits, it is not open"
+    lane.next(0)
+    assert not lane.settle("b")
+    assert lane.settle("a")
+    assert not lane.settle("a"), "twice"
+
+
+def test_full_lane_refuses() -> None:
+    lane = Lane(2, 1000)
+    assert lane.offer(call("a")) and lane.offer(call("b"))
+    assert not lane.offer(call("c"))
+    lane.next(0)
+    assert lane.offer(call("c")), "the open one does not count as waiting"
+
+
+def test_sources_take_turns() -> None:
+    lane = Lane(10, 1000)
+    for id in ("a1", "a2", "a3"):
+        lane.offer(call(id), "a")
+    lane.offer(call("b1"), "b")
+    order = []
+    while (open_call := lane.next(0)) is not None:
+        order.append(open_call.id)
+        lane.settle(open_call.id)
+    assert order == ["a1", "b1", "a2", "a3"]
+
+
+def test_expiry_frees_the_lane() -> None:
+    lane = Lane(4, 1000)
+    lane.offer(call("a"), "s", timeout_ms=50)
+    lane.offer(call("b"))
+    lane.next(0)
+    assert lane.expire(49) is None
+    assert lane.expire(50) == ("a", "s")
+    assert lane.expire(51) is None
+    following = lane.next(60)
+    assert following is not None and following.id == "b"
+
+
+def test_clear_names_what_was_lost() -> None:
+    lane = Lane(4, 1000)
+    lane.offer(call("a"), "x")
+    lane.offer(call("b"), "y")
+    lane.next(0)
+    assert lane.clear() == [("a", "x"), ("b", "y")]
+    assert len(lane) == 0 and lane.next(0) is None and lane.deadline == 0
