@@ -313,8 +313,7 @@ class Translator:
             case Error():
                 asked = self._asked.pop((side, frame.id), None)
                 if asked is not None:
-                    refusal = Refusal(self.pair.neutral_code(frame.code), frame.description, frame.details)
-                    self._resume(asked[0], error=refusal)
+                    self._resume(asked[0], error=self._relayed(frame))
         return self._flush()
 
     def awaits(self, side: Side, id: str) -> bool:
@@ -413,6 +412,14 @@ class Translator:
             self._refuse(dialogue, Refusal(invalid.code, invalid.path))
             return
         self._resume(dialogue)
+
+    def _relayed(self, error: Error) -> Refusal:
+        """A peer's CALLERROR as a refusal for the other side (spec 2.14)."""
+        code = self.pair.neutral_code(error.code)
+        details = frames.EMPTY
+        if code == "GenericError" and error.code != code:
+            details = msgspec.Raw(frames.encode({"originalCode": error.code}))
+        return Refusal(code, f"upstream: {error.description}", details)
 
     def _answered(self, dialogue: Dialogue, request: Request[Any] | None, payload: msgspec.Raw) -> None:
         if request is None:
