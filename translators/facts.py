@@ -34,6 +34,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     """Number of the next event; 0 is the Started event."""
     charging_state: str = ""
     """Last chargingState the CSMS was told."""
+    started_state: str = ""
+    """chargingState of the Started event: a repeated one is the same event."""
     charged: bool = False
     """It was Charging at some time."""
     register_wh: str = ""
@@ -55,6 +57,10 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     """Wall clock ms of the end; the record is kept for 7 days."""
     stop_info: dict[str, Any] | None = None
     """The StopTransaction answer, replayed to a retry."""
+    pending: dict[str, int] = {}
+    """Content of an event that the CSMS has not acknowledged -> its seqNo."""
+    recent: dict[str, int] = {}
+    """Digest of meter values that the CSMS acknowledged -> when they were received, ms."""
 
 
 class Connector(msgspec.Struct, omit_defaults=True):
@@ -67,6 +73,10 @@ class Connector(msgspec.Struct, omit_defaults=True):
     told_state: str = ""
     errors: dict[str, str] = {}
     """Active 1.6 errorCode -> the techCode its NotifyEvent carried."""
+    since: str = ""
+    """Timestamp of `status`."""
+    heard: int = 0
+    """When the charger last reported this connector, ms."""
 
 
 class RemoteStart(msgspec.Struct, omit_defaults=True, gc=False):
@@ -87,6 +97,8 @@ class Job(msgspec.Struct, omit_defaults=True, gc=False):
     request_id: int
     via: str
     last_status: str = ""
+    booted: bool = False
+    """A boot was explained by this update."""
 
 
 class Authorization(msgspec.Struct, omit_defaults=True, gc=False):
@@ -96,6 +108,8 @@ class Authorization(msgspec.Struct, omit_defaults=True, gc=False):
     """The 1.6 idTagInfo."""
     at: int
     """Wall clock ms of the verdict."""
+    evses: list[int] = []
+    """EVSEs the token may use; empty: all."""
 
 
 class Key(msgspec.Struct, omit_defaults=True, gc=False):
@@ -144,6 +158,10 @@ class Facts(msgspec.Struct, omit_defaults=True):
     keys_read_at: int = 0
     measured: dict[str, str] = {}
     """Values without a 2.0.1 measurand (Temperature, RPM), by name."""
+    connected_at: int = 0
+    """When the charger's current connection was accepted, ms; 0: not known."""
+    csms_password: str = ""
+    """Set by the CSMS as SecurityCtrlr.BasicAuthPassword: the password of the link to it from the next dial on."""
     unsupported: list[str] = []
     """Actions the peer answered with NotImplemented or NotSupported on this connection."""
     extra: dict[str, Any] = {}
