@@ -1,0 +1,109 @@
+"""Who may connect: the identity in the URL, the registry, the subprotocol (reliability 1.6; rows H01-H04, H07, H16-H19)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f/\\]")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
+"""identifierString of OCPP 2.x; the colon is in its alphabet but not allowed in an identity (2.1 part 4, 3.1.1)."""
+LONGEST = 100
+"""Characters of an OCPP 1.x identity, for which the specification states no limit."""
+
+
+class Denied(Exception):
+    """The handshake is refused with the HTTP status `status`; `outcome` is the label of the metric."""
+
+    def __init__(self, status: int, text: str, outcome: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.outcome = outcome
+
+
+class Admission(msgspec.Struct, frozen=True, gc=False):
+    """An accepted handshake."""
+
+    charger: str
+    """Identity as the charger spells it."""
+    version: str
+    """Canonical name of the subprotocol."""
+    subprotocol: str
+    """The subprotocol exactly as offered; it is echoed like that."""
+
+
+def identity_of(path: str) -> str:
+    """Last segment of a request path, percent-decoded exactly once.
+
+    Raises Denied: 400 for broken escapes, control characters and slashes, 404 for what can be no identity.
+    """
+    segment = path.partition("?")[0].rpartition("/")[2]
+    if _BAD_ESCAPE.search(segment):
+        raise Denied(400, "The charger identity has a broken percent escape.\n", "bad_request")
+    identity = unquote_to_bytes(segment).decode("latin-1")
+    if _FORBIDDEN.search(identity):
+        raise Denied(400, "The charger identity has characters that are not allowed.\n", "bad_request")
+    # A percent sign after decoding comes from a client that encodes twice: it is some other charger's name.
+    if not identity or identity in (".", "..") or not identity.isascii() or "%" in identity or len(identity) > LONGEST:
+        raise unknown()
+    return identity
+
+
+def unknown() -> Denied:
+    return Denied(404, "Unknown charger identity.\n", "unknown_identity")
+
+
+def fits(identity: str, version: str) -> bool:
+    """Whether a version allows this identity."""
+    return version.startswith("ocpp1") or _IDENTIFIER.fullmatch(identity) is not None
+
+
+def admit(
+    path: str,
+    offered: Sequence[str],
+    supported: Collection[str],
+    known: Callable[[str], bool],
+    native: Callable[[str], str] | None = None,
+) -> Admission:
+    """Decides identity and subprotocol.
+
+    `native` names the version of a charger's primary: it is taken if offered, so that nothing needs translating;
+    otherwise the first offered one that is supported. Case does not matter in a subprotocol (H04). Raises Denied.
+    """
+    identity = identity_of(path)
+    if not known(identity):
+        raise unknown()
+    common = [(name.lower(), name) for name in offered if name.lower() in supported]
+    if not common:
+        what = "no Sec-WebSocket-Protocol header" if not offered else "none of the subprotocols is supported"
+        text = f"Refused: {what}; this server speaks {', '.join(supported)}.\n"
+        raise Denied(400, text, "subprotocol_mismatch")
+    common = [pair for pair in common if fits(identity, pair[0])]
+    if not common:
+        raise unknown()
+    wanted = native(identity) if native is not None else ""
+    version, spelled = next((pair for pair in common if pair[0] == wanted), common[0])
+    return Admission(identity, version, spelled)
+
+
+def everyone(_: str) -> bool:
+    """The registry that knows any identity."""
+    return True
+
+
+class Registry:
+    """The identities that exist, from a file: one a line, `#` starts a comment; their case does not matter."""
+
+    def __init__(self, path: str) -> None:
+        """Raises OSError."""
+        lines = (line.partition("#")[0].strip() for line in Path(path).read_text("utf-8").splitlines())
+        self._known = frozenset(line.casefold() for line in lines if line)
+
+    def __call__(self, identity: str) -> bool:
+        return identity.casefold() in self._known

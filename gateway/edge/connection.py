@@ -1,0 +1,353 @@
+"""One charger's socket: frames in to the journal, what the hub decided out to the charger."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import structlog
+from websockets.http11 import Request
+
+from gateway.edge.access import Denied
+from gateway.edge.counters import count
+from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
+from gateway.edge.guard import Guard, Open, Refuse, Take
+from gateway.journal.entry import Head, ToCharger
+from gateway.journal.errors import StoreDown
+from gateway.journal.journal import Appended
+from gateway.serve import ServerWire
+from gateway.wheel import Timer
+
+if TYPE_CHECKING:
+    from gateway.edge.listener import Edge
+
+log = structlog.get_logger(__name__)
+
+HOLD: Final = 8.0
+"""Seconds for which a charger's frames wait for the store to come back; then its socket is closed with 1013."""
+SILENT_INTERVALS: Final = 3
+"""Ping intervals without any inbound byte after which a charger is dead."""
+
+_Pending: TypeAlias = tuple[Take, Head, Fingerprint]
+
+
+class ChargerConnection(ServerWire):
+    """Created per accepted socket. `charger`, `version` and `guard` are set by the handshake, `epoch` by the journal;
+    nothing is read between."""
+
+    __slots__ = ("_alive", "_edge", "_hold", "_home", "_reopen", "_waiting", "charger", "epoch", "guard", "reason")
+
+    guard: Guard
+
+    def __init__(self, edge: Edge) -> None:
+        super().__init__(edge.wheel, read_limit=edge.read_limit)
+        self._edge = edge
+        self._home = edge.id
+        self._alive: Timer | None = None
+        self._hold: Timer | None = None
+        self._reopen: Timer | None = None
+        self._waiting: list[_Pending] | None = None
+        self.charger = ""
+        """Identity as the charger spells it."""
+        self.epoch = 0
+        """Number of this connection; 0 until the journal has given it."""
+        self.reason = ""
+        """Why the connection ends (the label of disconnects, before the handshake that of attempts), once known."""
+
+    @property
+    def version(self) -> str:
+        return self.guard.version
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is open in either direction."""
+        return self.guard.idle and self._waiting is None
+
+    def part(self, reason: str, code: int, text: str) -> None:
+        """Close for a reason of ours."""
+        self.reason = self.reason or reason
+        self.close(code, text)
+
+    # The handshake.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if not self._edge.arrived():
+            self.reason = "over_capacity"
+            self.abort()
+
+    def on_request(self, request: Request, offered: Sequence[str]) -> None:
+        try:
+            admission = self._edge.admit(request.path, offered)
+        except Denied as denied:
+            self.reason = denied.outcome
+            self.reject(denied.status, denied.text, self._edge.advice(denied.status))
+            return
+        self.charger = admission.charger
+        self.guard = Guard(admission.version, self._edge.budget_ms)
+        self.accept(admission.subprotocol, deflate=not admission.version.startswith("ocpp1"))
+
+    def on_refused(self, status: int, why: str) -> None:
+        outcome = self.reason or ("bad_request" if status else "other")
+        self._edge.refused(outcome)
+        log.debug("handshake refused", status=status, outcome=outcome, peer=self.peer[0], why=why)
+
+    def on_open(self) -> None:
+        self.pause()  # frames wait until the journal knows this connection
+        self._edge.opened(self)
+        interval = self._edge.ping_interval
+        if interval:
+            # Chargers that reconnect at once must not be pinged at once for ever after.
+            self._alive = self._edge.wheel.after(interval * random.uniform(0.5, 1), self._tick)
+        self._edge.spawn(self._register())
+
+    async def _register(self) -> None:
+        edge = self._edge
+        give_up = edge.wheel.loop.time() + HOLD
+        head = Head(self.charger, 0, 0, self.version, self._home, edge.now_ms())
+        while True:
+            if not self.is_open or not edge.owns(self):
+                return
+            try:
+                self.epoch, home = await edge.journal.connect(head)
+                break
+            except StoreDown:
+                if edge.wheel.loop.time() > give_up:
+                    self.part("store_down", 1013, "store unavailable")
+                    return
+                await asyncio.sleep(0.2)
+        if not self.is_open or not edge.owns(self):
+            edge.farewell(self._closing_head())
+            return
+        log.info("charger connected", charger=self.charger, version=self.version, epoch=self.epoch)
+        if home and home != self._home:
+            edge.supersede(home, self.charger, self.epoch)
+        self.resume()
+
+    # From the charger.
+
+    def on_binary(self) -> None:
+        self._edge.counters.binary += 1
+
+    def on_text(self, data: bytes) -> None:
+        edge, guard = self._edge, self.guard
+        now = edge.now_ms()
+        edge.counters.received_bytes += len(data)
+        verdict = guard.read(data, now)
+        if type(verdict) is Refuse:
+            self._malformed(verdict)
+            return
+        take = verdict
+        assert isinstance(take, Take)
+        if take.row:
+            count(edge.counters.malformed, take.row[:3])
+        mark = NONE
+        if take.kind == "call":
+            edge.counted("in", "call", take.action, guard.version)
+            edge.counters.in_flight += 1
+            mark = fingerprint(take.action, take.cls, take.payload, take.message_id, self.epoch)
+            if guard.full:
+                self._fill()
+        else:
+            edge.counted("in", "result" if take.frame.startswith(b"[3") else "error", take.action, guard.version)
+        head = Head(
+            self.charger,
+            self.epoch,
+            take.seq,
+            guard.version,
+            self._home,
+            now,
+            take.action,
+            take.message_id,
+            take.cls,
+            take.deadline,
+            mark.key,
+        )
+        self._append((take, head, mark))
+
+    def _malformed(self, refuse: Refuse) -> None:
+        edge = self._edge
+        count(edge.counters.malformed, refuse.row[:3])
+        if refuse.row[:3] in ("R28", "R29", "R33"):
+            edge.counters.unmatched += 1
+        elif refuse.row != "R16":
+            log.info("malformed frame", charger=self.charger, row=refuse.row, close=refuse.close)
+        if refuse.reply:
+            self._write(refuse.reply, "error", "")
+        if refuse.close:
+            self.part("protocol_error", refuse.close, "too many malformed frames")
+
+    def _fill(self) -> None:
+        """Sixteen CALLs are open: read on when one is answered, or gives up (row R20)."""
+        self.pause()
+        if self._reopen is None:
+            delay = (self.guard.oldest_deadline - self._edge.now_ms()) / 1000
+            self._reopen = self._edge.wheel.after(max(delay, 0) + 0.001, self._expire)
+
+    def _expire(self) -> None:
+        self._reopen = None
+        edge = self._edge
+        for call in self.guard.expire(edge.now_ms()):
+            edge.ended(call.action, "timeout")
+        if self.guard.full:
+            self._fill()
+        else:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if self.paused and self.epoch and self._waiting is None and not self.guard.full:
+            if self._reopen is not None:
+                self._reopen.cancel()
+                self._reopen = None
+            self.resume()
+
+    # The journal.
+
+    def _append(self, pending: _Pending) -> None:
+        journal = self._edge.journal
+        if self._waiting is not None:
+            self._waiting.append(pending)
+        elif not journal.healthy:
+            self._wait(pending)
+        else:
+            take, head, mark = pending
+            appended = journal.append(take.kind, head, take.frame, ttl=mark.ttl, mint_tx=mark.mint_tx)
+            appended.add_done_callback(partial(self._appended, pending))
+
+    def _appended(self, pending: _Pending, appended: asyncio.Future[Appended]) -> None:
+        if appended.cancelled():
+            return
+        exc = appended.exception()
+        if exc is None:
+            result = appended.result()
+            count(self._edge.counters.appended, result.outcome)
+            if result.outcome == "answered":
+                self._answer(pending[0].seq, "result", result.body)
+            elif result.outcome == "stale":
+                self.part("duplicate_identity", 1008, "superseded")
+        elif isinstance(exc, StoreDown):
+            take, _, mark = pending
+            if mark.key:
+                self._wait(pending)
+                return
+            # It may or may not be stored: nothing but the charger itself may send it again.
+            call = self.guard.answered(take.seq, 0)
+            if call is not None:
+                self._edge.ended(call.action, "timeout")
+                self._read_on()
+        else:
+            log.error("append failed", charger=self.charger, exc_info=exc)
+            self.part("other", 1011, "internal error")
+
+    def _wait(self, pending: _Pending) -> None:
+        """Keep a frame until the store is back, and read no others."""
+        if not self.is_open:
+            return
+        if self._waiting is None:
+            self._waiting = []
+            self.pause()
+            self._edge.holding.add(self)
+            if self._hold is None:
+                self._hold = self._edge.wheel.after(HOLD, self._give_up)
+            self._edge.retry_soon()
+        self._waiting.append(pending)
+
+    def _give_up(self) -> None:
+        self.part("store_down", 1013, "store unavailable")
+
+    def recovered(self) -> None:
+        """The store is back: append what waited, in order, and read on."""
+        waiting, self._waiting = self._waiting, None
+        for pending in waiting or ():
+            self._append(pending)
+        if self._waiting is None:
+            if self._hold is not None:
+                self._hold.cancel()
+                self._hold = None
+            self._read_on()
+
+    # Towards the charger.
+
+    def deliver(self, item: ToCharger) -> None:
+        """Do what a hub decided."""
+        if item.epoch != self.epoch:
+            if item.epoch > self.epoch > 0:
+                self.part("duplicate_identity", 1008, "superseded")
+            return
+        if item.kind == "answer":
+            self._answer(item.seq, "result", item.body)
+        elif item.kind == "error":
+            self._answer(item.seq, "error", item.body)
+        elif item.kind == "call":
+            parts = item.body.split(b'"', 4)
+            action = parts[3].decode(errors="replace") if len(parts) == 5 else ""
+            self.guard.asked(item.message_id, action)
+            self._write(item.body, "call", action)
+        else:
+            self.part("kicked", item.code or 1000, item.body.decode(errors="replace"))
+
+    def _answer(self, seq: int, kind: str, body: bytes) -> None:
+        edge = self._edge
+        now = edge.now_ms()
+        call = self.guard.answered(seq, now)
+        if call is None:
+            edge.counters.late_answers += 1
+            return
+        self._write(b"[%d,%b,%b]" % (3 if kind == "result" else 4, call.id, body), kind, call.action)
+        edge.ended(call.action, "ok" if kind == "result" else "call_error", (now - call.received) / 1000)
+        self._read_on()
+
+    def _write(self, frame: bytes, kind: str, action: str) -> None:
+        edge = self._edge
+        edge.counted("out", kind, action, self.guard.version)
+        edge.counters.sent_bytes += len(frame)
+        self.send(frame)
+
+    # Life and death.
+
+    def _tick(self) -> None:
+        edge = self._edge
+        interval = edge.ping_interval
+        for call in self.guard.expire(edge.now_ms()):
+            edge.ended(call.action, "timeout")
+        self._read_on()
+        # While we do not read, silence says nothing about the charger.
+        if not self.paused and edge.wheel.loop.time() - self.last_received > SILENT_INTERVALS * interval:
+            self.reason = self.reason or "ping_timeout"
+            self.abort()
+            return
+        self.ping()
+        self._alive = edge.wheel.after(interval, self._tick)
+
+    def on_overflow(self) -> None:
+        self.part("slow_consumer", 1013, "not reading")
+
+    def on_lost(self, code: int, reason: str) -> None:
+        edge = self._edge
+        for timer in (self._alive, self._hold, self._reopen):
+            if timer is not None:
+                timer.cancel()
+        self._alive = self._hold = self._reopen = None
+        self._waiting = None
+        if not self.reason:
+            closed_by_us = {1002: "protocol_error", 1007: "protocol_error", 1009: "frame_too_large"}
+            self.reason = closed_by_us.get(code, "transport_error" if code == 1006 else "client_close")
+        abandoned: list[Open] = self.guard.abandon()
+        edge.closed(self, len(abandoned))
+        log.info("charger disconnected", charger=self.charger, reason=self.reason, code=code, epoch=self.epoch)
+        if self.epoch:
+            edge.farewell(self._closing_head())
+
+    def _closing_head(self) -> Head:
+        return Head(
+            self.charger,
+            self.epoch,
+            self.guard.seq + 1,
+            self.version,
+            self._home,
+            self._edge.now_ms(),
+            reason=self.reason or "client_close",
+        )

@@ -1,0 +1,63 @@
+"""What the edge counts: plain ints and dicts, read by whoever exports metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class EdgeCounters:
+    """Counts since the start of the process, but for `connections` and `pending`, which are of now. Versions are
+    subprotocol names, `""` where none was negotiated; the label values are those of the metric catalogue."""
+
+    __slots__ = (
+        "appended",
+        "attempts",
+        "binary",
+        "calls",
+        "connections",
+        "disconnects",
+        "in_flight",
+        "late_answers",
+        "malformed",
+        "messages",
+        "observe_call",
+        "pending",
+        "received_bytes",
+        "sent_bytes",
+        "unmatched",
+    )
+
+    def __init__(self) -> None:
+        self.connections: dict[str, int] = {}
+        """Version -> open charger sockets."""
+        self.pending = 0
+        """Accepted sockets whose handshake is not complete."""
+        self.attempts: dict[tuple[str, str], int] = {}
+        """(version, outcome) -> handshakes."""
+        self.disconnects: dict[str, int] = {}
+        """Reason -> sockets that ended."""
+        self.messages: dict[tuple[str, str, str, str], int] = {}
+        """(direction in/out, type call/result/error, action, version) -> frames."""
+        self.malformed: dict[str, int] = {}
+        """Row of reliability 6.3 (R01...) -> frames, tolerated ones included."""
+        self.received_bytes = 0
+        self.sent_bytes = 0
+        """Payload bytes of text messages, without pings and handshakes."""
+        self.binary = 0
+        """Messages that came in binary frames (row W01)."""
+        self.calls: dict[tuple[str, str], int] = {}
+        """(action, outcome ok/call_error/timeout) -> chargers' CALLs that ended."""
+        self.in_flight = 0
+        """Chargers' CALLs that wait for their answer."""
+        self.appended: dict[str, int] = {}
+        """Outcome new/repeat/answered/stale -> appends to the journal."""
+        self.unmatched = 0
+        """Chargers' answers to no open CALL of ours."""
+        self.late_answers = 0
+        """Answers of hubs that came after the deadline or for a CALL that is not open, dropped."""
+        self.observe_call: Callable[[str, float], None] | None = None
+        """Called with action and seconds when a charger's CALL has been answered."""
+
+
+def count(table: dict[str, int], key: str) -> None:
+    table[key] = table.get(key, 0) + 1

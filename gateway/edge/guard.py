@@ -1,0 +1,416 @@
+"""What a charger's frames are worth: processed, answered with a CALLERROR, dropped, or the end of the connection.
+
+Pure: one `Guard` per connection knows which CALLs are open in either direction; times are given. Well-formed frames take
+one msgspec decode with the payload left raw; everything else is looked at element by element. What is tolerated and
+what each defect gets is data: malformed.yaml (reliability 6.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+import yaml
+
+from gateway.edge.actions import FROM_CHARGER, FROM_CSMS, SIGNED, canonical
+from gateway.journal.entry import Class
+
+MOST_OPEN: Final = 16
+"""Open CALLs of one charger after which its socket is not read until one is answered (row R20)."""
+MOST_DEPTH: Final = 32
+MOST_NODES: Final = 20_000
+DEFECTS: Final = 5
+"""So many RPC-level defects within `WINDOW_MS` close the socket with 1002."""
+WINDOW_MS: Final = 60_000
+LONGEST_ID: Final = 128
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    """What one row gets in one version."""
+
+    kind: Literal["drop", "error", "accept"]
+    code: str
+    title: str
+    strikes: str
+    """What it counts towards: "defect", the row itself, or nothing."""
+    limit: int
+    close: int
+
+
+class Take(msgspec.Struct, frozen=True, gc=False):
+    """A frame to append to the journal."""
+
+    kind: Literal["call", "answer"]
+    seq: int
+    frame: bytes
+    """As received; where a defect was tolerated, in the shape the specification wants, the payload's bytes unchanged."""
+    message_id: str
+    """Of a call: the charger's id as text. Of an answer: the id of our CALL."""
+    action: str = ""
+    """Of an answer: the action of our CALL."""
+    cls: Class = "K1"
+    payload: bytes = b"{}"
+    deadline: int = 0
+    row: str = ""
+    """Which defect was tolerated."""
+
+
+class Refuse(msgspec.Struct, frozen=True, gc=False):
+    """A frame that goes no further."""
+
+    row: str
+    reply: bytes = b""
+    """What to write to the charger; empty: nothing."""
+    close: int = 0
+    """Close code; 0: the connection lives on."""
+
+
+Verdict: TypeAlias = Take | Refuse
+
+
+class Open(msgspec.Struct, frozen=True, gc=False):
+    """A charger's CALL that waits for its answer."""
+
+    id: bytes
+    """The message id as JSON text, exactly as received."""
+    digest: int
+    received: int
+    deadline: int
+    action: str
+
+
+class _Call(msgspec.Struct, tag=2, array_like=True, frozen=True, gc=False):
+    id: msgspec.Raw
+    action: str
+    payload: msgspec.Raw = msgspec.Raw()
+
+
+class _Result(msgspec.Struct, tag=3, array_like=True, frozen=True, gc=False):
+    id: msgspec.Raw
+    payload: msgspec.Raw = msgspec.Raw()
+
+
+class _Error(msgspec.Struct, tag=4, array_like=True, frozen=True, gc=False):
+    id: msgspec.Raw
+    code: str
+    description: str
+    details: msgspec.Raw
+
+
+_decode = msgspec.json.Decoder(_Call | _Result | _Error).decode
+_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_json = msgspec.json.encode
+
+_HEADER = re.compile(
+    rb'\s*\[\s*2\s*,\s*("(?:[^"\\\x00-\x1f]|\\.){0,512}"|-?\d{1,64}(?:\.\d{1,64})?)\s*,\s*"[^"\\]{0,128}"\s*[,\]]'
+)
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_NOT_NUMBERS = re.compile(rb"\b(?:NaN|Infinity)\b")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_TYPES = {b'"2"': b"2", b'"3"': b"3", b'"4"': b"4", b"2.0": b"2", b"3.0": b"3", b"4.0": b"4"}
+
+
+def _load() -> dict[str, dict[str, Reaction]]:
+    rows = yaml.safe_load((files("gateway.edge") / "malformed.yaml").read_text("utf-8"))
+    columns = {
+        "ocpp1.5": ("ocpp1.5", "ocpp1.6"),
+        "ocpp1.6": ("ocpp1.6",),
+        "ocpp2.0.1": ("ocpp2.0.1",),
+        "ocpp2.1": ("ocpp2.1", "ocpp2.0.1"),
+    }
+    found: dict[str, dict[str, Reaction]] = {version: {} for version in columns}
+    for row in rows:
+        for version, names in columns.items():
+            kind, _, code = next(row[name] for name in names if name in row).partition(" ")
+            counts = code == "RpcFrameworkError" or (kind == "drop" and row.get("defect", False))
+            limit, close = (row["limit"], 1008) if "limit" in row else (DEFECTS if counts else 0, 1002)
+            strikes = row["row"] if "limit" in row else "defect" if counts else ""
+            found[version][row["row"]] = Reaction(kind, code, row["title"], strikes, limit, close)
+    return found
+
+
+REACTIONS: Final = _load()
+"""Version -> row -> reaction."""
+
+
+class Guard:
+    """The two directions of one charger connection."""
+
+    __slots__ = (
+        "_actions",
+        "_asked",
+        "_asked_action",
+        "_budget",
+        "_expired",
+        "_open",
+        "_reactions",
+        "_strikes",
+        "seq",
+        "version",
+    )
+
+    def __init__(self, version: str, budget_ms: int = 25_000) -> None:
+        """`version`: the subprotocol. `budget_ms`: how long a charger's CALL waits for its answer."""
+        self.version = version
+        self.seq = 0
+        """Number of the last frame taken, from 1."""
+        self._budget = budget_ms
+        self._actions = FROM_CHARGER[version]
+        self._reactions = REACTIONS[version]
+        self._open: dict[int, Open] = {}
+        self._asked = ""
+        self._asked_action = ""
+        self._expired = ""
+        self._strikes: dict[str, list[int]] | None = None
+
+    # Towards the charger.
+
+    @property
+    def idle(self) -> bool:
+        """Whether no CALL is open in either direction."""
+        return not self._open and not self._asked
+
+    @property
+    def full(self) -> bool:
+        """Whether reading must stop until a CALL is answered."""
+        return len(self._open) >= MOST_OPEN
+
+    @property
+    def oldest_deadline(self) -> int:
+        """When the first open CALL gives up (ms); 0: none is open."""
+        return min((call.deadline for call in self._open.values()), default=0)
+
+    def answered(self, seq: int, now: int) -> Open | None:
+        """The CALL `seq` is being answered: gives it, once. None: not open any more, or too late; write nothing."""
+        call = self._open.pop(seq, None)
+        return None if call is None or now > call.deadline else call
+
+    def expire(self, now: int) -> list[Open]:
+        """Forgets the CALLs whose deadline has passed, and gives them."""
+        late = [seq for seq, call in self._open.items() if now > call.deadline]
+        return [self._open.pop(seq) for seq in late]
+
+    def abandon(self) -> list[Open]:
+        """The connection is gone: gives the CALLs that will never be answered."""
+        left = list(self._open.values())
+        self._open.clear()
+        return left
+
+    def asked(self, message_id: str, action: str = "") -> None:
+        """A CALL goes out to the charger. An earlier one that is still open counts as timed out."""
+        if self._asked:
+            self._expired = self._asked
+        self._asked = message_id
+        self._asked_action = action
+
+    # From the charger.
+
+    def read(self, data: bytes, now: int) -> Verdict:
+        """Judges one text message. `now` in ms."""
+        brackets = data.count(b"[") + data.count(b"{")
+        if brackets > MOST_DEPTH and _too_deep(data):
+            return self._broken(data, "R37", now)
+        try:
+            frame = _decode(data)
+        except (msgspec.MsgspecError, RecursionError):
+            return self._slow(data, now)
+        id = bytes(frame.id)
+        if type(frame) is _Call:
+            payload = bytes(frame.payload)
+            cls = self._actions.get(frame.action)
+            # `endswith`: there is nothing after the payload, and no blank either
+            if (
+                cls is None
+                or id[0] != 0x22
+                or len(id) > 38
+                or payload[:1] != b"{"
+                or data[-1 - len(payload) : -1] != payload
+            ):
+                return self._slow(data, now)
+            return self._call(data, data, id, frame.action, cls, payload, now, "")
+        if self._asked and id[1:-1] == self._asked.encode() and type(frame) is _Result and frame.payload:
+            return self._answer(data, "")
+        return self._slow(data, now)
+
+    def _call(
+        self, data: bytes, frame: bytes, id: bytes, action: str, cls: Class, payload: bytes, now: int, row: str
+    ) -> Verdict:
+        digest = hash(data)
+        for call in self._open.values():
+            if call.digest == digest and call.id == id:
+                return Refuse("R16")
+        self.seq += 1
+        deadline = now + self._budget
+        self._open[self.seq] = Open(id, digest, now, deadline, action)
+        return Take("call", self.seq, frame, _text(id), action, cls, payload, deadline, row)
+
+    def _answer(self, frame: bytes, row: str) -> Take:
+        self.seq += 1
+        message_id, self._asked = self._asked, ""
+        return Take("answer", self.seq, frame, message_id, self._asked_action, row=row)
+
+    def _slow(self, data: bytes, now: int) -> Verdict:
+        """Frames that are not exactly as they should be."""
+        row = ""
+        if data.startswith(b"\xef\xbb\xbf"):
+            row, data = "R35", data[3:]
+        if data[-1:] in (b"\x00", b" ", b"\r", b"\n", b"\t"):
+            row, data = row or "R34", data.rstrip(b"\x00 \r\n\t")
+        try:
+            parts = [bytes(part) for part in _elements(data)]
+        except RecursionError:
+            return self._broken(data, "R37", now)
+        except msgspec.ValidationError:
+            return self._refuse("R02", now)
+        except msgspec.MsgspecError as exc:
+            bare = _STRINGS.sub(b"", data)
+            trailing = "trailing characters" in str(exc)
+            return self._broken(data, "R36" if _NOT_NUMBERS.search(bare) else "R34.second" if trailing else "R03", now)
+        if not parts:
+            return self._refuse("R04", now)
+        kind = parts[0]
+        if kind in _TYPES:
+            row, kind = row or "R09", _TYPES[kind]
+        if kind == b"2":
+            return self._slow_call(data, parts, row, now)
+        if kind == b"3" or kind == b"4":
+            return self._slow_answer(data, kind, parts, row, now)
+        id = parts[1] if len(parts) > 1 and _is_id(parts[1]) else b'"-1"'
+        return self._refuse("R10" if kind == b"5" else "R11" if kind == b"6" else "R08", now, id)
+
+    def _slow_call(self, data: bytes, parts: Sequence[bytes], row: str, now: int) -> Verdict:
+        if len(parts) < 2:
+            return self._refuse("R05", now)
+        id = parts[1]
+        if not _is_id(id):
+            return self._refuse("R15", now)
+        if id[0] != 0x22:
+            row = row or "R12"
+        elif len(id) == 2:
+            row = row or "R13"
+        elif len(id) > 38 and len(text := _text(id)) > 36:
+            if len(text) > LONGEST_ID:
+                return self._refuse("R14.long", now, id)
+            row = row or "R14"
+        if len(parts) < 3:
+            return self._refuse("R05.action", now, id)
+        if parts[2][:1] != b'"':
+            return self._refuse("R21", now, id)
+        action = _text(parts[2])
+        cls = self._actions.get(action)
+        if cls is None and action.endswith(SIGNED) and not self.version.startswith("ocpp1"):
+            cls = self._actions.get(action.removesuffix(SIGNED))
+        if cls is None:
+            name = canonical(self.version, action)
+            if not name:
+                return self._refuse(_unknown(self.version, action), now, id)
+            row, action, cls = row or "R23", name, self._actions[name]
+        payload = parts[3] if len(parts) > 3 else b"{}"
+        if len(parts) < 4:
+            row = row or "R06"
+        elif len(parts) > 4:
+            row = row or "R07"
+        if payload == b"null":
+            row, payload = row or "R27", b"{}"
+        if payload[:1] != b"{":
+            return self._refuse("R26", now, id)
+        frame = b"[2,%b,%b,%b]" % (_json(_text(id)), _json(action), payload) if row else data
+        return self._call(data, frame, id, action, cls, payload, now, row)
+
+    def _slow_answer(self, data: bytes, kind: bytes, parts: list[bytes], row: str, now: int) -> Verdict:
+        id = _text(parts[1]) if len(parts) > 1 and _is_id(parts[1]) else None
+        if kind == b"4" and id == "-1" and self._asked:
+            row, id = "R33", self._asked
+        if not self._asked or id != self._asked:
+            late = bool(self._expired) and id == self._expired
+            return self._refuse("R33" if id == "-1" else "R29" if late else "R28", now)
+        if kind == b"3":
+            payload = parts[2] if len(parts) > 2 and parts[2] != b"null" else b"{}"
+            return self._answer(b"[3,%b,%b]" % (_json(id), payload), row)
+        code = parts[2] if len(parts) > 2 and parts[2][:1] == b'"' else b'"GenericError"'
+        description = parts[3] if len(parts) > 3 and parts[3][:1] == b'"' else b'""'
+        details = parts[4] if len(parts) > 4 and parts[4][:1] == b"{" else b"{}"
+        if parts[2:] != [code, description, details]:
+            row = row or "R31"
+        return self._answer(b"[4,%b,%b,%b,%b]" % (_json(id), code, description, details) if row else data, row)
+
+    def _broken(self, data: bytes, row: str, now: int) -> Refuse:
+        """Not JSON, or too much of it: answered if the header can be read nevertheless."""
+        header = _HEADER.match(data.removeprefix(b"\xef\xbb\xbf"))
+        if header is None or not _is_json(header[1]):
+            return self._refuse("R01", now)
+        return self._refuse(row, now, header[1])
+
+    def _refuse(self, row: str, now: int, id: bytes = b'"-1"') -> Refuse:
+        reaction = self._reactions[row]
+        reply = b""
+        if reaction.kind == "error":
+            reply = b'[4,%b,"%b",%b,{}]' % (id, reaction.code.encode(), _json(reaction.title))
+        close = 0
+        if reaction.strikes:
+            if self._strikes is None:
+                self._strikes = {}
+            times = [at for at in self._strikes.get(reaction.strikes, ()) if now - at < WINDOW_MS]
+            times.append(now)
+            self._strikes[reaction.strikes] = times
+            if len(times) >= reaction.limit:
+                close = reaction.close
+        return Refuse(row, reply, close)
+
+
+def _is_id(raw: bytes) -> bool:
+    """A string, number or boolean can be echoed (row R12); null, arrays and objects cannot (row R15)."""
+    return raw[:1] not in (b"n", b"{", b"[")
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        msgspec.json.decode(raw)
+    except msgspec.MsgspecError:
+        return False
+    return True
+
+
+def _text(raw: bytes) -> str:
+    """A JSON string, number or boolean as text."""
+    if raw[:1] != b'"':
+        return raw.decode()
+    if b"\\" not in raw:
+        return raw[1:-1].decode()
+    text: str = msgspec.json.decode(raw, type=str)
+    return text
+
+
+def _unknown(version: str, action: str) -> str:
+    if action in FROM_CSMS[version]:
+        return "R24"
+    if any(action in actions for actions in FROM_CHARGER.values()):
+        return "R25"
+    return "R22"
+
+
+def _too_deep(data: bytes) -> bool:
+    """Whether arrays and objects nest deeper than 32 inside the frame, or there are more than 20,000 values."""
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_NODES:
+        bare = _STRINGS.sub(b"", data)
+        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MOST_NODES:
+            return True
+    if _depth(data.translate(None, _NOT_BRACKETS)) <= MOST_DEPTH + 1:
+        return False
+    # Brackets inside strings may have deceived the quick look.
+    return _depth(_STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS)) > MOST_DEPTH + 1
+
+
+def _depth(brackets: bytes) -> int:
+    """Nesting of a text of nothing but brackets; of an unbalanced one, at least as much as a parser would see."""
+    rounds = 0
+    while rounds <= MOST_DEPTH + 1:
+        inner = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if len(inner) == len(brackets):
+            break
+        brackets = inner
+        rounds += 1
+    return rounds + brackets.count(b"[") + brackets.count(b"{")

@@ -1,0 +1,336 @@
+"""The edge role: accepts chargers, holds their sockets, hands them what the hubs decided, and lets them go gently."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+import ssl as tls
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from gateway.config import Listen
+from gateway.edge.access import Admission, Denied, Registry, admit, everyone
+from gateway.edge.connection import ChargerConnection
+from gateway.edge.counters import EdgeCounters, count
+from gateway.journal.entry import Head, ToCharger
+from gateway.journal.errors import StoreDown
+from gateway.journal.journal import Journal
+from gateway.wheel import Wheel
+
+log = structlog.get_logger(__name__)
+
+LEASE_SECONDS: Final = 15.0
+"""The edge's lease in the store; without one its chargers count as gone."""
+RENEW_SECONDS: Final = 5.0
+MOST_PENDING: Final = 2_000
+"""Handshakes under way at once; more are cut off."""
+CLOSES_PER_SECOND: Final = 100
+"""Sockets closed per second when many must be, so that their chargers do not all come back at once..."""
+CLOSE_SECONDS: Final = 20.0
+"""... but never more seconds than this for all of them."""
+
+
+class Edge:
+    """All chargers of this process. Belongs to the event loop that started it.
+
+    `refuse(charger)` gives why a charger's handshake is refused with 503 ("upstream_down", ...) or None; `native(charger)`
+    the version that its primary speaks ("": no preference). `now_ms`: wall clock.
+    """
+
+    def __init__(
+        self,
+        listen: Listen,
+        journal: Journal,
+        *,
+        answer_timeout: float = 25.0,
+        refuse: Callable[[str], str | None] | None = None,
+        native: Callable[[str], str] | None = None,
+        counters: EdgeCounters | None = None,
+        wheel: Wheel | None = None,
+        ssl: tls.SSLContext | None = None,
+        now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+    ) -> None:
+        """Raises OSError when the registry's file cannot be read."""
+        self.journal = journal
+        self.wheel = wheel or Wheel()
+        self.counters = counters or EdgeCounters()
+        self.now_ms = now_ms
+        self.id = _incarnation()
+        """Names this incarnation of the edge; a new one after the lease was lost."""
+        self.read_limit = listen.max_frame
+        self.ping_interval = listen.ping_interval
+        self.budget_ms = int(answer_timeout * 1000)
+        self.holding: set[ChargerConnection] = set()
+        """Connections with frames that wait for the store."""
+        self.draining = False
+        self._listen = listen
+        self._known = Registry(listen.registry.file) if listen.registry.file else everyone
+        self._refuse = refuse
+        self._native = native
+        self._ssl = ssl
+        self._server: asyncio.Server | None = None
+        self._chargers: dict[str, ChargerConnection] = {}
+        self._sockets: set[ChargerConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._farewells: list[Head] = []
+        self._leased_at = 0.0
+        self._retrying = False
+        self._told: Callable[[bool], None] | None = None
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it listens: host and port, after `start`."""
+        return [] if self._server is None else [sock.getsockname()[:2] for sock in self._server.sockets]
+
+    async def start(self) -> None:
+        """Take the lease and listen. Raises StoreDown, OSError (address in use)."""
+        await self._renew()
+        self._told = self.journal.on_health
+        self.journal.on_health = self._health
+        self._server = await self.wheel.loop.create_server(
+            lambda: ChargerConnection(self),
+            self._listen.host,
+            self._listen.port,
+            backlog=self._listen.backlog,
+            ssl=self._ssl,
+            ssl_handshake_timeout=None if self._ssl is None else self._listen.handshake_timeout,
+        )
+        self.spawn(self._keep_lease())
+        self.spawn(self._read_inbox())
+        log.info("edge listens", addresses=self.addresses, edge=self.id)
+
+    async def drain(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109
+        """Accept nobody any more; let open exchanges finish within `timeout` seconds; close all sockets with 1012.
+
+        Sockets without an open exchange go first, in random order, at a bounded rate.
+        """
+        self.draining = True
+        if self._server is not None:
+            self._server.close()
+        clock = self.wheel.loop.time
+        end = clock() + timeout
+        rate = max(CLOSES_PER_SECOND, len(self._sockets) / CLOSE_SECONDS)
+        allowed = 1.0
+        while self._sockets:
+            late = clock() >= end
+            ready = [wire for wire in self._sockets if wire.is_open and (late or wire.idle)]
+            random.shuffle(ready)
+            allowed = min(allowed + rate * 0.05, rate)
+            for wire in ready[: int(allowed)]:
+                wire.part("drain", 1012, "service restart")
+                allowed -= 1
+            if late and not ready:
+                for wire in [wire for wire in self._sockets if not wire.opened]:
+                    wire.abort()
+                if clock() > end + CLOSE_SECONDS + 5:
+                    break
+            await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """End everything at once: sockets are reset, tasks cancelled. Call `drain` first for a gentle end."""
+        self.draining = True
+        if self._server is not None:
+            self._server.close()
+        for wire in list(self._sockets):
+            wire.reason = wire.reason or "drain"
+            wire.abort()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # connection_lost runs in the next turn; its farewells leave in the one after
+        if self.journal.on_health == self._health:
+            self.journal.on_health = self._told
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # For connections.
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine that belongs to the edge; its failure is logged."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def arrived(self) -> bool:
+        """A socket was accepted. False: there are too many handshakes under way."""
+        self.counters.pending += 1
+        return self.counters.pending <= MOST_PENDING
+
+    def admit(self, path: str, offered: Sequence[str]) -> Admission:
+        """Decide a handshake. Raises Denied."""
+        if self.draining:
+            raise Denied(503, "Draining.\n", "draining")
+        if not self.journal.healthy:
+            raise Denied(503, "The store is unavailable.\n", "store_down")
+        admission = admit(path, offered, self._listen.subprotocols, self._known, self._native)
+        if len(self._sockets) >= self._listen.max_connections and admission.charger.casefold() not in self._chargers:
+            raise Denied(503, "Too many connections.\n", "over_capacity")
+        why = None if self._refuse is None else self._refuse(admission.charger)
+        if why is not None:
+            raise Denied(503, "Not available now.\n", why)
+        return admission
+
+    def advice(self, status: int) -> list[tuple[str, str]]:
+        """Headers that go with an HTTP error."""
+        return [("Retry-After", str(random.randint(30, 120)))] if status == 503 else []
+
+    def refused(self, outcome: str) -> None:
+        """A handshake failed."""
+        self.counters.pending -= 1
+        self._attempt("", outcome)
+
+    def opened(self, wire: ChargerConnection) -> None:
+        """A handshake is complete: the newest connection of an identity wins."""
+        self.counters.pending -= 1
+        self._attempt(wire.version, "accepted")
+        count(self.counters.connections, wire.version)
+        self._sockets.add(wire)
+        key = wire.charger.casefold()
+        older = self._chargers.get(key)
+        self._chargers[key] = wire
+        if older is not None:
+            older.part("duplicate_identity", 1008, "superseded")
+
+    def owns(self, wire: ChargerConnection) -> bool:
+        """Whether this is the newest connection of its charger here."""
+        return self._chargers.get(wire.charger.casefold()) is wire
+
+    def closed(self, wire: ChargerConnection, abandoned: int) -> None:
+        """A charger's socket is gone with `abandoned` CALLs unanswered."""
+        self._sockets.discard(wire)
+        self.holding.discard(wire)
+        if self.owns(wire):
+            del self._chargers[wire.charger.casefold()]
+        self.counters.connections[wire.version] -= 1
+        self.counters.in_flight -= abandoned
+        count(self.counters.disconnects, wire.reason)
+
+    def farewell(self, head: Head) -> None:
+        """Tell the journal that a connection is gone; kept for later while the store is down."""
+        if not self.journal.healthy:
+            self._farewells.append(head)
+            return
+
+        def done(told: asyncio.Future[None]) -> None:
+            if not told.cancelled() and isinstance(told.exception(), StoreDown):
+                self._farewells.append(head)  # doubled it does no harm: a `close` ends what is closed
+
+        self.journal.close_charger(head).add_done_callback(done)
+
+    def supersede(self, edge: str, charger: str, epoch: int) -> None:
+        """Another edge still holds an older socket of this charger: make it close that."""
+        item = ToCharger(charger, epoch, "close", b"superseded", code=1008)
+        # If it is lost, the first frame of the older socket finds itself stale.
+        self.journal.deliver(edge, [item]).add_done_callback(lambda told: told.cancelled() or told.exception())
+
+    def retry_soon(self) -> None:
+        """Frames wait although the store looks healthy: try again without waiting for its health to change."""
+        if not self._retrying:
+            self._retrying = True
+            self.wheel.after(0.25, self._retry)
+
+    def counted(self, direction: str, kind: str, action: str, version: str) -> None:
+        key = (direction, kind, action, version)
+        messages = self.counters.messages
+        messages[key] = messages.get(key, 0) + 1
+
+    def ended(self, action: str, outcome: str, seconds: float = -1.0) -> None:
+        """A charger's CALL has ended; `seconds` if it was answered."""
+        counters = self.counters
+        counters.in_flight -= 1
+        key = (action, outcome)
+        counters.calls[key] = counters.calls.get(key, 0) + 1
+        if seconds >= 0 and counters.observe_call is not None:
+            counters.observe_call(action, seconds)
+
+    # Inside.
+
+    def _attempt(self, version: str, outcome: str) -> None:
+        key = (version, outcome)
+        self.counters.attempts[key] = self.counters.attempts.get(key, 0) + 1
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            log.error("edge task failed", exc_info=exc)
+
+    def _health(self, healthy: bool) -> None:
+        if self._told is not None:
+            self._told(healthy)
+        if healthy:
+            self._resume()
+
+    def _retry(self) -> None:
+        self._retrying = False
+        if self.holding:
+            if self.journal.healthy:
+                self._resume()
+            if self.holding:
+                self.retry_soon()
+
+    def _resume(self) -> None:
+        farewells, self._farewells = self._farewells, []
+        for head in farewells:
+            self.farewell(head)
+        holding, self.holding = self.holding, set()
+        for wire in holding:
+            wire.recovered()
+
+    async def _renew(self) -> None:
+        before = self.wheel.loop.time()
+        await self.journal.edge_alive(self.id)
+        self._leased_at = before
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS if self.journal.healthy else 0.5)
+            clock = self.wheel.loop.time
+            # A pause of the whole process shows here first: the lease may have ended while nothing ran.
+            if clock() - self._leased_at > LEASE_SECONDS:
+                self._lease_lost()
+            try:
+                await asyncio.wait_for(self._renew(), RENEW_SECONDS)
+            except (StoreDown, TimeoutError):
+                continue
+
+    def _lease_lost(self) -> None:
+        """Hubs count this edge's chargers as gone: let them connect anew, to a new incarnation."""
+        self.id = _incarnation()
+        self._leased_at = self.wheel.loop.time()
+        wires = list(self._sockets)
+        if wires:
+            log.warning("lease lost, closing all sockets", sockets=len(wires), edge=self.id)
+        random.shuffle(wires)
+        rate = max(CLOSES_PER_SECOND, len(wires) / (LEASE_SECONDS - RENEW_SECONDS))
+        for number, wire in enumerate(wires):
+            self.wheel.after(number / rate, partial(wire.part, "store_down", 1013, "store unavailable"))
+
+    async def _read_inbox(self) -> None:
+        edge, after = self.id, "0"
+        while True:
+            if edge != self.id:
+                edge, after = self.id, "0"
+            try:
+                items = await self.journal.read_inbox(edge, after, 2_000)
+            except StoreDown:
+                await asyncio.sleep(0.2)
+                continue
+            for after, item in items:  # noqa: B007  the next read starts after the last one
+                wire = self._chargers.get(item.charger.casefold())
+                if wire is None:
+                    continue
+                try:
+                    wire.deliver(item)
+                except Exception:
+                    log.exception("delivery failed", charger=item.charger, kind=item.kind)
+
+
+def _incarnation() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
