@@ -1,0 +1,8 @@
+"""The durable log between edges and hubs, and the only code that talks to the store."""
+
+from gateway.journal.errors import Fenced, StoreDown, UnsafeStore
+from gateway.journal.facts import Commit
+from gateway.journal.journal import Appended, Journal
+from gateway.journal.streams import SESSION, Batch, Lag
+
+__all__ = ["SESSION", "Appended", "Batch", "Commit", "Fenced", "Journal", "Lag", "StoreDown", "UnsafeStore"]

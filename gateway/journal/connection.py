@@ -1,0 +1,165 @@
+"""One pipelined connection to the store: commands in, futures out, one write per loop tick, never a retry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
+
+import hiredis
+
+from gateway.journal.address import Address
+from gateway.journal.errors import Fenced, StoreDown
+
+Argument: TypeAlias = str | bytes | int
+Convert: TypeAlias = Callable[[Any], Any]
+
+_pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
+
+_BROKEN = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN")
+"""Replies after which this connection is of no use: another server, or the same one later, has to take over."""
+
+
+class Connection(asyncio.Protocol):
+    """Speaks RESP2. When it breaks, every pending future fails with StoreDown."""
+
+    __slots__ = ("_lost", "_out", "_pending", "_reader", "_transport", "lost", "replied", "sent")
+
+    def __init__(self, lost: Callable[[], None] | None = None) -> None:
+        self._reader = hiredis.Reader()
+        self._transport: asyncio.Transport | None = None
+        self._out: list[bytes] = []
+        self._pending: deque[tuple[asyncio.Future[Any], Convert | None, tuple[Argument, ...] | None]] = deque()
+        self._lost = lost
+        self.lost = False
+        self.sent = 0
+        """Commands sent so far; together with `replied` tells how long the oldest one waits."""
+        self.replied = 0
+
+    def call(self, args: tuple[Argument, ...], convert: Convert | None = None, source: str = "") -> asyncio.Future[Any]:
+        """Queues a command; its future gives the reply, passed through `convert` if given.
+
+        `source`: text of the script of an EVALSHA; a server that does not know it gets it once by EVAL.
+        Raises in the future: StoreDown, Fenced, and whatever `convert` raises.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self.lost or self._transport is None:
+            _fail(future, StoreDown("no connection to the store"))
+            return future
+        self._push(args, future, convert, ("EVAL", source, *args[2:]) if source else None)
+        return future
+
+    def _push(
+        self,
+        args: tuple[Argument, ...],
+        future: asyncio.Future[Any],
+        convert: Convert | None,
+        again: tuple[Argument, ...] | None,
+    ) -> None:
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(_pack(args))
+        self._pending.append((future, convert, again))
+        self.sent += 1
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if self._transport is not None and not self.lost:
+            self._transport.write(b"".join(out))
+
+    def close(self) -> None:
+        """Breaks the connection now; pending futures fail with StoreDown."""
+        if self._transport is not None:
+            self._transport.abort()
+        self.connection_lost(None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        pending, self._pending = self._pending, deque()
+        for future, _, _ in pending:
+            _fail(future, StoreDown("the connection to the store broke"))
+        if self._lost is not None:
+            self._lost()
+
+    def data_received(self, data: bytes) -> None:
+        reader, pending = self._reader, self._pending
+        try:
+            reader.feed(data)
+            while (reply := reader.gets()) is not False:
+                future, convert, again = pending.popleft()
+                self.replied += 1
+                if isinstance(reply, hiredis.ReplyError):
+                    self._refused(str(reply), future, convert, again)
+                elif not future.done():
+                    if convert is not None:
+                        try:
+                            reply = convert(reply)
+                        except Exception as error:
+                            _fail(future, error)
+                            continue
+                    future.set_result(reply)
+        except (hiredis.ProtocolError, IndexError):
+            # an answer to nothing, or no RESP at all: whoever speaks there is no store
+            self.close()
+
+    def _refused(
+        self, text: str, future: asyncio.Future[Any], convert: Convert | None, again: tuple[Argument, ...] | None
+    ) -> None:
+        if again is not None and text.startswith("NOSCRIPT"):
+            self._push(again, future, convert, None)
+        elif text.startswith("FENCED"):
+            _fail(future, Fenced(text[7:]))
+        else:
+            _fail(future, StoreDown(text))
+            if text.startswith(_BROKEN):
+                self.close()
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        # Marks it as seen: a lost store is reported once, by health, not once per forgotten future.
+        future.exception()
+
+
+async def connect(
+    address: Address, name: str, *, within: float = 1.0, lost: Callable[[], None] | None = None
+) -> Connection:
+    """Opens a connection, authenticates, selects the database and names itself; `within` seconds for all of it.
+
+    Raises StoreDown.
+    """
+    loop = asyncio.get_running_loop()
+    connection = Connection(lost)
+    try:
+        async with asyncio.timeout(within):
+            if address.path:
+                await loop.create_unix_connection(lambda: connection, address.path)
+            else:
+                await loop.create_connection(lambda: connection, address.host, address.port, ssl=address.tls)
+            calls = []
+            if address.password:
+                login = (address.username, address.password) if address.username else (address.password,)
+                calls.append(connection.call(("AUTH", *login)))
+            if address.db:
+                calls.append(connection.call(("SELECT", address.db)))
+            # A managed store may forbid it, and nothing depends on the name.
+            naming = connection.call(("CLIENT", "SETNAME", name))
+            for call in calls:
+                await call
+            await asyncio.wait([naming])
+    except (OSError, TimeoutError) as error:
+        connection.close()
+        raise StoreDown(f"cannot reach the store at {address}: {str(error) or 'no answer'}") from error
+    except BaseException:
+        connection.close()
+        raise
+    if connection.lost:
+        raise StoreDown(f"the store at {address} closed the connection")
+    return connection

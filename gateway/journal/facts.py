@@ -1,0 +1,81 @@
+"""What a hub knows and decided: facts per charger, stored answers, acknowledgements, committed as one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from gateway.journal import keys
+from gateway.journal.connection import Argument
+from gateway.journal.errors import UnsafeStore
+from gateway.journal.store import Store
+
+FORMAT = 1
+"""Number of the format of facts, the first byte of each stored value; anything newer is refused."""
+
+_PREFIX = bytes([FORMAT])
+
+
+class Commit(msgspec.Struct):
+    """Everything that becomes true together. All chargers are of the partition that it is committed to."""
+
+    facts: dict[tuple[str, str], bytes | None] = {}
+    """(charger, field) -> value; None removes the field. Fields: `shared`, `link:<upstream>`."""
+    answers: list[tuple[str, str, bytes]] = []
+    """(charger, `Head.dedup` of the message, CALLRESULT payload): what a retry is answered. Lives as long as the
+    dedup key; ignored when that is gone."""
+    acks: dict[str, list[str]] = {}
+    """Group -> ids of the entries that it has done with."""
+
+
+class Facts:
+    """Part of Journal."""
+
+    _store: Store
+
+    def commit(self, partition: int, token: int, commit: Commit) -> asyncio.Future[None]:
+        """Stores a decision in one transaction under the partition's lease.
+
+        Raises in the future Fenced (nothing was stored) and StoreDown (outcome unknown; committing again is harmless).
+        """
+        made: list[str] = [keys.lease(partition), keys.stream(partition)]
+        sets: list[Argument] = []
+        deletes: list[Argument] = []
+        gone: list[str] = []
+        for (charger, field), value in commit.facts.items():
+            key = keys.facts(partition, charger)
+            if value is None:
+                gone.append(key)
+                deletes.append(field)
+            else:
+                made.append(key)
+                sets += (field, _PREFIX + value)
+        made += gone
+        made += [keys.dedup(partition, charger, dedup) for charger, dedup, _ in commit.answers]
+        args: list[Argument] = [token, len(sets) // 2, *sets, len(deletes), *deletes, len(commit.answers)]
+        args += [payload for _, _, payload in commit.answers]
+        for group, ids in commit.acks.items():
+            if ids:
+                args += (group, len(ids), *ids)
+        return self._store.run("commit", tuple(made), *args, convert=_nothing)
+
+    async def load_facts(self, partition: int, charger: str) -> dict[str, bytes]:
+        """All facts of a charger by field; empty if nothing is known.
+
+        Raises StoreDown, and UnsafeStore when a newer release wrote them.
+        """
+        reply = await self._store.call("HGETALL", keys.facts(partition, charger))
+        found = {}
+        for field, value in zip(reply[::2], reply[1::2], strict=True):
+            if value[0] > FORMAT:
+                raise UnsafeStore(
+                    f"the facts of {charger} ({field.decode()}) have format {value[0]}, "
+                    f"this release reads up to {FORMAT}: run the release that wrote them, or a newer one"
+                )
+            found[field.decode()] = value[1:]
+        return found
+
+
+def _nothing(_: object) -> None:
+    return None

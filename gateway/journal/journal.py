@@ -1,0 +1,165 @@
+"""The durable log between edges and hubs: what every charger said, until every upstream has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.config import RedisConfig
+from gateway.journal import keys
+from gateway.journal.entry import Entry, Head, Kind
+from gateway.journal.facts import Facts
+from gateway.journal.inbox import Inbox
+from gateway.journal.leases import Leases
+from gateway.journal.store import Store
+from gateway.journal.streams import Streams
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Appended(msgspec.Struct, frozen=True, gc=False):
+    """What became of an append.
+
+    new: stored as entry `id`. repeat: known and not answered yet, a `repeat` was stored as entry `id`.
+    answered: known, nothing stored, `body` is the CALLRESULT payload to answer. stale: refused, the charger has a newer
+    connection.
+    """
+
+    outcome: Literal["new", "repeat", "answered", "stale"]
+    id: str = ""
+    body: bytes = b""
+
+
+_STALE = Appended("stale")
+
+
+class Journal(Leases, Facts, Inbox, Streams):
+    """The only way to the store. One per process; belongs to the event loop that started it.
+
+    Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a
+    `commit` and a lease may be repeated by the caller, anything else may not.
+    """
+
+    def __init__(self, config: RedisConfig, *, now_ms: Callable[[], int]) -> None:
+        """`now_ms`: wall clock in milliseconds since 1970. Raises UnsafeStore for a `redis.url` of unknown form."""
+        self._config = config
+        self._now_ms = now_ms
+        self._store = Store(config)
+        self._cursors = {}
+        self.resets = 0
+        """How many groups were found missing and created again."""
+        self.on_reset = None
+        """Called with (partition, group) for each of them."""
+        self._place = lru_cache(65536)(self._find)
+
+    async def start(self) -> None:
+        """Starts the embedded server if `redis.url` says so, connects, checks that the store is safe.
+
+        Raises UnsafeStore (says what to fix) and StoreDown (not reachable now).
+        """
+        await self._store.start()
+
+    async def stop(self) -> None:
+        """Closes all connections and stops the embedded server."""
+        await self._store.stop()
+
+    @property
+    def healthy(self) -> bool:
+        """False while the store is unreachable, does not answer (noticed within 1.5 s) or is unsafe; mends itself."""
+        return self._store.healthy
+
+    @property
+    def on_health(self) -> Callable[[bool], None] | None:
+        """Called with the new value whenever `healthy` changes."""
+        return self._store.on_health
+
+    @on_health.setter
+    def on_health(self, callback: Callable[[bool], None] | None) -> None:
+        self._store.on_health = callback
+
+    def partition(self, charger: str) -> int:
+        """Number of the partition that holds this charger, from 0; the case of its letters does not matter."""
+        return keys.partition(charger, self._config.partitions)
+
+    def _find(self, charger: str) -> tuple[int, str, str, str]:
+        number = self.partition(charger)
+        return number, keys.fold(charger), keys.stream(number), keys.epochs(number)
+
+    async def connect(self, head: Head) -> tuple[int, str]:
+        """A charger connected: gives it a new epoch, records its home and appends `open`, all or nothing.
+
+        `head.epoch` is ignored. Gives the epoch, which grows with every connection of the charger, and the edge that
+        held the charger before ("": none). Raises StoreDown.
+        """
+        number, charger, stream, epochs = self._place(head.charger)
+        made = (stream, epochs, keys.homes(number))
+        args = (charger, self._now_ms() // 1000, head.home, head.version, head.charger, _encode(head))
+        epoch, home = await self._store.run("connect", made, *args)
+        return int(epoch), home.split(b"\n")[1].decode() if home else ""
+
+    def append(
+        self, kind: Kind, head: Head, frame: bytes, *, ttl: int = 0, mint_tx: bool = False
+    ) -> asyncio.Future[Appended]:
+        """Appends a frame; the future gives what became of it once the store confirmed it.
+
+        `ttl`: seconds for which the same `head.dedup` of this charger is a retry; 0 or an empty `head.dedup`: never.
+        `mint_tx`: gives the entry a transaction number of the charger's own, positive, 32 bits, always growing.
+        Raises in the future StoreDown (outcome unknown; with a dedup key the same append may be made again).
+        """
+        number, charger, stream, epochs = self._place(head.charger)
+        made: tuple[str, ...] = (stream, epochs)
+        if ttl and head.dedup:
+            made += (keys.dedup(number, charger, head.dedup),)
+        else:
+            ttl = 0
+        seed = 0
+        if mint_tx:
+            made += (keys.tx(number, charger),)
+            seed = self._now_ms() // 1000
+        args = (charger, head.epoch, kind, _encode(head), frame, ttl, seed)
+        return self._store.run("append", made, *args, convert=_appended)
+
+    def close_charger(self, head: Head) -> asyncio.Future[None]:
+        """The socket of (`head.charger`, `head.epoch`) is gone: appends `close` and ends its home.
+
+        Does nothing when the charger has a newer connection. Raises StoreDown in the future.
+        """
+        number, charger, stream, epochs = self._place(head.charger)
+        made = (stream, epochs, keys.homes(number))
+        return self._store.run("close", made, charger, head.epoch, head.home, _encode(head), convert=_nothing)
+
+    async def homes(self, partition: int) -> dict[str, tuple[str, int, str]]:
+        """Everyone connected: charger as it spells itself -> (edge, epoch, version). Edges may be dead: see `edges`.
+
+        Raises StoreDown.
+        """
+        reply = await self._store.call("HVALS", keys.homes(partition))
+        found = {}
+        for value in reply:
+            epoch, edge, version, charger = value.decode().split("\n", 3)
+            found[charger] = (edge, int(epoch), version)
+        return found
+
+    def dead_letter(self, upstream: str, entry: Entry, why: str) -> asyncio.Future[None]:
+        """Puts an entry where undeliverable ones are kept for the operator. Raises StoreDown in the future."""
+        args = ("k", entry.kind, "h", _encode(entry.head), "f", entry.frame, "x", entry.tx, "id", entry.id, "why", why)
+        return self._store.call("XADD", keys.dead_letters(upstream), "*", *args, convert=_nothing)
+
+
+def _appended(reply: list[bytes]) -> Appended:
+    outcome = reply[0]
+    if outcome == b"new":
+        return Appended("new", reply[1].decode())
+    if outcome == b"repeat":
+        return Appended("repeat", reply[1].decode())
+    if outcome == b"answered":
+        return Appended("answered", "", reply[1])
+    return _STALE
+
+
+def _nothing(_: Any) -> None:
+    return None

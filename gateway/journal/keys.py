@@ -1,0 +1,91 @@
+"""Names of all keys. Those of one partition share the hash tag `{pNN}`: one command touches one Cluster slot."""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+
+PARTITIONS = "ocppgw:partitions"
+"""Number of partitions, fixed at the first start."""
+
+EDGES = "edges"
+HUBS = "hubs"
+"""Sets of the processes that announced themselves; whoever has no lease any more is dead."""
+
+
+def fold(charger: str) -> str:
+    """The identity as keys use it: OCPP identities are case-insensitive (OCPP 2.0.1 part 2, identifierString)."""
+    return charger.casefold()
+
+
+def partition(charger: str, partitions: int) -> int:
+    """Number of the charger's partition: CRC-16/XMODEM of its casefolded identity, as Redis Cluster computes slots."""
+    return crc_hqx(fold(charger).encode(), 0) % partitions
+
+
+def tag(partition: int) -> str:
+    return f"{{p{partition:02}}}"
+
+
+def stream(partition: int) -> str:
+    """Stream of what the partition's chargers said."""
+    return tag(partition) + ":in"
+
+
+def epochs(partition: int) -> str:
+    """Hash: casefolded charger -> number of its newest connection."""
+    return tag(partition) + ":epochs"
+
+
+def homes(partition: int) -> str:
+    """Hash: casefolded charger -> epoch, edge, version, identity as spelled, one a line."""
+    return tag(partition) + ":homes"
+
+
+def lease(partition: int) -> str:
+    """`<token> <hub>` of the hub that owns the partition; expires."""
+    return tag(partition) + ":lease"
+
+
+def token(partition: int) -> str:
+    """Counter of the fencing tokens."""
+    return tag(partition) + ":token"
+
+
+def dedup(partition: int, charger: str, key: str) -> str:
+    """`<stream id> <tx> <answer>` of a message that may be sent again; expires."""
+    return f"{tag(partition)}:d:{fold(charger)}:{key}"
+
+
+def tx(partition: int, charger: str) -> str:
+    """Counter of the transaction numbers minted for a charger."""
+    return f"{tag(partition)}:tx:{fold(charger)}"
+
+
+def facts(partition: int, charger: str) -> str:
+    """Hash of a charger's facts: `shared` and `link:<upstream>`."""
+    return f"{tag(partition)}:facts:{fold(charger)}"
+
+
+def edge(edge: str) -> str:
+    """Lease of an edge; shares its slot with the inbox."""
+    return f"edge:{{{edge}}}"
+
+
+def inbox(edge: str) -> str:
+    """Stream of what hubs want an edge to do."""
+    return f"inbox:{{{edge}}}"
+
+
+def hub(hub: str) -> str:
+    """Lease of a hub."""
+    return f"hub:{{{hub}}}"
+
+
+def upstream(name: str) -> str:
+    """Health of an upstream as the hubs see it; expires."""
+    return f"upstream:{name}"
+
+
+def dead_letters(upstream: str) -> str:
+    """Stream of what an upstream will never be given."""
+    return f"dlq:{upstream}"

@@ -1,0 +1,74 @@
+"""Who lives and who owns what: edges, hubs, partitions, upstream health. Everything here expires by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from gateway.journal import keys
+from gateway.journal.inbox import INBOX_TTL
+from gateway.journal.store import Store
+
+LEASE_TTL = 15
+"""Seconds for which an edge, a hub or a partition's owner counts as alive after its last sign; renew every 5 s."""
+
+
+class Leases:
+    """Part of Journal. Every method raises StoreDown."""
+
+    _store: Store
+    _now_ms: Callable[[], int]
+
+    async def edge_alive(self, edge: str) -> None:
+        """Takes or renews the lease of an edge; `edge` names one incarnation of it, e.g. host plus a random part."""
+        lease = self._store.run("alive", (keys.edge(edge), keys.inbox(edge)), LEASE_TTL, INBOX_TTL)
+        await self._store.call("SADD", keys.EDGES, edge)
+        await lease
+
+    async def edges(self) -> set[str]:
+        """The edges that live."""
+        return await self._living(keys.EDGES, keys.edge)
+
+    async def hub_alive(self, hub: str) -> None:
+        """Takes or renews the lease of a hub."""
+        lease = self._store.run("alive", (keys.hub(hub),), LEASE_TTL, 0)
+        await self._store.call("SADD", keys.HUBS, hub)
+        await lease
+
+    async def hubs(self) -> set[str]:
+        """The hubs that live."""
+        return await self._living(keys.HUBS, keys.hub)
+
+    async def _living(self, listed: str, lease: Callable[[str], str]) -> set[str]:
+        names = [name.decode() for name in await self._store.call("SMEMBERS", listed)]
+        checks = [self._store.call("EXISTS", lease(name)) for name in names]
+        living = {name for name, check in zip(names, checks, strict=True) if await check}
+        dead = [name for name in names if name not in living]
+        if dead:
+            await self._store.call("SREM", listed, *dead)
+        return living
+
+    async def acquire(self, partition: int, hub: str) -> int | None:
+        """Makes `hub` the owner of a partition; gives its fencing token, or None while another hub is the owner.
+
+        A hub that already is the owner gets a new token and its old one is refused from then on.
+        """
+        made = (keys.lease(partition), keys.token(partition))
+        token = await self._store.run("acquire", made, hub, LEASE_TTL * 1000, self._now_ms() // 1000)
+        return None if token is None else int(token)
+
+    async def renew(self, partition: int, token: int) -> bool:
+        """Prolongs the ownership. False: it is lost, the partition must be dropped."""
+        return bool(await self._store.run("renew", (keys.lease(partition),), token, LEASE_TTL * 1000))
+
+    async def release(self, partition: int, token: int) -> None:
+        """Gives a partition up, for another hub to take at once; does nothing if it is lost already."""
+        await self._store.run("renew", (keys.lease(partition),), token, 0)
+
+    async def publish_upstream(self, name: str, state: str) -> None:
+        """Tells all edges how an upstream is, "up" or "down", for 15 s."""
+        await self._store.call("SET", keys.upstream(name), state, "EX", LEASE_TTL)
+
+    async def upstream_health(self, names: Iterable[str]) -> dict[str, str]:
+        """Per upstream "up", "down" or "" (no hub said anything for 15 s)."""
+        calls = {name: self._store.call("GET", keys.upstream(name)) for name in names}
+        return {name: (await call or b"").decode() for name, call in calls.items()}

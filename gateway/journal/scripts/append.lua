@@ -1,0 +1,40 @@
+-- Appends what a charger said, once.
+-- KEYS stream, epochs [, dedup] [, tx]; ARGV charger (casefolded), epoch, kind, head, frame, ttl (s, 0: no dedup), seed of tx (0: none)
+-- Returns {'stale'} | {'answered', body} | {'repeat', id} | {'new', id}
+if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then
+  return {'stale'}
+end
+local ttl, seed = tonumber(ARGV[6]), tonumber(ARGV[7])
+if ttl > 0 then
+  local known = redis.call('GET', KEYS[3])
+  if known then
+    -- "<id> <tx> <answer>", the answer empty until the hub stored it
+    local id, tx, answer = string.match(known, '^(%S+) (%d+) (.*)$')
+    if answer ~= '' then
+      return {'answered', answer}
+    end
+    if tx ~= '0' then
+      return {'repeat', redis.call('XADD', KEYS[1], '*', 'k', 'repeat', 'h', ARGV[4], 'f', ARGV[5], 'o', id, 'x', tx)}
+    end
+    return {'repeat', redis.call('XADD', KEYS[1], '*', 'k', 'repeat', 'h', ARGV[4], 'f', ARGV[5], 'o', id)}
+  end
+end
+local tx, id = '0', nil
+if seed > 0 then
+  local counter = KEYS[#KEYS]
+  local last = tonumber(redis.call('GET', counter) or 0)
+  local number = math.max(last + 1, seed)
+  -- OCPP 1.x numbers are positive 32-bit integers: a clock past 2038 must not seed beyond them
+  if number > 2147483647 then
+    number = last < 2147483647 and last + 1 or 1
+  end
+  tx = string.format('%d', number)
+  redis.call('SET', counter, tx)
+  id = redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'h', ARGV[4], 'f', ARGV[5], 'x', tx)
+else
+  id = redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'h', ARGV[4], 'f', ARGV[5])
+end
+if ttl > 0 then
+  redis.call('SET', KEYS[3], id .. ' ' .. tx .. ' ', 'EX', ttl)
+end
+return {'new', id}

@@ -1,0 +1,75 @@
+-- One fenced read of a partition for several groups.
+-- KEYS lease, stream; ARGV token, count, then pairs: group, from ('>' new entries; an id: the group's pending list after it)
+-- Returns {position, {group, entries, last id passed, more (0/1), recreated (0/1)} ...}; position: '' or where the stream
+-- stands when no group had news. "session" wants everything but calls and keeps no pending list; every other group wants
+-- calls only and acknowledges the rest unread.
+local lease = redis.call('GET', KEYS[1])
+if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
+  return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
+end
+local stream, count = KEYS[2], ARGV[2]
+local wanted = tonumber(count)
+local out, news = {''}, false
+
+local function fetch(group, from)
+  if group == 'session' then
+    return redis.pcall('XREADGROUP', 'GROUP', group, 'hub', 'COUNT', count, 'NOACK', 'STREAMS', stream, from)
+  end
+  return redis.pcall('XREADGROUP', 'GROUP', group, 'hub', 'COUNT', count, 'STREAMS', stream, from)
+end
+
+local function acknowledge(group, ids)
+  for first = 1, #ids, 1000 do
+    redis.call('XACK', stream, group, unpack(ids, first, math.min(first + 999, #ids)))
+  end
+end
+
+for i = 3, #ARGV, 2 do
+  local group, from = ARGV[i], ARGV[i + 1]
+  local session, pending = group == 'session', from ~= '>'
+  local entries, last, more, recreated = {}, '', 0, 0
+  -- Entries that a group does not want still cost a round; a few rounds a call keep the server responsive.
+  for _ = 1, 10 do
+    local reply = fetch(group, from)
+    if reply and reply.err then
+      if not string.find(reply.err, 'NOGROUP', 1, true) then
+        return reply
+      end
+      redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+      recreated = 1
+      reply = fetch(group, from)
+    end
+    local batch = reply and reply[1] and reply[1][2] or {}
+    local unwanted = {}
+    for j = 1, #batch do
+      local entry = batch[j]
+      -- the first field of an entry is its kind; an entry deleted by hand is pending without fields
+      local call = entry[2] and entry[2][2] == 'call'
+      if entry[2] and call ~= session then
+        entries[#entries + 1] = entry
+      else
+        unwanted[#unwanted + 1] = entry[1]
+      end
+    end
+    if #batch > 0 then
+      news = true
+      last = batch[#batch][1]
+    end
+    if not session then
+      acknowledge(group, unwanted)
+    end
+    more = #batch == wanted and 1 or 0
+    if more == 0 or #entries >= wanted then
+      break
+    end
+    if pending then
+      from = last
+    end
+  end
+  out[#out + 1] = {group, entries, last, more, recreated}
+end
+if not news then
+  local tail = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+  out[1] = tail[1] and tail[1][1] or '0-0'
+end
+return out

@@ -1,0 +1,167 @@
+"""The hub's side of the journal streams: groups, fenced reads, wake-ups, trimming."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gateway.journal import keys
+from gateway.journal.connection import Argument
+from gateway.journal.entry import FORMAT, Entry, Head, Kind
+from gateway.journal.errors import UnsafeStore
+from gateway.journal.store import Store
+
+log = logging.getLogger(__name__)
+
+SESSION = "session"
+"""The group that reads everything but calls, at live pace and without a pending list."""
+
+_decode_head = msgspec.msgpack.Decoder(Head).decode
+_KINDS: dict[bytes, Kind] = {kind.encode(): kind for kind in ("open", "call", "answer", "repeat", "close")}
+
+
+class Batch(dict[str, list[Entry]]):
+    """Entries per group, as `read` gives them."""
+
+    position: str = ""
+    """Where to `wait` next: the newest id that any of the groups has passed; empty after a read of the pending list."""
+    more: frozenset[str] = frozenset()
+    """Groups that had more than fits: read them again without waiting."""
+    reset: frozenset[str] = frozenset()
+    """Groups that were missing (the store was flushed?) and have been created again at the oldest entry there is."""
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """How far a group is behind."""
+
+    pending: int
+    """Entries read and not acknowledged."""
+    undelivered: str
+    """Id of the oldest entry not read; empty: none."""
+    age_ms: int
+    """Age of the oldest entry that is not acknowledged, read or not; 0: none."""
+
+
+class Streams:
+    """Part of Journal."""
+
+    _store: Store
+    _now_ms: Callable[[], int]
+    _cursors: dict[tuple[int, int], dict[str, str]]
+    resets: int
+    on_reset: Callable[[int, str], None] | None
+
+    async def ensure_groups(self, partition: int, groups: list[str]) -> None:
+        """Creates missing groups: at the beginning of an empty stream, else at its end. Raises StoreDown."""
+        made = await self._store.run("ensure", (keys.stream(partition),), *groups)
+        for group in made:
+            log.info("partition %d: group %s created", partition, group.decode())
+
+    async def wait(self, positions: dict[int, str], block_ms: int) -> list[int]:
+        """Waits up to `block_ms` (> 0) until partitions have entries after the given ids ("0-0": any); gives those.
+
+        Raises StoreDown. The only command over several tags: Redis Cluster will need one connection per slot here.
+        """
+        if not positions:
+            await asyncio.sleep(block_ms / 1000)
+            return []
+        names = {keys.stream(partition).encode(): partition for partition in positions}
+        args: tuple[Argument, ...] = ("XREAD", "COUNT", 1, "BLOCK", block_ms, "STREAMS", *names, *positions.values())
+        reply = await self._store.block(*args, block_ms=block_ms)
+        return [names[name] for name, _ in reply or ()]
+
+    def read(
+        self, partition: int, token: int, groups: list[str], *, pending: bool, count: int
+    ) -> asyncio.Future[Batch]:
+        """Reads up to `count` entries per group, of one partition, under its lease.
+
+        The group "session" gets all kinds but calls, once, without acknowledgement; every other group gets calls only,
+        to be acknowledged by `commit`. `pending=True` gives instead what was read and not acknowledged before: a new owner
+        reads that first, until `more` is empty; each such read continues after the one before.
+        Raises in the future Fenced, StoreDown, and UnsafeStore for an entry that a newer release wrote.
+        """
+        if pending:
+            cursors = self._cursors.setdefault((partition, token), {})
+            wanted = [group for group in groups if group != SESSION]
+            starts = [cursors.get(group, "0-0") for group in wanted]
+        else:
+            self._cursors.pop((partition, token), None)
+            cursors, wanted, starts = {}, groups, [">"] * len(groups)
+        args = [part for pair in zip(wanted, starts, strict=True) for part in pair]
+
+        def convert(reply: list[Any]) -> Batch:
+            batch = Batch((group, []) for group in groups)
+            batch.position = "" if pending else reply[0].decode()
+            newest = (0, 0)
+            for raw_group, entries, last, more, recreated in reply[1:]:
+                group = raw_group.decode()
+                batch[group] = [_entry(partition, raw) for raw in entries]
+                if last:
+                    cursors[group] = last.decode()
+                    if not pending and order(cursors[group]) > newest:
+                        newest, batch.position = order(cursors[group]), cursors[group]
+                if more:
+                    batch.more |= {group}
+                if recreated:
+                    batch.reset |= {group}
+                    self._reset(partition, group)
+            return batch
+
+        made = (keys.lease(partition), keys.stream(partition))
+        return self._store.run("read", made, token, count, *args, convert=convert)
+
+    def _reset(self, partition: int, group: str) -> None:
+        self.resets += 1
+        log.error("stream_reset: partition %d had lost its group %s; was the store flushed?", partition, group)
+        if self.on_reset is not None:
+            self.on_reset(partition, group)
+
+    async def trim(self, partition: int, token: int, groups: list[str]) -> int:
+        """Removes what every group of the stream has acknowledged (session: read); gives the number of entries removed.
+
+        Nothing is removed while one of `groups` is missing; groups not named there still hold their entries.
+        Raises Fenced, StoreDown.
+        """
+        made = (keys.lease(partition), keys.stream(partition))
+        return int(await self._store.run("trim", made, token, *groups))
+
+    async def lag(self, partition: int, groups: list[str]) -> dict[str, Lag]:
+        """How far each group is behind. Raises StoreDown."""
+        reply = await self._store.run("lag", (keys.stream(partition),), *groups)
+        now, found = self._now_ms(), {}
+        for group, (pending, oldest, undelivered) in zip(groups, reply, strict=True):
+            first = (oldest or undelivered).decode()
+            age = max(0, now - order(first)[0]) if first else 0
+            found[group] = Lag(pending, undelivered.decode(), age)
+        return found
+
+
+def order(id: str) -> tuple[int, int]:
+    """A stream id as numbers that compare; the first is the store's clock in ms."""
+    ms, _, seq = id.partition("-")
+    return int(ms), int(seq or 0)
+
+
+def _entry(partition: int, raw: list[Any]) -> Entry:
+    id, fields = raw[0].decode(), raw[1]
+    head, kind = _decode_head(fields[3]), _KINDS.get(fields[1])
+    if head.format > FORMAT or kind is None:
+        raise UnsafeStore(
+            f"entry {id} of partition {partition} has format {head.format}, this release reads up to {FORMAT}: "
+            "run the release that wrote it, or a newer one"
+        )
+    frame, tx = b"", 0
+    for name, value in zip(fields[4::2], fields[5::2], strict=True):
+        if name == b"f":
+            frame = value
+        elif name == b"x":
+            tx = int(value)
+        elif name == b"e":
+            head = msgspec.structs.replace(head, epoch=int(value))
+        elif name == b"o":
+            head = msgspec.structs.replace(head, of=value.decode())
+    return Entry(id, kind, head, frame, tx)
