@@ -136,6 +136,8 @@ class Metrics(Collector):
     def __init__(self, upstreams: Iterable[str] = (), *, revision: str = "") -> None:
         self._upstreams = frozenset(upstreams)
         self._families: list[Family[Cell] | Family[HistogramCell]] = []
+        self.sources: list[Callable[[], None]] = []
+        """Called before each exposition, to copy what is counted elsewhere; in the scrape's thread."""
         self.build_info = self._plain("build_info")
         self.connections = self._plain("connections")
         self.connections_limit = self._plain("connections_limit")
@@ -184,6 +186,8 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry at scrape time."""
+        for source in self.sources:
+            source()
         for family in self._families:
             yield _exposed(family)
 

@@ -19,6 +19,7 @@ from gateway.journal.entry import Entry, ToCharger
 from gateway.journal.errors import Fenced, StoreDown
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
+from gateway.metrics import Metrics
 from gateway.routes import NoRoute, Route, Routes
 from gateway.wheel import Wheel
 from translators import NoTranslation, translator
@@ -65,6 +66,8 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._health: dict[str, tuple[int, int]] = {}
+        self.lag: dict[str, tuple[int, float]] = {}
+        """Upstream -> (entries not acknowledged, age of the oldest in seconds)."""
         self.ready = asyncio.Event()
         """Set once the first partitions are owned."""
 
@@ -78,10 +81,7 @@ class Hub:
     async def drain(self, seconds: float) -> None:
         """Let open exchanges finish, up to `seconds`; then close the upstream sockets and hand the leases back."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not all(
-            partition.quiet and all(session.settled for session in partition.sessions.values())
-            for partition in self.partitions.values()
-        ):
+        while time.monotonic() < end and not self._settled():
             await asyncio.sleep(0.05)
         for partition in list(self.partitions.values()):
             self._drop(partition)
@@ -89,6 +89,12 @@ class Hub:
                 await self._journal.release(partition.number, partition.token)
             except StoreDown:
                 return
+
+    def _settled(self) -> bool:
+        return all(
+            partition.quiet and all(session.settled for session in partition.sessions.values())
+            for partition in self.partitions.values()
+        )
 
     # -- leases ------------------------------------------------------------------------------------------------------
 
@@ -122,6 +128,7 @@ class Hub:
         self.ready.set()
         self._sweep()
         await self._publish_health()
+        await self._measure_lag()
 
     async def _take_over(self, number: int, token: int) -> None:
         """Continue a partition: who is connected, what was delivered and not acknowledged, then what is new."""
@@ -349,6 +356,7 @@ class Hub:
             return
         if failpoints.armed:
             failpoints.hit("after_upstream_answer")
+        self._observer.received(frame, self._config.upstreams[name].version)
         session.from_upstream(name, frame, now_ms())
         self._touched(partition, session)
 
@@ -421,6 +429,8 @@ class Hub:
             partition.flush()
 
     def _send(self, effects: Effects) -> None:
+        for group, ids in effects.acks.items():
+            self._observer.acknowledged(group, len(ids))
         for link, frame in effects.to_upstream:
             if failpoints.armed:
                 failpoints.hit("before_send_upstream")
@@ -460,6 +470,30 @@ class Hub:
                 self._health[name] = (0, 0)
             elif failed:
                 await self._journal.publish_upstream(name, "down")
+
+    async def _measure_lag(self) -> None:
+        """How far each upstream is behind, over the partitions owned here."""
+        pending = dict.fromkeys(self._config.upstreams, 0)
+        age_ms = dict.fromkeys(self._config.upstreams, 0)
+        for number in list(self.partitions):
+            for name, lag in (await self._journal.lag(number, list(self._config.upstreams))).items():
+                pending[name] += lag.pending
+                age_ms[name] = max(age_ms[name], lag.age_ms)
+        self.lag = {name: (pending[name], age_ms[name] / 1000) for name in pending}
+
+    def measure(self, metrics: Metrics) -> None:
+        """Called at each scrape, in its thread."""
+        for name, (pending, age) in self.lag.items():
+            metrics.stream_pending.cell(name).n = pending
+            metrics.stream_oldest_undelivered_age.cell(name).n = age
+        states: dict[tuple[str, str], int] = {
+            (name, state): 0 for name in self._config.upstreams for state in ("connected", "connecting", "backoff")
+        }
+        for upstream in list(self.upstreams.values()):
+            if (upstream.name, upstream.state) in states:
+                states[upstream.name, upstream.state] += 1
+        for (name, state), n in states.items():
+            metrics.upstream_sessions.cell(name, state).n = n
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -11,9 +11,9 @@ from gateway.journal.streams import Batch
 from gateway.metrics import Cell, HistogramCell, Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
 from translators.dialogue import Out
-from translators.frames import Call, Error, Result
+from translators.frames import Call, Error, Frame, Result
 
-from .link import Exchange, Link
+from .link import Link
 from .observer import Observer
 
 log = structlog.get_logger(__name__)
@@ -59,6 +59,8 @@ class Metering(Observer):
             cell = self._cells[key] = self._metrics.translations.cell(from_version, to_version, step.source, outcome)
         assert isinstance(cell, Cell)
         cell.n += 1
+        if step.to == "csms":
+            self.passed("out", kind, known(step.source), link.versions[1])
         if not step.losses:
             return
         if log.is_enabled_for(logging.DEBUG):
@@ -84,12 +86,6 @@ class Metering(Observer):
         assert isinstance(cell, HistogramCell)
         cell.observe(ms / 1000)
 
-    def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:
-        self._call("charger", exchange.call.action, "ok" if type(frame) is Result else "call_error", ms)
-
-    def unanswered(self, link: Link, exchange: Exchange) -> None:
-        self._metrics.calls.cell("charger", exchange.call.action, "timeout").n += 1
-
     def commanded(self, link: Link, action: str, frame: Result | Error, ms: int) -> None:
         self._call("csms", action, "ok" if type(frame) is Result else "call_error", ms)
 
@@ -103,6 +99,22 @@ class Metering(Observer):
 
     def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
         self._metrics.dead_letters.cell(link.name, reason).n += 1
+
+    def passed(self, direction: str, kind: str, action: str, version: str) -> None:
+        """A frame went through a CSMS socket."""
+        key = ("passed", direction, kind, action, version)
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = self._metrics.messages.cell("csms", direction, kind, action, version)
+        assert isinstance(cell, Cell)
+        cell.n += 1
+
+    def received(self, frame: Frame, version: str) -> None:
+        """A frame came from a CSMS."""
+        if type(frame) is Call:
+            self.passed("in", "call", known(frame.action), version)
+        else:
+            self.passed("in", "result" if type(frame) is Result else "error", "other", version)
 
     def delivered(self, upstream: str, entries: list[Entry], now: int) -> None:
         """Entries were handed to an upstream's links."""

@@ -1,0 +1,202 @@
+"""`ocpp-gateway run`: the roles wired together, signals, and the order of the drain."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import time
+from contextlib import AsyncExitStack
+
+import structlog
+import uvloop
+
+from gateway import __version__, logs
+from gateway.admin.api import AdminApi
+from gateway.config import Config
+from gateway.edge.listener import Edge
+from gateway.edge.metering import export
+from gateway.hub.hub import Hub
+from gateway.hub.metering import Metering
+from gateway.journal.errors import StoreDown, UnsafeStore
+from gateway.journal.journal import Journal
+from gateway.metrics import Metrics
+from gateway.routes import NoRoute, Routes
+from gateway.wheel import Wheel
+
+log = structlog.get_logger(__name__)
+
+STORE_RETRY_SECONDS = 1.0
+HEALTH_SECONDS = 1.0
+"""Between two looks of an edge at what the hubs say about the upstreams."""
+
+
+def now_ms() -> int:
+    """Wall clock, milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def run(config: Config, roles: frozenset[str]) -> int:
+    """Run until SIGTERM or SIGINT, then drain. Returns the exit code: 0, or 1 when it could not start."""
+    logs.configure(config.log)
+    _raise_descriptor_limit(config)
+    try:
+        return uvloop.run(App(config, roles).run())
+    except UnsafeStore as unsafe:
+        log.error("store_unsafe", reason=str(unsafe))
+    except OSError as error:
+        log.error("cannot_listen", reason=str(error))
+    return 1
+
+
+class App:
+    """One process: an edge, a hub, or both, around one journal."""
+
+    def __init__(self, config: Config, roles: frozenset[str]) -> None:
+        self._config = config
+        self._roles = roles
+        self._stop = asyncio.Event()
+        self._journal = Journal(config.redis, now_ms=now_ms)
+        self._metrics = Metrics(config.upstreams)
+        self._routes = Routes(config.routes)
+        self._edge: Edge | None = None
+        self._hub: Hub | None = None
+        self._store_problem = "the store is not connected yet"
+        self._down: frozenset[str] = frozenset()
+        """Upstreams that the hubs call down."""
+
+    async def run(self) -> int:
+        """Start, serve until a signal comes, drain."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self._stop.set)
+        config, wheel = self._config, Wheel()
+        async with AsyncExitStack() as stack:
+            admin = AdminApi(config.admin.host, config.admin.port, metrics=self._metrics, ready=self._unready)
+            await admin.start()
+            stack.push_async_callback(admin.stop)
+            stack.push_async_callback(self._journal.stop)
+            self._metrics.sources.append(self._measure)
+            if "edge" in self._roles:
+                self._edge = Edge(
+                    config.listen,
+                    self._journal,
+                    answer_timeout=config.charger.answer_timeout,
+                    refuse=self._refuse,
+                    native=self._native,
+                    wheel=wheel,
+                    now_ms=now_ms,
+                )
+            async with asyncio.TaskGroup() as tasks:
+                serving = tasks.create_task(self._serve(wheel, admin))
+                await self._stop.wait()
+                log.info("draining")
+                self._metrics.draining.cell().n = 1
+                await self._drain()
+                serving.cancel()
+        log.info("stopped")
+        return 0
+
+    async def _serve(self, wheel: Wheel, admin: AdminApi) -> None:
+        edge = self._edge
+        if edge is not None:
+            await edge.start()  # listens at once: a charger that comes before the store does gets a 503
+        await self._open_store()
+        async with asyncio.TaskGroup() as tasks:
+            if "hub" in self._roles:
+                self._hub = Hub(self._config, self._journal, wheel, Metering(self._metrics))
+                tasks.create_task(self._hub.run())
+            if edge is not None:
+                tasks.create_task(self._watch_upstreams())
+            log.info(
+                "started",
+                version=__version__,
+                roles=sorted(self._roles),
+                chargers=[f"ws://{host}:{port}/<charger id>" for host, port in (edge.addresses if edge else [])],
+                admin=f"http://{self._config.admin.host}:{admin.port}",
+            )
+
+    async def _open_store(self) -> None:
+        """Connect the journal; keep trying while an external store is away or unsafe, so that mending it is enough."""
+        while True:
+            try:
+                await self._journal.start()
+                self._store_problem = ""
+                return
+            except StoreDown as error:
+                self._store_problem = f"the store is unreachable: {error}"
+            except UnsafeStore as error:
+                if self._config.redis.url == "embedded":
+                    self._stop.set()
+                    raise
+                self._store_problem = f"the store is unsafe: {error}"
+            log.error("store_not_ready", reason=self._store_problem)
+            await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    async def _drain(self) -> None:
+        """Readiness is off already; no new chargers, open exchanges finish, sockets close 1012, leases go back."""
+        if self._edge is not None:
+            await self._edge.drain(self._config.drain.timeout)
+        if self._hub is not None:
+            await self._hub.drain(self._config.drain.timeout if self._edge is None else 1.0)
+        if self._edge is not None:
+            await self._edge.stop()
+
+    def _unready(self) -> list[str]:
+        """Why chargers cannot connect now."""
+        reasons = []
+        if self._stop.is_set():
+            reasons.append("draining")
+        if self._store_problem:
+            reasons.append(self._store_problem)
+        elif not self._journal.healthy:
+            reasons.append("the store is unreachable or unsafe")
+        if self._edge is not None and not self._edge.addresses:
+            reasons.append("not listening yet")
+        if "hub" in self._roles and (self._hub is None or not self._hub.ready.is_set()):
+            reasons.append("the hub has no partitions yet")
+        return reasons
+
+    def _refuse(self, charger: str) -> str | None:
+        """Why a charger's handshake is refused: its primary is away and its route says that it then shall stay away."""
+        try:
+            route = self._routes.of(charger)
+        except NoRoute:
+            return "unknown_identity"
+        return "upstream_down" if route.primary_down == "close" and route.primary in self._down else None
+
+    def _native(self, charger: str) -> str:
+        """The version that needs no translation."""
+        try:
+            return self._config.upstreams[self._routes.of(charger).primary].version
+        except NoRoute:
+            return ""
+
+    async def _watch_upstreams(self) -> None:
+        while True:
+            try:
+                health = await self._journal.upstream_health(self._config.upstreams)
+                self._down = frozenset(name for name, state in health.items() if state == "down")
+            except StoreDown:
+                pass
+            await asyncio.sleep(HEALTH_SECONDS)
+
+    def _measure(self) -> None:
+        """Called at each scrape."""
+        self._metrics.redis_up.cell().n = float(self._journal.healthy)
+        if self._edge is not None:
+            export(self._edge.counters, self._metrics)
+            self._metrics.connections_limit.cell().n = self._config.listen.max_connections
+        if self._hub is not None:
+            self._hub.measure(self._metrics)
+
+
+def _raise_descriptor_limit(config: Config) -> None:
+    """A charger costs two sockets; the soft limit of many systems allows 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * config.listen.max_connections + 200
+    if soft < wanted:
+        possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+        if possible < wanted:
+            log.warning("few_descriptors", limit=possible, wanted=wanted)
