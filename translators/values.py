@@ -122,7 +122,9 @@ _NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d
 def parse_decimal(text: str) -> Decimal | None:
     """The number in a 1.6 meter value, digits kept, without an exponent; None if it is none (blank, NaN, words)."""
     text = text.strip()
-    return Decimal(format(Decimal(text), "f")) if _NUMBER.fullmatch(text) else None
+    if not _NUMBER.fullmatch(text):
+        return None
+    return Decimal(format(Decimal(text), "f")) or Decimal(0)
 
 
 def plain(value: Decimal) -> str:
@@ -159,12 +161,17 @@ def clean_id_tag(id_tag: str) -> str:
     return id_tag.rstrip(_TRAILING_CONTROLS)
 
 
+def kept_token(token: v201.IdToken) -> Token:
+    """The record of an IdToken."""
+    extra = [{"additionalIdToken": info.additionalIdToken, "type": info.type} for info in token.additionalInfo or ()]
+    return Token(idToken=token.idToken, type=token.type, additionalInfo=extra or None)
+
+
 def remember_token(tokens: dict[str, Token], id_tag: str, token: v201.IdToken) -> None:
     """Keep the original of `id_tag`. The registry forgets the oldest entries beyond its limit."""
     key = id_tag.casefold()
     tokens.pop(key, None)
-    extra = [{"additionalIdToken": info.additionalIdToken, "type": info.type} for info in token.additionalInfo or ()]
-    tokens[key] = Token(idToken=token.idToken, type=token.type, additionalInfo=extra or None)
+    tokens[key] = kept_token(token)
     while len(tokens) > REGISTRY_LIMIT:
         del tokens[next(iter(tokens))]
 
@@ -235,7 +242,7 @@ def id_tag_info(info: v201.IdTokenInfo, tokens: dict[str, Token], *, no_auth: st
     """IdTokenInfo as IdTagInfo; `evseId`, messages, languages and priority have no counterpart."""
     group = info.groupIdToken
     return v16.IdTagInfo(
-        status=AUTHORIZATION.down(info.status),
+        status=AUTHORIZATION.down_or(info.status, "Invalid"),
         expiryDate=tidy_time(info.cacheExpiryDateTime),
         parentIdTag=id_tag_of(group, tokens, no_auth=no_auth) if group is not None and group.idToken else None,
     )
@@ -244,7 +251,7 @@ def id_tag_info(info: v201.IdTokenInfo, tokens: dict[str, Token], *, no_auth: st
 def id_token_info(info: v16.IdTagInfo, tokens: Mapping[str, Token]) -> v201.IdTokenInfo:
     """IdTagInfo as IdTokenInfo."""
     return v201.IdTokenInfo(
-        status=AUTHORIZATION.up(info.status),
+        status=AUTHORIZATION.up_or(info.status, "Invalid"),
         cacheExpiryDateTime=tidy_time(info.expiryDate),
         groupIdToken=group_token_of(info.parentIdTag, tokens) if info.parentIdTag else None,
     )

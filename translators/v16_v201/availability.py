@@ -1,0 +1,258 @@
+"""StatusNotification: connector status, charging state and faults (spec 2.5, 2.6, 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, cast
+
+from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
+from ..facts import Connector, Transaction
+from ..faults import FAULTS, STATION, Place
+from ..models import v16, v201
+from ..topology import place_of
+from ..values import CHARGING_STATE, CONNECTOR_STATUS, Moment, charger_time, cut, format_time
+from .charger import facts_of
+from .ledger import connector_of, is_known, offline, open_at, tell, told_state
+from .upstream import ask, carried, trigger_served, triggered
+
+AVAILABILITY_MONITOR: Final = 1
+"""The gateway's fixed monitor on ChargingStation.AvailabilityState (spec 3.10)."""
+STATION_FAULT: Final = "Faulted"
+"""Stands among the active errors of connector 0 for its status Faulted."""
+
+Send = Callable[[Dialogue], Rule]
+"""One message to the CSMS, and what its acknowledgement changes."""
+
+
+def status(d: Dialogue, request: v16.StatusNotificationRequest) -> Rule:
+    """Up to four messages: the first decides about the charger's answer, the others follow it."""
+    number = request.connectorId
+    if request.status not in CONNECTOR_STATUS:
+        if request.status != "Occupied":  # what 1.5 says; 1.6 chargers were seen to
+            raise Refusal("PropertyConstraintViolation", "status")
+        request.status = "Preparing"
+    connector = connector_of(d, number)
+    moment = charger_time(request.timestamp, d.now)
+    if request.timestamp and moment.substituted:
+        d.lose("timestamp", "defaulted")
+    connector.status, connector.since, connector.heard = request.status, moment.text, d.now
+    transaction = open_at(d, number) if number > 0 else None
+    if transaction is not None and not is_known(transaction):
+        transaction = None
+    sends = _sends(d, request, moment, connector, transaction)
+    for index, send in enumerate(sends):
+        if index == 0:
+            yield from send(d)
+            yield from d.answer(v16.StatusNotificationResponse())
+            continue
+        try:
+            yield from send(d)
+        except (Refusal, Silence):
+            continue
+    return v16.StatusNotificationResponse()
+
+
+def _sends(
+    d: Dialogue,
+    request: v16.StatusNotificationRequest,
+    moment: Moment,
+    connector: Connector,
+    transaction: Transaction | None,
+) -> list[Send]:
+    """What the CSMS is to hear, in order: connector status, charging state, faults, reservations."""
+    number = request.connectorId
+    sends: list[Send] = []
+    custom = carried(d, info=request.info, status=request.status)
+    if custom is None:
+        if request.info:
+            d.lose("info")
+        if CONNECTOR_STATUS[request.status] != request.status:
+            d.lose("status", "folded")
+    if request.vendorId:
+        d.lose("vendorId")
+    wanted = triggered(d, "StatusNotification", number)
+    changed = connector.told != CONNECTOR_STATUS[request.status]
+    if (changed or wanted) and not d.early:
+        sends.append(lambda d: tell_status(d, number, moment.text, custom, wanted=wanted))
+    if transaction is not None:
+        state = _state(request, transaction, moment)
+        if state is not None:
+            sends.append(state)
+    sends.extend(_faults(request, moment, connector, transaction))
+    return sends
+
+
+def tell_status(
+    d: Dialogue, number: int, timestamp: str, custom: dict[str, object] | None = None, *, wanted: bool = False
+) -> Rule:
+    """Tell the CSMS the present status of a connector; connector 0 is the station's availability, an event."""
+    connector = connector_of(d, number)
+    now = CONNECTOR_STATUS[cast(v16.ChargePointStatus, connector.status)]
+    if number > 0:
+        evse, place = place_of(d, number)
+        yield from ask(
+            d,
+            v201.StatusNotificationRequest(
+                timestamp=timestamp, connectorStatus=now, evseId=evse, connectorId=place, customData=custom
+            ),
+        )
+    else:
+        event = v201.EventData(
+            eventId=_event_id(d, "availability"),
+            timestamp=timestamp,
+            trigger="Delta",
+            actualValue=now,
+            eventNotificationType="HardWiredMonitor",
+            variableMonitoringId=AVAILABILITY_MONITOR,
+            component=v201.Component(name="ChargingStation"),
+            variable=v201.Variable(name="AvailabilityState"),
+        )
+        yield from notify(d, event)
+    connector.told = now
+    if wanted:
+        trigger_served(d, "StatusNotification", number)
+    return None
+
+
+def notify(d: Dialogue, event: v201.EventData) -> Rule:
+    """Send one event."""
+    yield from ask(d, v201.NotifyEventRequest(generatedAt=format_time(d.clock), seqNo=0, eventData=[event]))
+    return None
+
+
+def _event_id(d: Dialogue, name: str) -> int:
+    facts = facts_of(d)
+
+    def take() -> int:
+        facts.next_event += 1
+        return facts.next_event - 1
+
+    return d.once(f"event {name}", take)
+
+
+def _state(request: v16.StatusNotificationRequest, transaction: Transaction, moment: Moment) -> Send | None:
+    """The Updated event of a charging state that changed, or of a fault, once."""
+    told = transaction.charging_state
+    state: v201.ChargingState | None = CHARGING_STATE.get(request.status)
+    reason: v201.TriggerReason = "ChargingStateChanged"
+    fault = request.status == "Faulted"
+    if fault:
+        state = "SuspendedEVSE" if told in ("Charging", "SuspendedEV") else None
+        reason = "AbnormalCondition"
+    elif request.status == "SuspendedEV" and "ev side disconnected" in (request.info or "").casefold():
+        state, reason = "Idle", "EVCommunicationLost"
+    elif request.status == "Available" and transaction.charged:
+        reason = "EVCommunicationLost"
+    if not fault:
+        transaction.fault_reported = False
+    if state == told:
+        state = None
+    if (state is None and not fault) or (fault and transaction.fault_reported):
+        return None
+
+    def send(d: Dialogue) -> Rule:
+        event = v201.TransactionEventRequest(
+            eventType="Updated",
+            timestamp=moment.text,
+            triggerReason=reason,
+            seqNo=0,
+            transactionInfo=v201.Transaction(transactionId=transaction.uuid, chargingState=state),
+            offline=offline(d, moment.ms),
+        )
+        yield from tell(d, transaction, f"state {moment.text} {request.status}", event)
+        told_state(transaction, state)
+        transaction.fault_reported = fault
+        return None
+
+    return send
+
+
+def _faults(
+    request: v16.StatusNotificationRequest, moment: Moment, connector: Connector, transaction: Transaction | None
+) -> list[Send]:
+    """One event for an error that is new, one for each that is over."""
+    number, vendor_code, info = request.connectorId, request.vendorErrorCode, request.info
+    code: str = request.errorCode
+    if code != "NoError" and code not in FAULTS:
+        code, vendor_code = "OtherError", vendor_code or request.errorCode
+    active = connector.errors
+    raised: list[str] = []
+    cleared: list[str] = []
+    if code == "NoError":
+        cleared = [each for each in active if each != STATION_FAULT]
+    elif code not in active:
+        raised.append(code)
+    if number == 0:
+        station_told = code in FAULTS and _place(code, 0) == STATION
+        if request.status == "Faulted" and STATION_FAULT not in active and not station_told:
+            raised.append(STATION_FAULT)
+        elif request.status != "Faulted" and STATION_FAULT in active:
+            cleared.append(STATION_FAULT)
+    uuid = transaction.uuid if transaction is not None else None
+
+    def rise(each: str) -> Send:
+        tech_code = cut(vendor_code or (request.errorCode if each == STATION_FAULT else each), 50)
+        prefixed = f"{each}: {info}" if info else each
+        tech_info = prefixed if vendor_code else info
+        if each == STATION_FAULT:
+            tech_info = info
+
+        def send(d: Dialogue) -> Rule:
+            yield from notify(
+                d,
+                _alert(d, each, number, moment, tech_code, uuid, tech_info=cut(tech_info, 500) if tech_info else None),
+            )
+            active[each] = tech_code
+            return None
+
+        return send
+
+    def clear(each: str) -> Send:
+        def send(d: Dialogue) -> Rule:
+            yield from notify(d, _alert(d, each, number, moment, active[each], uuid, cleared=True))
+            active.pop(each, None)
+            return None
+
+        return send
+
+    return [*map(rise, raised), *map(clear, cleared)]
+
+
+def _place(code: str, number: int) -> Place:
+    if code == STATION_FAULT or (code == "OtherError" and number == 0):
+        return STATION
+    return FAULTS[cast(v16.ChargePointErrorCode, code)]
+
+
+def _alert(
+    d: Dialogue,
+    code: str,
+    number: int,
+    moment: Moment,
+    tech_code: str,
+    uuid: str | None,
+    *,
+    tech_info: str | None = None,
+    cleared: bool = False,
+) -> v201.EventData:
+    place = _place(code, number)
+    evse = None
+    if number > 0 and place.tier != "station":
+        id, connector = place_of(d, number)
+        evse = v201.EVSE(id=id, connectorId=connector if place.tier == "connector" else None)
+    return v201.EventData(
+        eventId=_event_id(d, f"{code} {cleared}"),
+        timestamp=moment.text,
+        trigger="Alerting",
+        actualValue="false" if cleared else "true",
+        cleared=True if cleared else None,
+        techCode=tech_code,
+        techInfo=tech_info,
+        eventNotificationType="HardWiredNotification",
+        transactionId=uuid,
+        component=v201.Component(name=place.component, evse=evse),
+        variable=v201.Variable(name=place.variable),
+    )
+
+
+FROM_CHARGER: dict[str, Row] = {"StatusNotification": Talk(status)}

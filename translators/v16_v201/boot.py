@@ -1,0 +1,120 @@
+"""BootNotification, Heartbeat, the registration gate and what follows a boot (spec 3.1, 3.12, 4.1, 4.3)."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+import msgspec
+
+from ..dialogue import Dialogue, Refusal, Row, Rule, Same, Silence, Talk
+from ..facts import Facts, Key
+from ..models import v16, v201
+from ..topology import connectors
+from ..values import format_time, tidy_time
+from .charger import facts_of, has, options_of
+from .upstream import boot_request, register, trigger_served, triggered
+
+STATUS_WAIT: Final = 30.0
+"""How long after a boot the charger may take to report its connectors, s."""
+PIPELINED_MS: Final = 10_000
+"""A status this much before the boot was answered belongs to that boot."""
+
+_MEANT_BY: Final[dict[str, tuple[str, ...]]] = {
+    "MeterValues": ("TransactionEvent",),
+    "DiagnosticsStatusNotification": ("LogStatusNotification",),
+    "SignedFirmwareStatusNotification": ("FirmwareStatusNotification",),
+    "SignCertificate": ("SignChargingStationCertificate",),
+}
+
+
+def gate(d: Dialogue) -> None:
+    """Refuse a charger CALL while the CSMS has not accepted the station; an unknown registration passes.
+
+    What was acknowledged already must be delivered, and a message that the CSMS asked for may pass while Pending.
+    """
+    facts = facts_of(d)
+    if facts.registration not in ("Pending", "Rejected") or d.action == "BootNotification" or d.early:
+        return
+    if facts.registration == "Pending":
+        names = (d.action, *_MEANT_BY.get(d.action, ()))
+        for trigger, expires in facts.triggers.items():
+            if trigger.partition(":")[0] in names and expires > d.now:
+                return
+    raise Refusal("SecurityError", f"the registration is {facts.registration}")
+
+
+def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
+    """The station's identity; an accepted boot makes every status news again."""
+    facts = facts_of(d)
+    reason = _reason(d)
+    reply = yield from d.ask("csms", boot_request(d, request, reason))
+    register(facts, reply)
+    facts.boot = msgspec.to_builtins(request)
+    if reason == "Triggered":
+        trigger_served(d, "BootNotification", 0)
+    if facts.registration == "Accepted":
+        if facts.firmware is not None and facts.firmware.last_status in ("Installing", "Installed"):
+            facts.firmware.booted = True
+        facts.reset, facts.reset_expires = "", 0
+        facts.unsupported.clear()
+        for connector in facts.connectors.values():
+            connector.told = connector.told_state = ""
+    if reply.statusInfo is not None:
+        d.lose("statusInfo")
+    current = tidy_time(reply.currentTime)
+    if current is None:
+        d.lose("currentTime", "defaulted")
+    return v16.BootNotificationResponse(
+        currentTime=current or format_time(d.clock), interval=reply.interval, status=facts.registration or "Rejected"
+    )
+
+
+def _reason(d: Dialogue) -> v201.BootReason:
+    facts, options = facts_of(d), options_of(d)
+    job = facts.firmware
+    if triggered(d, "BootNotification", 0):
+        return "Triggered"
+    if job is not None and job.last_status in ("Installing", "Installed") and not job.booted:
+        return "FirmwareUpdate"
+    if facts.reset and facts.reset_expires > d.now:
+        return cast(v201.BootReason, facts.reset)
+    return cast(v201.BootReason, options.boot_reason_default)
+
+
+def booted(d: Dialogue) -> Rule:
+    """Learn the charger's configuration; ask for the statuses it does not send by itself."""
+    facts, since = facts_of(d), d.clock - PIPELINED_MS
+    try:
+        response = yield from d.ask("charger", v16.GetConfigurationRequest())
+        keep_configuration(facts, response, d.clock)
+    except (Refusal, Silence):
+        pass
+
+    def reported() -> bool:
+        known = connectors(d)
+        heard = [number for number in known if number in facts.connectors and facts.connectors[number].heard >= since]
+        return bool(known) and heard == known
+
+    if not reported() and not (yield from d.wait(STATUS_WAIT, reported)) and has(d, "RemoteTrigger"):
+        try:
+            yield from d.ask("charger", v16.TriggerMessageRequest(requestedMessage="StatusNotification"))
+        except (Refusal, Silence):
+            pass
+    return None
+
+
+def keep_configuration(facts: Facts, response: v16.GetConfigurationResponse, clock: int) -> None:
+    """Remember a full configuration; the number of connectors never shrinks."""
+    entries = response.configurationKey or []
+    facts.keys = {each.key: Key(value=each.value, readonly=each.readonly) for each in entries[:1000]}
+    facts.keys_read_at = clock
+    for each in entries:
+        text = (each.value or "").strip()
+        if each.key.casefold() == "numberofconnectors" and text.isdecimal():
+            facts.known_connectors = max(facts.known_connectors, min(int(text[:4]), 256))
+
+
+FROM_CHARGER: dict[str, Row] = {
+    "BootNotification": Talk(boot),
+    "Heartbeat": Same(),
+}

@@ -1,0 +1,178 @@
+"""The transactions of one charger and the numbering of the events that tell the CSMS about them (spec 3.2, 8.3)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from typing import Any, Final, cast
+
+import msgspec
+
+from ..dialogue import Ask, Dialogue, Refusal, Rule, Silence
+from ..facts import Connector, Transaction
+from ..models import v16, v201
+from ..values import CHARGING_STATE, DAY_MS
+from .charger import facts_of
+from .upstream import ask
+
+KEPT_MS: Final = 7 * DAY_MS
+"""How long an ended transaction is remembered for late retries."""
+KEPT_MOST: Final = 256
+"""The most ended transactions that are remembered."""
+PENDING_MOST: Final = 64
+RECENT_MOST: Final = 64
+RECENT_MS: Final = 600_000
+OFFLINE_MS: Final = 5_000
+ENFORCE_AGAIN: Final = 10.0
+"""Seconds before a refused RemoteStopTransaction is sent once more."""
+END: Final = "end"
+"""Content of the Ended event: a transaction has one, whatever the charger says in a repetition."""
+
+
+def connector_of(d: Dialogue, number: int) -> Connector:
+    """The record of a connector."""
+    connectors: dict[int, Connector] = facts_of(d).connectors
+    found = connectors.get(number)
+    if found is None:
+        found = Connector()
+        if len(connectors) < KEPT_MOST:
+            connectors[number] = found
+    return found
+
+
+def is_queued(transaction: Transaction) -> bool:
+    """Whether it began while the CSMS was away and its turn to be told has not come: what is told now is older."""
+    return transaction.state == "starting" and bool(transaction.auth_status) and not transaction.offline
+
+
+def is_open(transaction: Transaction) -> bool:
+    """Whether it runs: it has begun and not ended, nor is its end on the way."""
+    return transaction.state != "ended" and END not in transaction.pending and not is_queued(transaction)
+
+
+def is_known(transaction: Transaction) -> bool:
+    """Whether events may be told of it: the CSMS has its start, or cannot have it because it was lost in an outage."""
+    return is_open(transaction) and (transaction.state == "open" or bool(transaction.auth_status))
+
+
+def open_at(d: Dialogue, connector: int) -> Transaction | None:
+    """The open transaction of a connector."""
+    for transaction in reversed(facts_of(d).transactions):
+        if transaction.connector == connector and is_open(transaction):
+            return transaction
+    return None
+
+
+def by_number(d: Dialogue, tid: int | None) -> Transaction | None:
+    """The transaction the charger knows by this number."""
+    if tid is None or tid <= 0:
+        return None  # numbers of chargers that never got one
+    return next((each for each in reversed(facts_of(d).transactions) if each.tid == tid), None)
+
+
+def by_start(d: Dialogue, start_key: str) -> Transaction | None:
+    """The transaction that this StartTransaction has begun already."""
+    return next((each for each in reversed(facts_of(d).transactions) if each.start_key == start_key), None)
+
+
+def prune(d: Dialogue) -> None:
+    """Forget transactions that ended long ago."""
+    facts = facts_of(d)
+    ended = [each for each in facts.transactions if each.state == "ended"]
+    forget = {id(each) for each in ended if each.ended_at < d.clock - KEPT_MS}
+    forget.update(id(each) for each in ended[: max(0, len(ended) - KEPT_MOST)])
+    if forget:
+        facts.transactions = [each for each in facts.transactions if id(each) not in forget]
+
+
+def digest(content: object) -> str:
+    """A short name of a payload's content."""
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:16]
+
+
+def offline(d: Dialogue, at: int) -> bool | None:
+    """The `offline` member of an event that happened at `at`, ms: True, or None to leave it out."""
+    connected = facts_of(d).connected_at
+    return True if d.early or (connected and at < connected - OFFLINE_MS) else None
+
+
+def number_of(d: Dialogue, transaction: Transaction, content: str) -> int:
+    """The seqNo of an event: taken when the event is made, the same again while the CSMS has not acknowledged it."""
+
+    def take() -> int:
+        pending = transaction.pending
+        if content not in pending:
+            while len(pending) >= PENDING_MOST:
+                del pending[next(iter(pending))]
+            pending[content] = transaction.next_seq
+            transaction.next_seq += 1
+        return pending[content]
+
+    return d.once(f"{transaction.uuid} {content}", take)
+
+
+def tell(
+    d: Dialogue, transaction: Transaction, content: str, event: v201.TransactionEventRequest
+) -> Generator[Ask, Any, v201.TransactionEventResponse]:
+    """Number an event, send it, and heed what the CSMS says to it."""
+    event.seqNo = number_of(d, transaction, content)
+    reply = yield from ask(d, event)
+    transaction.pending.pop(content, None)
+    lose_costs(d, reply)
+    info = reply.idTokenInfo
+    if info is not None and content != END:
+        d.lose("idTokenInfo")
+        if info.status != "Accepted":
+            deauthorise(d, transaction)
+    return reply
+
+
+def lose_costs(d: Dialogue, reply: v201.TransactionEventResponse) -> None:
+    """Members of an answer that 1.6 has no place for."""
+    for name in ("totalCost", "chargingPriority", "updatedPersonalMessage"):
+        if getattr(reply, name) is not None:
+            d.lose(name)
+
+
+def deauthorise(d: Dialogue, transaction: Transaction) -> None:
+    """The CSMS refuses a token that the charger was told is good: stop the transaction (spec 8.3)."""
+    if transaction.auth_status != "Accepted" or transaction.deauth_enforced or not is_open(transaction):
+        return
+    transaction.deauth_enforced = True
+
+    def stop(d: Dialogue) -> Rule:
+        for again in (True, False):
+            d.lose("RemoteStopTransaction", "synthesised")
+            command = v16.RemoteStopTransactionRequest(transactionId=transaction.tid)
+            try:
+                if (yield from d.ask("charger", command)).status == "Accepted":
+                    return None
+            except (Refusal, Silence):
+                pass
+            if again and (yield from d.wait(ENFORCE_AGAIN, lambda: transaction.state == "ended")):
+                return None
+        transaction.deauth_enforced = False
+        return None
+
+    d.spawn(stop, "RemoteStopTransaction")
+
+
+def started_state(status: str) -> v201.ChargingState:
+    """chargingState of a Started event, by the connector's last 1.6 status (spec 4.5)."""
+    return cast(v201.ChargingState, status) if status in ("Charging", "SuspendedEV", "SuspendedEVSE") else "EVConnected"
+
+
+def current_state(d: Dialogue, transaction: Transaction) -> v201.ChargingState | None:
+    """The chargingState as the charger reports it now, else as the CSMS knows it."""
+    status = connector_of(d, transaction.connector).status
+    found = CHARGING_STATE.get(cast(v16.ChargePointStatus, status))
+    if found is not None:
+        return found
+    return cast(v201.ChargingState, transaction.charging_state) if transaction.charging_state else None
+
+
+def told_state(transaction: Transaction, state: str | None) -> None:
+    """The CSMS has acknowledged a chargingState."""
+    if state:
+        transaction.charging_state = state
+        transaction.charged = transaction.charged or state == "Charging"

@@ -1,0 +1,212 @@
+"""MeterValues: events of a transaction, or plain meter values without one (spec 2.8, 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from ..dialogue import Dialogue, Row, Rule, Talk
+from ..facts import Transaction
+from ..metering import (
+    CACHED,
+    REGISTER,
+    Sample16,
+    attributes_up,
+    in_unit,
+    in_wh,
+    ocmf_reading,
+    register_of,
+    signature_up,
+)
+from ..models import v16, v201
+from ..topology import place_of
+from ..values import charger_time, parse_decimal, parse_time, plain
+from .charger import facts_of
+from .ledger import (
+    RECENT_MOST,
+    RECENT_MS,
+    by_number,
+    connector_of,
+    current_state,
+    digest,
+    is_known,
+    offline,
+    open_at,
+    tell,
+    told_state,
+)
+from .upstream import ask, carried, trigger_served, triggered
+
+TEXT_LIMIT: Final = 50
+
+
+class Reading(NamedTuple):
+    """A translated meter value and when it was taken."""
+
+    value: v201.MeterValue
+    at: int
+    substituted: bool
+    source: str
+    """Digest of what the charger sent."""
+
+
+def readings(
+    d: Dialogue,
+    values: Sequence[v16.MeterValue | v16.TransactionData],
+    connector: int,
+    transaction: Transaction | None,
+    *,
+    meter_stop: Decimal | None = None,
+    path: str = "meterValue",
+) -> list[Reading]:
+    """Meter values for the CSMS, in the charger's order; one without a sample that 2.0.1 can hold is left out."""
+    found: list[Reading] = []
+    for value in values:
+        moment = charger_time(value.timestamp, d.now)
+        if moment.substituted:
+            d.lose(f"{path}.timestamp", "defaulted")
+        samples: list[v201.SampledValue] = []
+        unfit: list[Any] = []
+        for sample in value.sampledValue:
+            fit = _sample(d, sample, connector, transaction, meter_stop)
+            if fit is not None:
+                samples.append(fit)
+            else:
+                unfit.append(msgspec.to_builtins(sample))
+        custom = carried(d, samples=unfit) if unfit and samples else None
+        if unfit and custom is None:
+            d.lose(f"{path}.sampledValue")
+        if samples:
+            translated = v201.MeterValue(timestamp=moment.text, sampledValue=samples, customData=custom)
+            found.append(Reading(translated, moment.ms, moment.substituted, digest(value)))
+            if transaction is not None:
+                see_register(transaction, [translated])
+    return found
+
+
+def see_register(transaction: Transaction, values: list[v201.MeterValue]) -> None:
+    """Keep the last energy register."""
+    register = register_of(values)
+    if register is not None:
+        transaction.register_wh = plain(register)
+
+
+def _sample(
+    d: Dialogue, sample: Sample16, connector: int, transaction: Transaction | None, meter_stop: Decimal | None
+) -> v201.SampledValue | None:
+    if sample.measurand in CACHED:
+        facts_of(d).measured[sample.measurand] = sample.value[:TEXT_LIMIT]
+        return None
+    if sample.format != "SignedData":
+        number = parse_decimal(sample.value)
+        return attributes_up(sample, number) if number is not None else None
+    number = _signed_number(sample, transaction, meter_stop)
+    fit = attributes_up(sample, number) if number is not None else None
+    if fit is not None:
+        fit.signedMeterValue = signature_up(sample.value, _public_key(d, connector))
+        if fit.signedMeterValue is None:
+            d.lose("meterValue.sampledValue.value")
+    return fit
+
+
+def _signed_number(sample: Sample16, transaction: Transaction | None, meter_stop: Decimal | None) -> Decimal | None:
+    """The number that 2.0.1 wants beside a signature: the transaction's, the signed one, else the last register."""
+    energy = sample.measurand in (None, REGISTER)
+    if energy and sample.context == "Transaction.End" and meter_stop is not None:
+        return in_unit(meter_stop, sample.unit)
+    if energy and sample.context == "Transaction.Begin" and transaction is not None:
+        return in_unit(Decimal(transaction.meter_start), sample.unit)
+    signed = ocmf_reading(sample.value)
+    if signed is not None:
+        number, unit = signed
+        return in_unit(in_wh(number, unit), sample.unit) if energy and unit in ("Wh", "kWh") else number
+    if energy and transaction is not None:
+        return in_unit(Decimal(transaction.register_wh or transaction.meter_start), sample.unit)
+    return None
+
+
+def _public_key(d: Dialogue, connector: int) -> str:
+    wanted = f"meterpublickey{connector}"
+    return next((key.value or "" for name, key in facts_of(d).keys.items() if name.casefold() == wanted), "")
+
+
+def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
+    """To the open transaction, one event per point in time, oldest first; else, or when asked for, as meter values."""
+    connector = request.connectorId
+    connector_of(d, connector)
+    tagged = by_number(d, request.transactionId)
+    transaction = tagged if tagged is not None else (open_at(d, connector) if connector > 0 else None)
+    if transaction is not None and not is_known(transaction):
+        transaction = None
+    found = readings(d, request.meterValue, connector, transaction)
+    asked = d.once("asked for meter values", lambda: triggered(d, "MeterValues", connector))
+    loose: list[Reading] = found
+    if transaction is not None and not asked:
+        start = parse_time(transaction.started_at) or 0
+        loose = [each for each in found if tagged is None and not each.substituted and each.at < start]
+        found = [each for each in found if each not in loose]
+    else:
+        found = []
+    if loose:
+        yield from ask(
+            d,
+            v201.MeterValuesRequest(
+                evseId=place_of(d, connector)[0] if connector > 0 else 0, meterValue=[each.value for each in loose]
+            ),
+        )
+        if asked:
+            trigger_served(d, "MeterValues", connector)
+    if transaction is not None and found:
+        yield from _updates(d, transaction, found)
+    return v16.MeterValuesResponse()
+
+
+def _updates(d: Dialogue, transaction: Transaction, found: list[Reading]) -> Rule:
+    moments: dict[int, list[Reading]] = {}
+    for each in sorted(found, key=lambda each: each.at):
+        moments.setdefault(each.at, []).append(each)
+    wanted = d.once("asked for events", lambda: triggered(d, "TransactionEvent", transaction.connector))
+    for at, group in moments.items():
+        content = "meter " + digest([each.source for each in group])
+        recent = transaction.recent
+        for old in [old for old, seen in recent.items() if seen <= d.now - RECENT_MS]:
+            del recent[old]
+        if content in recent and not group[0].substituted:
+            continue
+        reason = _reason(group, wanted)
+        state = current_state(d, transaction) if reason == "Trigger" else None
+        event = v201.TransactionEventRequest(
+            eventType="Updated",
+            timestamp=group[0].value.timestamp,
+            triggerReason=reason,
+            seqNo=0,
+            transactionInfo=v201.Transaction(transactionId=transaction.uuid, chargingState=state),
+            offline=offline(d, at),
+            meterValue=[each.value for each in group],
+        )
+        yield from tell(d, transaction, content, event)
+        told_state(transaction, state)
+        while len(recent) >= RECENT_MOST:
+            del recent[next(iter(recent))]
+        recent[content] = d.now
+    if wanted:
+        trigger_served(d, "TransactionEvent", transaction.connector)
+    return None
+
+
+def _reason(group: list[Reading], wanted: bool) -> v201.TriggerReason:
+    samples = [sample for each in group for sample in each.value.sampledValue]
+    contexts = {sample.context for sample in samples}
+    if wanted or "Trigger" in contexts:
+        return "Trigger"
+    if "Sample.Clock" in contexts:
+        return "MeterValueClock"
+    if contexts == {"Transaction.Begin"} and all(sample.signedMeterValue is not None for sample in samples):
+        return "SignedDataReceived"
+    return "MeterValuePeriodic"
+
+
+FROM_CHARGER: dict[str, Row] = {"MeterValues": Talk(meter_values)}

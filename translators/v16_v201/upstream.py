@@ -1,0 +1,114 @@
+"""What every rule for a charger's message needs: asking the CSMS, carried members, pending triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..dialogue import Ask, Dialogue, Refusal
+from ..facts import Facts
+from ..models import v16, v201
+from ..models.base import Request, Struct
+from ..options import Options
+from .charger import facts_of, options_of
+
+R = TypeVar("R", bound=Struct)
+
+
+def ask(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R]:
+    """Send a CALL to the CSMS. Raises Refusal on a CALLERROR, Silence without an answer.
+
+    A CSMS that forgot the station says SecurityError: it is told the last boot once more, then asked again (spec 3.1).
+    """
+    try:
+        response: R = yield from d.ask("csms", request)
+        return response
+    except Refusal as refusal:
+        facts = facts_of(d)
+        if refusal.code != "SecurityError" or facts.registration != "Accepted" or facts.boot is None:
+            raise
+        boot = msgspec.convert(facts.boot, v16.BootNotificationRequest, strict=False)
+        reply = yield from d.ask("csms", boot_request(d, boot, "Unknown"))
+        register(facts, reply)
+        if reply.status != "Accepted":
+            raise
+    response = yield from d.ask("csms", request)
+    return response
+
+
+def register(facts: Facts, reply: v201.BootNotificationResponse) -> None:
+    """Keep what the CSMS said to a boot."""
+    facts.registration = reply.status if reply.status in ("Accepted", "Pending", "Rejected") else "Rejected"
+    facts.interval = reply.interval
+
+
+def boot_request(
+    d: Dialogue, boot: v16.BootNotificationRequest, reason: v201.BootReason
+) -> v201.BootNotificationRequest:
+    """A 1.6 boot as the CSMS gets it (spec 4.1)."""
+    serial = boot.chargePointSerialNumber or boot.chargeBoxSerialNumber
+    extra = {
+        name: value
+        for name in ("chargeBoxSerialNumber", "meterType", "meterSerialNumber")
+        if (value := getattr(boot, name))
+    }
+    custom = carried(d, **extra)
+    if custom is None:
+        for name in extra:
+            if name != "chargeBoxSerialNumber" or boot.chargePointSerialNumber:
+                d.lose(name)
+    iccid = shorten(d, boot.iccid, 20, "iccid")
+    imsi = shorten(d, boot.imsi, 20, "imsi")
+    station = v201.ChargingStation(
+        vendorName=shorten(d, boot.chargePointVendor, 50, "chargePointVendor") or _unknown(d, "chargePointVendor"),
+        model=shorten(d, boot.chargePointModel, 20, "chargePointModel") or _unknown(d, "chargePointModel"),
+        serialNumber=shorten(d, serial, 25, "chargePointSerialNumber"),
+        firmwareVersion=shorten(d, boot.firmwareVersion, 50, "firmwareVersion"),
+        modem=v201.Modem(iccid=iccid, imsi=imsi) if iccid or imsi else None,
+        customData=custom,
+    )
+    return v201.BootNotificationRequest(reason=reason, chargingStation=station)
+
+
+def _unknown(d: Dialogue, field: str) -> str:
+    d.lose(field, "defaulted")
+    return "unknown"
+
+
+def shorten(d: Dialogue, text: str | None, length: int, field: str) -> str | None:
+    """`text` cut to the length its target allows; None if there is none."""
+    if not text:
+        return None
+    if len(text) > length:
+        d.lose(field, "shortened")
+    return text[:length]
+
+
+def carried(d: Dialogue, **members: Any) -> dict[str, Any] | None:
+    """customData with members that have no counterpart, if the upstream is to get them (spec 10)."""
+    options: Options = options_of(d)
+    kept = {name: value for name, value in members.items() if value not in (None, "")}
+    if options.carry_lossy != "customData" or not kept:
+        return None
+    return {"vendorId": options.vendor_id, **kept}
+
+
+def triggered(d: Dialogue, message: str, connector: int) -> bool:
+    """Whether the CSMS asked for this message, of this connector or of the whole station."""
+    triggers = facts_of(d).triggers
+    for number in (connector, 0):
+        expires = triggers.get(f"{message}:{number}", 0)
+        if expires > d.now and (number == connector or triggers.get(f"{message}:0/{connector}") != expires):
+            return True
+    return False
+
+
+def trigger_served(d: Dialogue, message: str, connector: int) -> None:
+    """The message that was asked for is delivered. A trigger for the whole station waits for the other connectors."""
+    triggers = facts_of(d).triggers
+    if triggers.pop(f"{message}:{connector}", None) is None and (expires := triggers.get(f"{message}:0")):
+        triggers[f"{message}:0/{connector}"] = expires
+    for name in [name for name, expires in triggers.items() if expires <= d.now]:
+        del triggers[name]
