@@ -123,6 +123,7 @@ class Dialogue:
         "now",
         "side",
         "source_id",
+        "subject",
         "tx",
     )
 
@@ -153,6 +154,8 @@ class Dialogue:
         self.early = early
         """The source was answered before this dialogue began (the upstream was away)."""
         self.answered = early or side is None
+        self.subject = ""
+        """What the dialogue is about, set by rules that must know whether another one is at it already."""
 
     @property
     def facts(self) -> Any:
@@ -315,6 +318,10 @@ class Translator:
                 if asked is not None:
                     self._resume(asked[0], error=self._relayed(frame))
         return self._flush()
+
+    def asking(self, subject: str) -> Dialogue | None:
+        """The dialogue about `subject` that waits for an answer."""
+        return next((each for each, _ in self._asked.values() if each.subject == subject), None)
 
     def awaits(self, side: Side, id: str) -> bool:
         """Whether an answer of `side` with this id is expected."""
