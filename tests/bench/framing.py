@@ -28,12 +28,14 @@ class LeanSocket(asyncio.Protocol):
     per connection is what a proxy sees anyway: it must unmask each frame whatever the mask is.
     """
 
-    __slots__ = ("mask", "rest", "shaken", "transport")
+    __slots__ = ("farewell", "mask", "rest", "shaken", "transport")
 
     def __init__(self, client: bool) -> None:
         self.mask = os.urandom(4) if client else b""
         self.rest = b""
         self.shaken = False
+        self.farewell = ""
+        """Code and reason of the close frame, if one came."""
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -97,6 +99,7 @@ class LeanSocket(asyncio.Protocol):
         if opcode == 0x80 | PING:
             self.send(body, PONG)
         elif opcode == 0x80 | CLOSE:
+            self.farewell = f"{int.from_bytes(body[:2], 'big')} {body[2:].decode(errors='replace')}"
             self.send(body, CLOSE)
             self.transport.close()
         elif opcode != 0x80 | PONG:

@@ -100,7 +100,7 @@ class Charger(LeanSocket):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.load.lost += 1
-        error = ConnectionError(f"{self.identity.decode()}: connection lost {exc or ''}")
+        error = ConnectionError(f"{self.identity.decode()}: connection lost: {exc or self.farewell or 'no close'}")
         if not self.opened.done():
             self.opened.set_exception(error)
         if self.waiter is not None and not self.waiter.done():

@@ -85,10 +85,11 @@ class Process:
             raise Failed(f"{self.name}: ended with {self.popen.wait()}") from None
 
     def last_words(self) -> str:
+        """The last line of its log that says something."""
         if self._log is None:
             return ""
-        lines = self._log.read_text(errors="replace").strip().splitlines()
-        return lines[-1][-300:] if lines else ""
+        lines = [line.strip(" |+-") for line in self._log.read_text(errors="replace").splitlines()]
+        return next((line[-300:] for line in reversed(lines) if line), "")
 
     def stop(self) -> None:
         """Ends the process and what is left of its tree, by pid."""
