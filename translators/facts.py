@@ -41,6 +41,11 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     register_wh: str = ""
     """Last energy register seen, Wh, as a plain decimal."""
     remote_start_id: int | None = None
+    reservation: int | None = None
+    place: tuple[int, int] | None = None
+    """(evse, connector) that the Started event names."""
+    synthetic: bool = False
+    """Only its end was ever heard of."""
     token: Token | None = None
     """What the Started event carried as idToken."""
     auth_status: str = ""
