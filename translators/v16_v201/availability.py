@@ -28,7 +28,7 @@ def status(d: Dialogue, request: v16.StatusNotificationRequest) -> Rule:
     """Up to four messages: the first decides about the charger's answer, the others follow it."""
     number = request.connectorId
     if request.status not in CONNECTOR_STATUS:
-        if request.status != "Occupied":  # what 1.5 says; 1.6 chargers were seen to
+        if str(request.status) != "Occupied":  # a word of 1.5 that some 1.6 chargers still use
             raise Refusal("PropertyConstraintViolation", "status")
         request.status = "Preparing"
     connector = connector_of(d, number)
