@@ -211,7 +211,7 @@ class Guard:
     def read(self, data: bytes, now: int) -> Verdict:
         """Judges one text message. `now` in ms."""
         brackets = data.count(b"[") + data.count(b"{")
-        if brackets > MOST_DEPTH and _too_deep(data):
+        if (brackets > MOST_DEPTH or len(data) > 2 * MOST_NODES) and _too_deep(data):
             return self._broken(data, "R37", now)
         try:
             frame = _decode(data)
@@ -225,7 +225,7 @@ class Guard:
             if (
                 cls is None
                 or id[0] != 0x22
-                or len(id) > 38
+                or not 2 < len(id) <= 38
                 or payload[:1] != b"{"
                 or data[-1 - len(payload) : -1] != payload
             ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import secrets
@@ -70,6 +71,8 @@ class Edge:
         self.holding: set[ChargerConnection] = set()
         """Connections with frames that wait for the store."""
         self.draining = False
+        self.addresses: list[tuple[str, int]] = []
+        """Where it listens: host and port, after `start`."""
         self._listen = listen
         self._known = Registry(listen.registry.file) if listen.registry.file else everyone
         self._refuse = refuse
@@ -84,14 +87,11 @@ class Edge:
         self._retrying = False
         self._told: Callable[[bool], None] | None = None
 
-    @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """Where it listens: host and port, after `start`."""
-        return [] if self._server is None else [sock.getsockname()[:2] for sock in self._server.sockets]
-
     async def start(self) -> None:
-        """Take the lease and listen. Raises StoreDown, OSError (address in use)."""
-        await self._renew()
+        """Take the lease and listen; without a store handshakes get 503. Raises OSError (address in use)."""
+        self._leased_at = self.wheel.loop.time()
+        with contextlib.suppress(StoreDown):  # the lease is taken as soon as the store is there
+            await self._renew()
         self._told = self.journal.on_health
         self.journal.on_health = self._health
         self._server = await self.wheel.loop.create_server(
@@ -102,6 +102,7 @@ class Edge:
             ssl=self._ssl,
             ssl_handshake_timeout=None if self._ssl is None else self._listen.handshake_timeout,
         )
+        self.addresses = [sock.getsockname()[:2] for sock in self._server.sockets]
         self.spawn(self._keep_lease())
         self.spawn(self._read_inbox())
         log.info("edge listens", addresses=self.addresses, edge=self.id)
@@ -265,6 +266,7 @@ class Edge:
         if self._told is not None:
             self._told(healthy)
         if healthy:
+            self.spawn(self._renew())  # before any charger's frame: hubs answer to living edges only
             self._resume()
 
     def _retry(self) -> None:

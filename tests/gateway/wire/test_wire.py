@@ -343,7 +343,10 @@ async def test_ping_both_ways_and_last_received(echo: EchoServer) -> None:
         assert wire.peer[0] == "127.0.0.1"
 
 
-async def test_our_close_reaches_the_peer_and_later_frames_are_ignored(echo: EchoServer) -> None:
+async def test_our_close_reaches_the_peer_and_later_frames_are_ignored(
+    echo: EchoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_module, "CLOSE_TIMEOUT", 0.2)
     raw = await Raw.open(echo.port)
     await raw.head()
     await asyncio.sleep(0.01)
