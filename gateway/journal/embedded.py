@@ -108,6 +108,9 @@ class Embedded:
             if process.stdin is not None:
                 process.stdin.close()
         if self._lock is not None:
+            room = Path(self._socket()).parent
+            if room != self._directory:
+                shutil.rmtree(room, ignore_errors=True)
             os.close(self._lock)
             self._lock = None
 

@@ -7,11 +7,10 @@ local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
 end
-local stream, count = KEYS[2], ARGV[2]
-local wanted = tonumber(count)
+local stream, wanted = KEYS[2], tonumber(ARGV[2])
 local out, news = {''}, false
 
-local function fetch(group, from)
+local function fetch(group, from, count)
   if group == 'session' then
     return redis.pcall('XREADGROUP', 'GROUP', group, 'hub', 'COUNT', count, 'NOACK', 'STREAMS', stream, from)
   end
@@ -30,14 +29,15 @@ for i = 3, #ARGV, 2 do
   local entries, last, more, recreated = {}, '', 0, 0
   -- Entries that a group does not want still cost a round; a few rounds a call keep the server responsive.
   for _ = 1, 10 do
-    local reply = fetch(group, from)
+    local ask = wanted - #entries
+    local reply = fetch(group, from, ask)
     if reply and reply.err then
       if not string.find(reply.err, 'NOGROUP', 1, true) then
         return reply
       end
       redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
       recreated = 1
-      reply = fetch(group, from)
+      reply = fetch(group, from, ask)
     end
     local batch = reply and reply[1] and reply[1][2] or {}
     local unwanted = {}
@@ -58,7 +58,7 @@ for i = 3, #ARGV, 2 do
     if not session then
       acknowledge(group, unwanted)
     end
-    more = #batch == wanted and 1 or 0
+    more = #batch == ask and 1 or 0
     if more == 0 or #entries >= wanted then
       break
     end

@@ -1,0 +1,32 @@
+from gateway.journal import keys
+
+
+def test_a_partition_does_not_depend_on_the_case_of_the_identity() -> None:
+    assert keys.partition("Straße-CP1", 64) == keys.partition("STRASSE-cp1", 64)
+
+
+def test_partitions_are_stable() -> None:
+    assert keys.partition("123456789", 1 << 16) == 0x31C3, "CRC-16/XMODEM, the one of Redis Cluster"
+
+
+def test_partitions_are_spread() -> None:
+    hit = {keys.partition(f"DE*ABC*E{n:05}", 64) for n in range(2000)}
+    assert hit == set(range(64))
+
+
+def test_keys_of_a_partition_share_their_tag() -> None:
+    made = [
+        *(keys.stream(3), keys.epochs(3), keys.homes(3), keys.lease(3), keys.token(3)),
+        *(keys.dedup(3, "C", "k"), keys.tx(3, "C"), keys.facts(3, "C")),
+    ]
+    assert len(set(made)) == len(made)
+    assert all(key.startswith("{p03}:") for key in made)
+
+
+def test_an_edge_and_its_inbox_share_their_tag() -> None:
+    assert keys.edge("x").endswith("{x}") and keys.inbox("x").endswith("{x}")
+
+
+def test_keys_use_the_casefolded_identity() -> None:
+    assert keys.facts(1, "ABC") == keys.facts(1, "abc")
+    assert keys.dedup(1, "ABC", "k") == keys.dedup(1, "abc", "k")

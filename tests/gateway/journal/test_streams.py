@@ -1,0 +1,244 @@
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+import gateway.journal
+from gateway.journal import Commit, Fenced, Journal, UnsafeStore
+from gateway.journal.entry import FORMAT, Entry
+
+from .conftest import HEAD, Partition, Server
+
+
+async def test_session_gets_everything_but_calls_and_upstreams_only_calls(partition: Partition) -> None:
+    journal, head = partition.journal, partition.head
+    await partition.call()
+    await journal.append("answer", head, b"[3]")
+    await partition.call()
+    await journal.close_charger(head)
+    batch = await partition.read("session", "a")
+    assert [entry.kind for entry in batch["session"]] == ["open", "answer", "close"]
+    assert [entry.kind for entry in batch["a"]] == ["call", "call"]
+    assert (await journal.lag(partition.number, ["session", "a"]))["session"].pending == 0
+    assert (await journal.lag(partition.number, ["a"]))["a"].pending == 2
+
+
+async def test_each_group_has_its_own_pace(partition: Partition) -> None:
+    ids = [await partition.call(n) for n in range(6)]
+    assert [entry.id for entry in (await partition.read("a"))["a"]] == ids
+    slow = await partition.read("b", count=2)
+    assert [entry.id for entry in slow["b"]] == ids[:2]
+    assert slow.more == {"b"}
+    assert [entry.id for entry in (await partition.read("a", "b"))["b"]] == ids[2:]
+
+
+async def test_what_a_group_does_not_want_takes_no_place_in_its_read(partition: Partition) -> None:
+    for n in range(5):
+        await partition.journal.append("answer", partition.head, b"%d" % n)
+    await partition.call()
+    batch = await partition.read("a", count=2)
+    assert [entry.kind for entry in batch["a"]] == ["call"]
+    assert not batch.more
+
+
+async def test_a_new_owner_reads_what_was_pending_first(partition: Partition) -> None:
+    ids = [await partition.call(n) for n in range(5)]
+    await partition.read("session", "a")
+    await partition.journal.commit(partition.number, partition.token, Commit(acks={"a": [ids[1]]}))
+    later = await partition.call(9)
+    await partition.own()
+    first = await partition.read("session", "a", pending=True, count=3)
+    assert [entry.id for entry in first["a"]] == [ids[0], ids[2], ids[3]]
+    assert first["session"] == [] and first.more == {"a"} and first.position == ""
+    rest = await partition.read("session", "a", pending=True, count=3)
+    assert [entry.id for entry in rest["a"]] == [ids[4]]
+    assert not rest.more
+    assert [entry.id for entry in (await partition.read("session", "a"))["a"]] == [later]
+
+
+async def test_a_second_pending_read_after_new_entries_starts_over(partition: Partition) -> None:
+    id = await partition.call()
+    await partition.read("a")
+    for _ in range(2):
+        assert [entry.id for entry in (await partition.read("a", pending=True))["a"]] == [id]
+        await partition.read("a")
+
+
+async def test_an_entry_deleted_by_hand_does_not_stop_the_pending_read(partition: Partition) -> None:
+    gone, kept = await partition.call(1), await partition.call(2)
+    await partition.read("a")
+    await partition.server.ask("XDEL", f"{{p{partition.number:02}}}:in", gone)
+    assert [entry.id for entry in (await partition.read("a", pending=True))["a"]] == [kept]
+    assert (await partition.journal.lag(partition.number, ["a"]))["a"].pending == 1
+
+
+async def test_an_old_token_is_refused_everywhere(partition: Partition) -> None:
+    journal, number, old = partition.journal, partition.number, partition.token
+    id = await partition.call()
+    await partition.read("a")
+    await partition.own()
+    with pytest.raises(Fenced):
+        await journal.read(number, old, ["a"], pending=False, count=1)
+    with pytest.raises(Fenced):
+        await journal.commit(number, old, Commit(facts={("CP-1", "shared"): b"x"}, acks={"a": [id]}))
+    with pytest.raises(Fenced):
+        await journal.trim(number, old, ["a"])
+    assert not await journal.renew(number, old)
+    await journal.release(number, old)
+    assert await journal.load_facts(number, "CP-1") == {}
+    assert len((await partition.read("a", pending=True))["a"]) == 1, "the new token still works"
+
+
+async def test_a_lease_that_expired_is_refused(partition: Partition) -> None:
+    await partition.server.ask("DEL", f"{{p{partition.number:02}}}:lease")
+    with pytest.raises(Fenced):
+        await partition.read("a")
+
+
+async def test_nothing_unacknowledged_by_any_group_is_trimmed(partition: Partition) -> None:
+    journal, number, token = partition.journal, partition.number, partition.token
+    opened = (await partition.ids())[0]
+    ids = [await partition.call(n) for n in range(6)]
+    await partition.read("session")
+    assert await journal.trim(number, token, ["session", "a", "b"]) == 0, "nobody read a call"
+    await partition.read("a", "b")
+    # the opening was never wanted by a and b, the calls are pending
+    assert await journal.trim(number, token, ["session", "a", "b"]) == 1
+    assert await partition.ids() == ids
+    await journal.commit(number, token, Commit(acks={"a": ids, "b": [ids[0], ids[1], ids[3]]}))
+    assert await journal.trim(number, token, ["session", "a", "b"]) == 2
+    assert await partition.ids() == ids[2:], "b has not acknowledged the third; everything after it stays"
+    await journal.commit(number, token, Commit(acks={"b": ids}))
+    assert await journal.trim(number, token, ["session", "a", "b"]) == 4
+    assert await partition.ids() == []
+    assert opened < ids[0]
+
+
+async def test_a_group_that_is_not_named_still_holds_its_entries(partition: Partition) -> None:
+    ids = [await partition.call()]
+    await partition.read("session", "a")
+    await partition.journal.commit(partition.number, partition.token, Commit(acks={"a": ids}))
+    await partition.journal.trim(partition.number, partition.token, ["session", "a"])
+    assert ids[0] in await partition.ids(), "b has not read it"
+
+
+async def test_a_missing_group_stops_trimming(partition: Partition) -> None:
+    ids = [await partition.call()]
+    await partition.read("session", "a", "b")
+    await partition.journal.commit(partition.number, partition.token, Commit(acks={"a": ids, "b": ids}))
+    assert await partition.journal.trim(partition.number, partition.token, ["session", "a", "b", "c"]) == 0
+
+
+async def test_trimming_an_absent_stream_is_nothing(journal: Journal) -> None:
+    token = await journal.acquire(5, "hub")
+    assert token is not None
+    assert await journal.trim(5, token, ["a"]) == 0
+
+
+async def test_groups_start_at_the_beginning_of_an_empty_stream_else_at_its_end(partition: Partition) -> None:
+    before = await partition.call(1)
+    await partition.journal.ensure_groups(partition.number, ["a", "late"])
+    after = await partition.call(2)
+    batch = await partition.read("a", "late")
+    assert [entry.id for entry in batch["a"]] == [before, after]
+    assert [entry.id for entry in batch["late"]] == [after]
+
+
+async def test_groups_lost_with_a_flush_are_created_again_and_reported(partition: Partition) -> None:
+    journal, seen = partition.journal, []
+    journal.on_reset = lambda number, group: seen.append((number, group))
+    await partition.server.ask("FLUSHALL")
+    with pytest.raises(Fenced):
+        await partition.read("session", "a")
+    token = await journal.acquire(partition.number, "hub-1")
+    assert token is not None and token >= partition.token
+    partition.token = token
+    await partition.charger()
+    id = await partition.call()
+    batch = await partition.read("session", "a")
+    assert [entry.id for entry in batch["a"]] == [id]
+    assert [entry.kind for entry in batch["session"]] == ["open"]
+    assert batch.reset == {"session", "a"}
+    assert seen == [(partition.number, "session"), (partition.number, "a")]
+    assert journal.resets == 2
+
+
+async def test_wait_names_the_partitions_with_news(partition: Partition) -> None:
+    journal = partition.journal
+    batch = await partition.read("session", "a")
+    positions = dict.fromkeys(range(64), "0-0") | {partition.number: batch.position}
+    assert await journal.wait(positions, 20) == []
+    waiting = asyncio.create_task(journal.wait(positions, 20_000))
+    await asyncio.sleep(0.05)
+    await partition.call()
+    assert await waiting == [partition.number]
+    assert await journal.wait(positions, 20_000) == [partition.number], "until the position moves"
+
+
+async def test_wait_without_partitions_only_waits(journal: Journal) -> None:
+    assert await journal.wait({}, 1) == []
+
+
+async def test_positions_pass_what_no_group_wanted(partition: Partition) -> None:
+    await partition.read("session")
+    id = await partition.call()
+    batch = await partition.read("session")
+    assert batch["session"] == [] and batch.position == id
+
+
+async def test_a_read_without_news_tells_where_the_stream_stands(partition: Partition) -> None:
+    id = await partition.call()
+    await partition.read("session", "a")
+    assert (await partition.read("session", "a")).position == id
+
+
+async def test_lag_counts_what_is_to_do(partition: Partition) -> None:
+    journal = partition.journal
+    opened = (await partition.ids())[0]
+    ids = [await partition.call(n) for n in range(3)]
+    await partition.read("a", count=3)
+    lag = await journal.lag(partition.number, ["a", "b", "absent"])
+    assert lag["a"].pending == 3 and lag["a"].undelivered == ""
+    assert lag["b"].pending == 0 and lag["b"].undelivered == opened
+    assert lag["absent"].undelivered == opened
+    assert lag["a"].age_ms >= 0
+    await journal.commit(partition.number, partition.token, Commit(acks={"a": ids}))
+    assert (await journal.lag(partition.number, ["a"]))["a"].age_ms == 0
+
+
+async def test_an_entry_of_a_newer_format_is_refused(partition: Partition) -> None:
+    await partition.journal.append("call", replace(partition.head, format=FORMAT + 1), b"[]")
+    with pytest.raises(UnsafeStore, match=f"format {FORMAT + 1}.*reads up to {FORMAT}"):
+        await partition.read("a")
+
+
+async def test_fields_added_to_the_head_later_are_ignored(partition: Partition, server: Server) -> None:
+    longer = msgspec.msgpack.encode([*msgspec.to_builtins(partition.head), "new", 1])
+    await server.ask("XADD", f"{{p{partition.number:02}}}:in", "*", "k", "call", "h", longer, "f", "[]", "z", "1")
+    (entry,) = (await partition.read("a"))["a"]
+    assert entry.head == partition.head and entry.frame == b"[]"
+
+
+async def test_dead_letters_keep_the_whole_entry(journal: Journal, server: Server) -> None:
+    await journal.dead_letter("a", Entry("1-1", "call", HEAD, b"[2]", 5), "poison")
+    ((_, fields),) = await server.ask("XRANGE", "dlq:a", "-", "+")
+    kept = dict(zip(fields[::2], fields[1::2], strict=True))
+    assert kept == {
+        b"k": b"call",
+        b"h": msgspec.msgpack.encode(HEAD),
+        b"f": b"[2]",
+        b"x": b"5",
+        b"id": b"1-1",
+        b"why": b"poison",
+    }
+
+
+def test_no_stream_is_cut_by_length() -> None:
+    """It removes what nobody has read yet (reliability, decision 6)."""
+    sources = [path for path in Path(gateway.journal.__file__).parents[1].rglob("*") if path.suffix in (".py", ".lua")]
+    assert sources
+    for path in sources:
+        text = path.read_text()
+        assert "MAXLEN" not in (text.upper() if path.suffix == ".lua" else text), path
