@@ -58,7 +58,7 @@ class TwoWay(Generic[Old, New]):
 DAY_MS: Final = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = 1_420_070_400_000  # 2015-01-01: no charger with this protocol is older, its clock was not set
-_TIDY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z", re.ASCII)
+_TIDY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z", re.ASCII)
 _TIME = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)[Tt ](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(?:([Zz])|([+-])(\d\d):?(\d\d)?)?",
     re.ASCII,

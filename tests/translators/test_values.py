@@ -1,0 +1,438 @@
+"""Every row of the value tables, both ways where they are two-way."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translators import faults, metering
+from translators.facts import Token
+from translators.models import v16, v201
+from translators.values import (
+    AUTHORIZATION,
+    CHARGING_STATE,
+    CONNECTOR_STATUS,
+    REGISTRY_LIMIT,
+    STOP_DOWN,
+    STOP_UP,
+    TwoWay,
+    alias,
+    charger_time,
+    clean_id_tag,
+    format_time,
+    group_token_of,
+    id_tag_info,
+    id_tag_of,
+    id_token_info,
+    id_token_of,
+    neutral_code,
+    parse_decimal,
+    parse_time,
+    plain,
+    remember_token,
+    security_event_down,
+    security_event_up,
+    spell_code,
+    tenth,
+    tidy_time,
+)
+
+NOON = 1_740_830_400_000
+"""2025-03-01T12:00:00Z."""
+
+
+def test_a_mapping_is_written_once() -> None:
+    table: TwoWay[str, str] = TwoWay({"a": "A", "b": "B"}, up_only={"c": "A"}, down_only={"D": "b"})
+    assert [table.up(x) for x in "abc"] == ["A", "B", "A"]
+    assert [table.down(x) for x in "ABD"] == ["a", "b", "b"]
+    assert table.up_or("x", "?") == table.down_or("X", "?") == "?"
+    with pytest.raises(KeyError):
+        table.up("D")
+    with pytest.raises(ValueError, match="up_only"):
+        TwoWay({"a": "A", "b": "A"})
+
+
+@pytest.mark.parametrize(
+    ("text", "tidy"),
+    [
+        ("2025-03-01T12:00:00Z", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T12:00:00.5Z", "2025-03-01T12:00:00.5Z"),
+        ("2025-03-01T12:00:00.123Z", "2025-03-01T12:00:00.123Z"),
+        ("2025-03-01T12:00:00", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T12:00:00+00:00", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T14:00:00+02", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T15:00:00+0300", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T15:00:00+03:00", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T07:30:00-04:30", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T12:00:00.1234567Z", "2025-03-01T12:00:00.123Z"),
+        ("2025-03-01T12:00:00.123456789+00:00", "2025-03-01T12:00:00.123Z"),
+        ("2025-03-01T12:00:00,25Z", "2025-03-01T12:00:00.250Z"),
+        ("2025-03-01 12:00:00Z", "2025-03-01T12:00:00Z"),
+        ("2025-03-01t12:00:00z", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T12:00Z", "2025-03-01T12:00:00Z"),
+        ("2025-03-01T12:00:60Z", "2025-03-01T12:00:59Z"),
+        (" 2025-03-01T12:00:00 ", "2025-03-01T12:00:00Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+        ("", None),
+        (None, None),
+        ("yesterday", None),
+        ("2022-02-29T07:02:33.000Z", None),
+        ("222222017-01-01T00:00:00Z", None),
+        ("0000-00-00T00:00:00Z", None),
+        ("2025-03-01T25:00:00Z", None),
+        ("2025-03-01T12:00:61Z", None),
+        ("2025-03-01T12:00:00+24:00", None),
+        ("2025-03-01", None),
+        ("٢٠٢٥-03-01T12:00:00Z", None),
+    ],
+)
+def test_timestamps_seen_in_the_field(text: str | None, tidy: str | None) -> None:
+    assert tidy_time(text) == tidy
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_a_time_survives_its_text(ms: int) -> None:
+    assert parse_time(format_time(ms)) == ms
+    assert tidy_time(format_time(ms)) == format_time(ms)
+
+
+@given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.{0,12}"))
+def test_no_text_breaks_the_clock(text: str) -> None:
+    moment = charger_time(text, NOON)
+    assert tidy_time(moment.text) == moment.text and parse_time(moment.text) == moment.ms
+
+
+@pytest.mark.parametrize(
+    ("text", "substituted"),
+    [
+        ("2025-03-01T11:00:00Z", False),
+        ("2015-01-01T00:00:00Z", False),
+        ("2014-12-31T23:59:59Z", True),
+        ("1970-01-01T00:01:00Z", True),
+        ("2025-03-02T12:00:00Z", False),
+        ("2025-03-02T12:00:01Z", True),
+        ("2022-02-29T07:02:33.000Z", True),
+        ("", True),
+        ("yesterday", True),
+        (None, True),
+    ],
+)
+def test_a_charger_without_a_clock_gets_ours(text: str | None, substituted: bool) -> None:
+    moment = charger_time(text, NOON)
+    assert moment.substituted is substituted
+    assert (moment.text == "2025-03-01T12:00:00Z") is substituted
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1500", "1500"),
+        (" 11.04 ", "11.04"),
+        ("1.10", "1.10"),
+        ("-3.5", "-3.5"),
+        ("+7", "7"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("1e3", "1000"),
+        ("1.5E-2", "0.015"),
+        ("0.00000000", "0"),
+        ("", None),
+        ("NaN", None),
+        ("Infinity", None),
+        ("1_000", None),
+        ("0x10", None),
+        ("12,5", None),
+        ("1e999999", None),
+        ("abc", None),
+    ],
+)
+def test_meter_values_are_exact_decimals(text: str, number: str | None) -> None:
+    found = parse_decimal(text)
+    assert (None if found is None else plain(found)) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "rounded"), [("16.25", "16.2"), ("16.29", "16.2"), ("0.09", "0.0"), ("16", "16"), ("16.1", "16.1")]
+)
+def test_a_limit_never_grows(value: str, rounded: str) -> None:
+    assert str(tenth(Decimal(value))) == rounded
+
+
+@pytest.mark.parametrize(
+    ("id_tag", "kind"),
+    [
+        ("04A1B2C3", "ISO14443"),
+        ("04a1b2c3d4e5f6", "ISO14443"),
+        ("E004010012345678", "ISO15693"),
+        ("04A1B2C", "Central"),
+        ("04A1B2C3D4", "Central"),
+        ("04A1B2C3D4E5F6A7B8C9", "Central"),  # a 10 byte UID
+        ("DEADBEEG", "Central"),
+        ("APP-USER-1", "Central"),
+        ("٠١٢٣٤٥٦٧", "Central"),
+        ("1234", "Central"),
+    ],
+)
+def test_the_type_of_an_unknown_tag(id_tag: str, kind: str) -> None:
+    token = id_token_of(id_tag, {}, no_auth="NOAUTH")
+    assert (token.idToken, token.type) == (id_tag, kind)
+
+
+def test_a_fixed_type_may_be_configured() -> None:
+    assert id_token_of("04A1B2C3", {}, no_auth="NOAUTH", default_type="KeyCode").type == "KeyCode"
+
+
+def test_a_known_tag_is_the_original() -> None:
+    tokens: dict[str, Token] = {}
+    extra = [v201.AdditionalInfo(additionalIdToken="W", type="wallet")]
+    token = v201.IdToken(idToken="AbC-1", type="MacAddress", additionalInfo=extra)
+    assert id_tag_of(token, tokens, no_auth="NOAUTH") == "AbC-1"
+    assert id_token_of("aBc-1\x10\x0e", tokens, no_auth="NOAUTH") == token
+
+
+def test_a_long_token_has_a_stable_alias() -> None:
+    tokens: dict[str, Token] = {}
+    token = v201.IdToken(idToken="de-abc-c00000001-x-and-more-of-it", type="eMAID")
+    tag = id_tag_of(token, tokens, no_auth="NOAUTH")
+    assert len(tag) == 20 and tag.startswith("X")
+    assert tag == alias(v201.IdToken(idToken=token.idToken.upper(), type="eMAID"))
+    assert id_token_of(tag, tokens, no_auth="NOAUTH") == token
+    exact = v201.IdToken(idToken="12345678901234567890", type="Central")
+    assert id_tag_of(exact, tokens, no_auth="NOAUTH") == exact.idToken
+
+
+def test_no_authorization_both_ways() -> None:
+    nobody = v201.IdToken(idToken="", type="NoAuthorization")
+    assert id_tag_of(nobody, {}, no_auth="FREE") == "FREE"
+    assert id_token_of("free", {}, no_auth="FREE") == nobody
+    assert id_token_of("", {}, no_auth="FREE") == nobody
+
+
+def test_the_registry_is_bounded_and_forgets_the_oldest() -> None:
+    tokens: dict[str, Token] = {}
+    for number in range(REGISTRY_LIMIT + 10):
+        remember_token(tokens, f"T{number}", v201.IdToken(idToken=f"T{number}", type="Local"))
+        remember_token(tokens, "T0", v201.IdToken(idToken="T0", type="Local"))
+    assert len(tokens) == REGISTRY_LIMIT and "t0" in tokens and "t1" not in tokens
+
+
+def test_control_characters_of_an_echoed_tag() -> None:
+    assert clean_id_tag("04A1B2C3\x10\x0e\x00") == "04A1B2C3"
+
+
+DOWN = {
+    "Accepted": "Accepted",
+    "Blocked": "Blocked",
+    "Expired": "Expired",
+    "Invalid": "Invalid",
+    "ConcurrentTx": "ConcurrentTx",
+    "Unknown": "Invalid",
+    "NoCredit": "Blocked",
+    "NotAllowedTypeEVSE": "Blocked",
+    "NotAtThisLocation": "Blocked",
+    "NotAtThisTime": "Blocked",
+}
+
+
+def test_authorization_statuses() -> None:
+    assert {status: AUTHORIZATION.down(status) for status in get_args(v201.AuthorizationStatus)} == DOWN
+    assert all(AUTHORIZATION.up(status) == status for status in get_args(v16.AuthorizationStatus))
+
+
+def test_token_info_both_ways() -> None:
+    tokens: dict[str, Token] = {}
+    group = v201.IdToken(idToken="a-group-with-a-very-long-name", type="Local")
+    info = v201.IdTokenInfo(status="Blocked", cacheExpiryDateTime="2025-12-31T00:00:00+00:00", groupIdToken=group)
+    old = id_tag_info(info, tokens, no_auth="NOAUTH")
+    assert (old.status, old.expiryDate, old.parentIdTag) == ("Blocked", "2025-12-31T00:00:00Z", alias(group))
+    new = id_token_info(old, tokens)
+    assert (new.status, new.cacheExpiryDateTime, new.groupIdToken) == ("Blocked", "2025-12-31T00:00:00Z", group)
+    assert group_token_of("FLEET", {}) == v201.IdToken(idToken="FLEET", type="Central")
+
+
+def test_every_status_has_its_place() -> None:
+    occupied = {"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"}
+    for status in get_args(v16.ChargePointStatus):
+        assert CONNECTOR_STATUS[status] == ("Occupied" if status in occupied else status)
+    assert CHARGING_STATE == {
+        "Available": "Idle",
+        "Preparing": "EVConnected",
+        "Charging": "Charging",
+        "SuspendedEV": "SuspendedEV",
+        "SuspendedEVSE": "SuspendedEVSE",
+        "Finishing": "EVConnected",
+    }
+
+
+def test_every_stop_reason_has_its_place() -> None:
+    assert STOP_UP.keys() == set(get_args(v16.Reason))
+    assert STOP_DOWN.keys() == set(get_args(v201.Reason))
+    for reason, stop in STOP_UP.items():
+        assert stop.reason in get_args(v201.Reason) and stop.trigger in get_args(v201.TriggerReason)
+        folded = reason in ("SoftReset", "UnlockCommand")
+        assert folded or STOP_DOWN[stop.reason] == reason
+
+
+def test_every_error_code_has_its_place() -> None:
+    assert faults.FAULTS.keys() == set(get_args(v16.ChargePointErrorCode)) - {"NoError"}
+    for code, place in faults.FAULTS.items():
+        assert faults.error_code(place.component, place.variable, code) == code
+        told_apart = code in ("OverVoltage", "UnderVoltage", "ResetFailure")
+        assert faults.error_code(place.component, place.variable) == ("OtherError" if told_apart else code)
+
+
+@pytest.mark.parametrize(
+    ("component", "variable", "above", "code"),
+    [
+        ("EVRetentionLock", "Tripped", None, "ConnectorLockFailure"),
+        ("CHAdeMOCtrlr", "Problem", None, "EVCommunicationError"),
+        ("GroundIsolationProtection", "Active", None, "GroundFailure"),
+        ("ExternalTemperatureSensor", "Temperature", None, "HighTemperature"),
+        ("ELVSupply", "Problem", None, "InternalError"),
+        ("EVSE", "Overload", None, "OverCurrentFailure"),
+        ("EVSE", "ACVoltage", True, "OverVoltage"),
+        ("ElectricalFeed", "DCVoltage", False, "UnderVoltage"),
+        ("DataLink", "SignalStrength", None, "WeakSignal"),
+        ("Connector", "Tripped", None, "OtherError"),
+        ("EVSE", "Power", None, None),
+        ("Connector", "AvailabilityState", None, None),
+    ],
+)
+def test_events_that_mean_an_error(component: str, variable: str, above: bool | None, code: str | None) -> None:
+    assert faults.error_code(component, variable, above=above) == code
+    assert faults.error_code(component, variable, "ReaderFailure") == "ReaderFailure"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("FailedToAuthenticateAtCentralSystem", "FailedToAuthenticateAtCsms"),
+        ("CentralSystemFailedToAuthenticate", "CsmsFailedToAuthenticate"),
+        ("InvalidCentralSystemCertificate", "InvalidCsmsCertificate"),
+        ("InvalidChargePointCertificate", "InvalidChargingStationCertificate"),
+        ("FirmwareUpdated", "FirmwareUpdated"),
+        ("MaintenanceLoginFailed", "MaintenanceLoginFailed"),
+        ("com.acme.Knocked", "com.acme.Knocked"),
+    ],
+)
+def test_security_event_names(old: str, new: str) -> None:
+    assert security_event_up(old) == new and security_event_down(new) == old
+
+
+@pytest.mark.parametrize(
+    ("seen", "old", "new"),
+    [
+        ("FormationViolation", "FormationViolation", "FormatViolation"),
+        ("FormatViolation", "FormationViolation", "FormatViolation"),
+        ("OccurenceConstraintViolation", "OccurenceConstraintViolation", "OccurrenceConstraintViolation"),
+        ("OccurrenceConstraintViolation", "OccurenceConstraintViolation", "OccurrenceConstraintViolation"),
+        ("NotImplemented", "NotImplemented", "NotImplemented"),
+        ("NotSupported", "NotSupported", "NotSupported"),
+        ("InternalError", "InternalError", "InternalError"),
+        ("ProtocolError", "ProtocolError", "ProtocolError"),
+        ("SecurityError", "SecurityError", "SecurityError"),
+        ("PropertyConstraintViolation", "PropertyConstraintViolation", "PropertyConstraintViolation"),
+        ("TypeConstraintViolation", "TypeConstraintViolation", "TypeConstraintViolation"),
+        ("GenericError", "GenericError", "GenericError"),
+        ("MessageTypeNotSupported", "ProtocolError", "MessageTypeNotSupported"),
+        ("RpcFrameworkError", "ProtocolError", "RpcFrameworkError"),
+        ("Oops", "GenericError", "GenericError"),
+        ("", "GenericError", "GenericError"),
+    ],
+)
+def test_error_codes(seen: str, old: str, new: str) -> None:
+    assert spell_code("1.6")(neutral_code(seen)) == spell_code("1.5")(seen) == old
+    assert spell_code("2.0.1")(neutral_code(seen)) == spell_code("2.1")(seen) == new
+
+
+@pytest.mark.parametrize(
+    ("unit", "measurand", "up"),
+    [
+        *((unit, "Power.Offered", unit) for unit in ("W", "kW", "VA", "kVA", "var", "kvar", "A", "V", "K", "Percent")),
+        *((unit, "Energy.Active.Import.Register", unit) for unit in ("Wh", "kWh", "varh", "kvarh", "Fahrenheit")),
+        ("Celcius", "Voltage", "Celsius"),
+        ("Celsius", "Voltage", "Celsius"),
+        ("Hertz", "Frequency", "Hz"),
+        ("Hz", "Frequency", "Hz"),
+        ("furlong", "Voltage", "furlong"),
+        (None, None, None),
+        (None, "Energy.Active.Import.Register", None),
+        (None, "Energy.Active.Export.Interval", None),
+        (None, "Energy.Reactive.Import.Register", "varh"),
+        (None, "Current.Import", "A"),
+        (None, "Current.Offered", "A"),
+        (None, "Voltage", "V"),
+        (None, "Power.Active.Import", "W"),
+        (None, "Power.Offered", "W"),
+        (None, "Power.Reactive.Export", "var"),
+        (None, "SoC", "Percent"),
+        (None, "Frequency", "Hz"),
+        (None, "Power.Factor", None),
+        ("W", "Power.Factor", None),
+    ],
+)
+def test_units_up(unit: str | None, measurand: str | None, up: str | None) -> None:
+    found = metering.unit_up(unit, measurand)
+    assert (found.unit if found is not None else None) == up
+    assert found is None or found.multiplier is None
+
+
+def sample(**members: Any) -> v201.SampledValue:
+    members["value"] = Decimal(members.get("value", "1"))
+    return v201.SampledValue(**members)
+
+
+@pytest.mark.parametrize(
+    ("unit", "down"),
+    [("Wh", "Wh"), ("kWh", "kWh"), ("Celsius", "Celcius"), ("Hz", None), ("Hertz", None), ("V", "V"), (None, None)],
+)
+def test_units_down(unit: str | None, down: str | None) -> None:
+    (found,) = metering.samples_down(sample(unitOfMeasure=v201.UnitOfMeasure(unit=unit)))
+    assert found.unit == down
+
+
+def test_samples_that_1_6_cannot_hold() -> None:
+    assert metering.samples_down(sample(unitOfMeasure=v201.UnitOfMeasure(unit="furlong"))) == []
+    for measurand in get_args(v201.Measurand):
+        known = measurand in get_args(v16.Measurand)
+        assert bool(metering.samples_down(sample(measurand=measurand))) is known
+    assert (
+        metering.samples_down(sample(measurand="Power.Factor", unitOfMeasure=v201.UnitOfMeasure(unit="W")))[0].unit
+        is None
+    )
+
+
+def test_a_multiplier_goes_into_the_value() -> None:
+    (found,) = metering.samples_down(sample(value="1.5", unitOfMeasure=v201.UnitOfMeasure(unit="Wh", multiplier=3)))
+    assert (found.value, found.unit) == ("1500", "Wh")
+    (found,) = metering.samples_down(sample(value="15", unitOfMeasure=v201.UnitOfMeasure(unit="A", multiplier=-1)))
+    assert found.value == "1.5"
+
+
+def test_a_signed_sample_becomes_two() -> None:
+    signed = v201.SignedMeterValue(signedMeterData="QUJD", signingMethod="ECDSA", encodingMethod="OCMF", publicKey="K")
+    raw, text = metering.samples_down(sample(value="12", signedMeterValue=signed))
+    assert (raw.format, raw.value, text.format) == ("Raw", "12", "SignedData")
+    assert metering.signature_up(text.value) == signed
+
+
+def test_the_register_among_the_samples() -> None:
+    def value(at: str, *samples: v201.SampledValue) -> v201.MeterValue:
+        return v201.MeterValue(timestamp=at, sampledValue=list(samples))
+
+    kwh = v201.UnitOfMeasure(unit="kWh")
+    early, late = "2025-03-01T10:00:00Z", "2025-03-01T11:00:00Z"
+    assert metering.register_of([value(early, sample(value="5")), value(late, sample(value="7"))]) == 7
+    assert metering.register_of([value(early, sample(value="1.5", unitOfMeasure=kwh))]) == 1500
+    begin = sample(value="3", context="Transaction.Begin")
+    assert metering.register_of([value(early, begin), value(late, sample(value="7"))], "Transaction.Begin") == 3
+    inlet = sample(value="9", location="Inlet")
+    assert metering.register_of([value(early, sample(value="7")), value(late, inlet)]) == 7
+    phases = [sample(value=str(n), phase=phase) for n, phase in ((1, "L1"), (2, "L2"), (3, "L3"), (9, "N"))]
+    assert metering.register_of([value(early, *phases)]) == 6
+    assert metering.register_of([value(early, sample(measurand="Voltage"))]) is None
+    assert metering.register_of([]) is None
