@@ -56,7 +56,9 @@ class Streams:
     on_reset: Callable[[int, str], None] | None
 
     async def ensure_groups(self, partition: int, groups: list[str]) -> None:
-        """Creates missing groups: at the beginning of an empty stream, else at its end. Raises StoreDown."""
+        """Creates missing groups. They begin with the first entry if the stream is empty or no group ever read it, else at
+        its end. Raises StoreDown.
+        """
         made = await self._store.run("ensure", (keys.stream(partition),), *groups)
         for group in made:
             log.info("partition %d: group %s created", partition, group.decode())

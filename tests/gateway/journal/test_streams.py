@@ -146,6 +146,16 @@ async def test_groups_start_at_the_beginning_of_an_empty_stream_else_at_its_end(
     assert [entry.id for entry in batch["late"]] == [after]
 
 
+async def test_the_first_groups_get_what_edges_appended_before(journal: Journal, server: Server) -> None:
+    partition = Partition(journal, server)
+    await partition.charger()
+    id = await partition.call()
+    await partition.own("a")
+    batch = await partition.read("session", "a")
+    assert [entry.id for entry in batch["a"]] == [id]
+    assert [entry.kind for entry in batch["session"]] == ["open"]
+
+
 async def test_groups_lost_with_a_flush_are_created_again_and_reported(partition: Partition) -> None:
     journal, seen = partition.journal, []
     journal.on_reset = lambda number, group: seen.append((number, group))
