@@ -56,6 +56,11 @@ class ServerWire(Wire):
         self._response: tuple[Request, Response] | None = None
         self._decided = False
 
+    @property
+    def upgrade_timeout(self) -> float:
+        """Seconds for the HTTP upgrade. For owners to override."""
+        return UPGRADE_TIMEOUT
+
     def on_request(self, request: Request, offered: Sequence[str]) -> None:
         """A valid WebSocket request has come; `offered` are its subprotocols as spelled, in the client's order.
 
@@ -115,7 +120,7 @@ class ServerWire(Wire):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._deadline = self._wheel.after(UPGRADE_TIMEOUT, self.abort)
+        self._deadline = self._wheel.after(self.upgrade_timeout, self.abort)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

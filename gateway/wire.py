@@ -87,7 +87,7 @@ class Wire(asyncio.Protocol):
         """The message that `on_text` gets next came in a binary frame (row W01: processed, counted)."""
 
     def on_overflow(self) -> None:
-        """More than `WRITE_LIMIT` bytes wait for the peer. Default: close 1013."""
+        """More than `write_limit` bytes wait for the peer. Default: close 1013."""
         self.close(1013, "not reading")
 
     def on_lost(self, code: int, reason: str) -> None:
@@ -95,6 +95,11 @@ class Wire(asyncio.Protocol):
         it; 1006 without one."""
 
     # For owners to call.
+
+    @property
+    def write_limit(self) -> int:
+        """Bytes that may wait for the peer. For owners to override."""
+        return WRITE_LIMIT
 
     @property
     def is_open(self) -> bool:
@@ -134,7 +139,7 @@ class Wire(asyncio.Protocol):
             transport.write(b"\x81\x7e" + size.to_bytes(2, "big") + text)
         else:
             transport.write(b"\x81\x7f" + size.to_bytes(8, "big") + text)
-        if transport.get_write_buffer_size() > WRITE_LIMIT:
+        if transport.get_write_buffer_size() > self.write_limit:
             self.on_overflow()
 
     def ping(self) -> None:
@@ -330,7 +335,7 @@ class Wire(asyncio.Protocol):
             if self._deadline is None or not self.opened:
                 self._cancel()
                 self._deadline = self._wheel.after(CLOSE_TIMEOUT, self.abort)
-        elif transport.get_write_buffer_size() > WRITE_LIMIT:
+        elif transport.get_write_buffer_size() > self.write_limit:
             self.on_overflow()
 
     def _cancel(self) -> None:

@@ -73,6 +73,14 @@ class ChargerConnection(ServerWire):
 
     # The handshake.
 
+    @property
+    def write_limit(self) -> int:
+        return self._edge.write_limit
+
+    @property
+    def upgrade_timeout(self) -> float:
+        return self._edge.upgrade_timeout
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if not self._edge.arrived():
@@ -272,7 +280,7 @@ class ChargerConnection(ServerWire):
     # Towards the charger.
 
     def deliver(self, item: ToCharger) -> None:
-        """Do what a hub decided."""
+        """Do what a hub decided. An item for a newer connection of the charger says that this one is superseded."""
         if item.epoch != self.epoch:
             if item.epoch > self.epoch > 0:
                 self.part("duplicate_identity", 1008, "superseded")

@@ -231,9 +231,9 @@ class Guard:
             ):
                 return self._slow(data, now)
             return self._call(data, data, id, frame.action, cls, payload, now, "")
-        if type(frame) is _Result and self._asked and id[1:-1] == self._asked.encode():
-            if bytes(frame.payload)[:1] == b"{":
-                return self._answer(data, "")
+        ours = type(frame) is _Result and self._asked and id[1:-1] == self._asked.encode()
+        if ours and bytes(frame.payload)[:1] == b"{":
+            return self._answer(data, "")
         return self._slow(data, now)
 
     def _call(

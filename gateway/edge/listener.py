@@ -66,6 +66,8 @@ class Edge:
         self.id = _incarnation()
         """Names this incarnation of the edge; a new one after the lease was lost."""
         self.read_limit = listen.max_frame
+        self.write_limit = listen.write_buffer
+        self.upgrade_timeout = listen.handshake_timeout
         self.ping_interval = listen.ping_interval
         self.budget_ms = int(answer_timeout * 1000)
         self.holding: set[ChargerConnection] = set()
@@ -83,6 +85,7 @@ class Edge:
         self._sockets: set[ChargerConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._farewells: list[Head] = []
+        self._leaving: set[asyncio.Future[None]] = set()
         self._leased_at = 0.0
         self._retrying = False
         self._told: Callable[[bool], None] | None = None
@@ -143,7 +146,9 @@ class Edge:
             wire.reason = wire.reason or "drain"
             wire.abort()
         await asyncio.sleep(0)
-        await asyncio.sleep(0)  # connection_lost runs in the next turn; its farewells leave in the one after
+        await asyncio.sleep(0)  # connection_lost runs in the next turn
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=2)
         if self.journal.on_health == self._health:
             self.journal.on_health = self._told
         tasks = list(self._tasks)
@@ -220,10 +225,13 @@ class Edge:
             return
 
         def done(told: asyncio.Future[None]) -> None:
+            self._leaving.discard(told)
             if not told.cancelled() and isinstance(told.exception(), StoreDown):
                 self._farewells.append(head)  # doubled it does no harm: a `close` ends what is closed
 
-        self.journal.close_charger(head).add_done_callback(done)
+        told = self.journal.close_charger(head)
+        self._leaving.add(told)
+        told.add_done_callback(done)
 
     def supersede(self, edge: str, charger: str, epoch: int) -> None:
         """Another edge still holds an older socket of this charger: make it close that."""
