@@ -90,11 +90,15 @@ class Demo:
             await self._unless_ended(self._wait())
 
     def _introduce(self) -> None:
-        line, child = self._screen.line, self._child
+        line, signs, child = self._screen.line, self._screen.signs, self._child
         line("ocpp-gateway demo", "bold")
         line(f"  chargers   {child.charger_url}/<charger id>   OCPP 1.6; connect one of yours, the CSMS accepts it")
         line(f"  metrics    {child.admin_url}/metrics")
         line(f"  readiness  {child.admin_url}/readyz")
+        line(
+            f"  Left: the charger. Right: the CSMS. {signs.lost} below a message: what its translation lost or invented.",
+            FAINT,
+        )
         line("  A session takes seconds here: the meter runs ahead of the clock.", FAINT)
 
     async def _session(self, charger: Charger) -> int:
@@ -141,13 +145,13 @@ class Demo:
             f"  Chargers: {self._child.charger_url}/<charger id>   Metrics: {self._child.admin_url}/metrics", FAINT
         )
         for left in range(INTERVAL, 0, -1):
-            self._status = f"next session in {left} s {self._screen.signs.dot} Ctrl-C ends the demo"
+            self._status = f"next session in {left} s"
             await asyncio.sleep(1)
 
     async def _show(self) -> None:
         while True:
             self._flush()
-            self._screen.now(self._status)
+            self._screen.now(f"{self._status} {self._screen.signs.dot} Ctrl-C ends the demo")
             await asyncio.sleep(REFRESH)
 
     def _flush(self, *, everything: bool = False) -> None:

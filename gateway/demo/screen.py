@@ -15,7 +15,8 @@ from gateway.demo.summary import Summary
 from gateway.demo.tap import Seen
 from gateway.demo.words import NO_BREAK, describe
 
-WIDEST = 132
+NARROWEST, WIDEST = 60, 132
+"""Limits of the width, columns."""
 CLOCK = 6
 """Columns of the time, with the space after it."""
 LINES = 3
@@ -62,7 +63,8 @@ def cell(seen: Seen | None, note: str, width: int, signs: Signs) -> list[Text]:
     lines = textwrap.wrap(f"{head} {words}".strip() or "ok", width, subsequent_indent="  ", break_on_hyphens=False)
     if len(lines) > LINES:
         lines = [*lines[: LINES - 1], lines[LINES - 1][: width - 1] + signs.ellipsis]
-    texts = [Text(line.replace(NO_BREAK, " "), style=BAD if seen.kind == "error" else "") for line in lines]
+    style = BAD if seen.kind == "error" else "" if head or words else FAINT
+    texts = [Text(line.replace(NO_BREAK, " "), style=style) for line in lines]
     if head:
         texts[0].stylize("bold", 0, len(head))
     return texts
@@ -79,7 +81,7 @@ def note(row: Row, demo: str) -> str:
         return f"({seen.charger})"
     if row.left is None:
         if not row.up:
-            return "(not for the charger)" if row.call else ""
+            return "(not for the charger)" if row.call else "(for the gateway)"
         return "(the gateway's own)" if row.call else "(the gateway answers)"
     if row.up:
         return "(not for the CSMS)" if row.call else "(for the gateway)"
@@ -95,7 +97,7 @@ def lines_of(row: Row, since: float, width: int, demo: str, signs: Signs) -> Ite
     left = cell(row.left, gap, left_width, signs)
     right = cell(row.right, gap, right_width, signs)
     arrow = Text(signs.up if row.up else signs.down, style=UP if row.up else DOWN)
-    clock = f"{row.opened - since:5.2f} " if row.call else " " * CLOCK
+    clock = f"{row.opened - since:5.2f}"[: CLOCK - 1].rstrip(".").ljust(CLOCK) if row.call else " " * CLOCK
     for number in range(max(len(left), len(right))):
         line = Text(clock if number == 0 else " " * CLOCK, style="")
         line.stylize(FAINT)
@@ -121,11 +123,12 @@ class Screen:
     """Rows go up the terminal one by one; on a terminal the last line tells what goes on now."""
 
     def __init__(self, *, plain: bool, demo: str) -> None:
-        self.console = Console(highlight=False, no_color=plain or None, soft_wrap=True)
-        self.plain = plain or not self.console.is_terminal
+        self.console = Console(highlight=False, soft_wrap=True)
+        terminal = self.console.is_terminal
+        self.width = max(min(self.console.width, WIDEST), NARROWEST) if terminal else 100
+        self.plain = plain or not terminal or self.console.is_dumb_terminal
         if self.plain:
             self.console = Console(highlight=False, soft_wrap=True, color_system=None, force_terminal=False)
-        self.width = min(self.console.width, WIDEST) if self.console.is_terminal else 100
         self.signs = Signs() if self.console.encoding.startswith("utf") else ASCII
         self.demo = demo
         self.since = 0.0
@@ -182,7 +185,7 @@ class Screen:
         for fault in faults:
             self.line(f"  FAILED       {fault}", BAD)
         if not faults:
-            self.line("  Everything is as it should be.", GOOD)
+            self.line("  The same energy on both sides, one transaction, every event in order, no error.", GOOD)
 
 
 def summary_lines(summary: Summary, signs: Signs) -> Iterator[tuple[str, list[str]]]:
@@ -212,7 +215,7 @@ def summary_lines(summary: Summary, signs: Signs) -> Iterator[tuple[str, list[st
     times = [
         f"{name}  p50 {_ms(values.quantile(0.5))}  p99 {_ms(values.quantile(0.99))}  of {len(values.values)} CALLs{what}"
         for name, values, what in (
-            ("charger to CSMS", summary.latencies(up=True), " after the boot, through the journal"),
+            ("charger to CSMS", summary.latencies(up=True), " after the boot"),
             ("CSMS to charger", summary.latencies(up=False), ""),
         )
         if values.values

@@ -77,12 +77,16 @@ def _status(payload: Payload) -> str:
 
 
 def _boot16(p: Payload) -> str:
-    return f"{p['chargePointVendor']} {p['chargePointModel']}, firmware {p.get('firmwareVersion', '?')}"
+    return f"{p['chargePointVendor']} {p['chargePointModel']}{_firmware(p)}"
 
 
 def _boot201(p: Payload) -> str:
     station = p["chargingStation"]
-    return f"{station['vendorName']} {station['model']}, firmware {station.get('firmwareVersion', '?')}, {p['reason']}"
+    return f"{station['vendorName']} {station['model']}{_firmware(station)}, {p['reason']}"
+
+
+def _firmware(p: Payload) -> str:
+    return f", firmware {p['firmwareVersion']}" if "firmwareVersion" in p else ""
 
 
 def _booted(p: Payload) -> str:
