@@ -1,69 +1,122 @@
-"""A 1.6 charger behind a 2.0.1 CSMS."""
+"""A 1.6 charger behind a 2.0.1 CSMS. One module per functional block; flow A is from the charger, flow B from the CSMS."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
-from ..dialogue import Dialogue, Local, Mapped, Pair, Refusal, Refuse, Row, Rule, Talk
+from ..dialogue import Dialogue, Local, Pair, Refusal, Row, Rule, Talk
 from ..facts import Facts
 from ..models import v16, v201
 from ..options import Options
 from ..values import neutral_code, spell_code
-from .refused import LATER
+from . import (
+    authorization,
+    availability,
+    away,
+    boot,
+    certificates,
+    configuration,
+    custom_report,
+    customer,
+    diagnostics,
+    local_list,
+    maintenance,
+    metering,
+    monitoring,
+    ongoing,
+    refused,
+    remote_control,
+    reporting,
+    reservations,
+    smart_charging,
+    transactions,
+)
 
-_blocks = {name: import_module(f"{__name__}.{name}") for _, name, _ in iter_modules(__path__)}
+_FLOW_A: tuple[dict[str, Row], ...] = (
+    authorization.FROM_CHARGER,
+    availability.FROM_CHARGER,
+    boot.FROM_CHARGER,
+    metering.FROM_CHARGER,
+    reporting.FROM_CHARGER,
+    transactions.FROM_CHARGER,
+)
+_FLOW_B: tuple[dict[str, Row], ...] = (
+    certificates.FROM_CSMS,
+    configuration.FROM_CSMS,
+    custom_report.FROM_CSMS,
+    customer.FROM_CSMS,
+    diagnostics.FROM_CSMS,
+    local_list.FROM_CSMS,
+    maintenance.FROM_CSMS,
+    monitoring.FROM_CSMS,
+    ongoing.FROM_CSMS,
+    refused.FROM_CSMS,
+    remote_control.FROM_CSMS,
+    reservations.FROM_CSMS,
+    smart_charging.FROM_CSMS,
+)
 
 
-def _admit(d: Dialogue) -> None:
-    """A station that the CSMS rejected takes no commands (B03.FR.08)."""
-    if d.facts.registration == "Rejected":
-        raise Refusal("SecurityError", "the CSMS has rejected this station")
+def _merged(blocks: tuple[dict[str, Row], ...]) -> dict[str, Row]:
+    """One table. Raises TypeError when two blocks have a row for the same action."""
+    rows: dict[str, Row] = {}
+    for block in blocks:
+        if twice := rows.keys() & block.keys():
+            raise TypeError(f"two rows for {sorted(twice)}")
+        rows.update(block)
+    return rows
 
 
-def _gated(row: Row) -> Row:
+def _admitted(row: Row) -> Row:
+    """The row behind the gate: a station that the CSMS rejected takes no commands (B03.FR.08)."""
+
+    def admit(d: Dialogue) -> None:
+        if d.facts.registration == "Rejected":
+            raise Refusal("SecurityError", "the CSMS has rejected this station")
+
     match row:
         case Talk(rule):
 
             def talk(d: Dialogue, request: Any) -> Rule:
-                _admit(d)
+                admit(d)
                 return rule(d, request)
 
             return Talk(talk)
         case Local(answer):
 
             def local(d: Dialogue, request: Any) -> Any:
-                _admit(d)
+                admit(d)
                 return answer(d, request)
 
             return Local(local)
-        case _:
-            return row
+    raise TypeError(f"no gate for {row}")
 
 
-_from_charger: dict[str, Row] = {}
-_from_csms: dict[str, Row] = dict(LATER)
-for _block in _blocks.values():
-    _from_charger.update(getattr(_block, "FROM_CHARGER", {}))
-    _from_csms.update(getattr(_block, "FROM_CSMS", {}))
+def _booted(d: Dialogue) -> Rule:
+    reservations.resume(d)
+    return boot.booted(d)
 
-_boot: Any = _blocks.get("boot")
-_away: Any = _blocks.get("away")
+
+def _back(d: Dialogue) -> Rule:
+    reservations.resume(d)
+    return away.back(d)
+
 
 PAIR = Pair(
     charger="1.6",
     csms="2.0.1",
-    from_charger=_from_charger,
-    from_csms={action: _gated(row) for action, row in _from_csms.items()},
+    from_charger=_merged(_FLOW_A),
+    from_csms={action: _admitted(row) for action, row in _merged(_FLOW_B).items()},
     charger_actions=v16.ACTIONS,
     csms_actions=v201.ACTIONS,
     facts=Facts,
     options=Options,
     spell={"charger": spell_code("1.6"), "csms": spell_code("2.0.1")},
     neutral_code=neutral_code,
-    gate=getattr(_boot, "gate", None),
-    away=getattr(_away, "away", None),
-    back=getattr(_away, "back", None),
-    booted=getattr(_boot, "booted", None),
+    gate=boot.gate,
+    away=away.away,
+    back=_back,
+    booted=_booted,
+    neutral=frozenset(away.NEUTRAL),
 )
+PAIR.require_complete(v16.FROM_CHARGER, v201.FROM_CSMS)

@@ -12,8 +12,10 @@ from ..values import format_time, parse_time, tidy_time
 from .charger import UNSUPPORTED, ask, because, facts_of, has, options_of
 
 _OVER = frozenset(
-    "Uploaded UploadFailure BadMessage NotSupportedOperation PermissionDenied AcceptedCanceled Installed DownloadFailed "
-    "InstallationFailed InstallVerificationFailed InvalidSignature".split()
+    (
+        *("Uploaded", "UploadFailure", "BadMessage", "NotSupportedOperation", "PermissionDenied", "AcceptedCanceled"),
+        *("Installed", "DownloadFailed", "InstallationFailed", "InstallVerificationFailed", "InvalidSignature"),
+    )
 )
 """Last statuses of a job that has ended."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
