@@ -183,8 +183,8 @@ def _faults(
     elif code not in active:
         raised.append(code)
     if number == 0:
-        station_told = code in FAULTS and _place(code, 0) == STATION
-        if request.status == "Faulted" and STATION_FAULT not in active and not station_told:
+        told = any(_place(each, 0) == STATION for each in [*active, *raised])
+        if request.status == "Faulted" and not told:
             raised.append(STATION_FAULT)
         elif request.status != "Faulted" and STATION_FAULT in active:
             cleared.append(STATION_FAULT)

@@ -84,6 +84,8 @@ def readings(
             found.append(Reading(translated, moment.ms, moment.substituted, digest(value)))
             if transaction is not None:
                 see_register(transaction, [translated])
+    if transaction is not None:
+        see_register(transaction, [each.value for each in found])
     return found
 
 
