@@ -30,7 +30,7 @@ def translate(
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after one charging session.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of two columns.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain text: no colours, no countdown.")] = False,
 ) -> None:
     """Show a 1.6 charger charging against a 2.0.1 CSMS, both played here, through a real gateway."""
     from gateway.demo import main

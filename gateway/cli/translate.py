@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import time
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -18,6 +17,7 @@ from gateway.edge.actions import FROM_CHARGER
 from gateway.hub.link import Effects, Link
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
+from gateway.ids import new_id
 from gateway.journal.entry import Entry, Head
 from translators import NoTranslation, Options, Translator, translator
 from translators.dialogue import Out
@@ -65,7 +65,7 @@ class Conversation:
         self._losses: dict[tuple[str, str], tuple[Loss, ...]] = {}
         self.effects = Effects()
         self.session = Session("translate", self.effects, _Losses(self._losses))
-        translating = translator(charger, csms, b"", options, lambda: str(uuid.uuid4()))
+        translating = translator(charger, csms, b"", options, new_id)
         if isinstance(translating, Translator):
             translating.facts.registration = "Accepted" if options.registered else ""
             translating.facts.known_connectors = len(options.topology) or 2  # spec 12: two single-connector EVSEs

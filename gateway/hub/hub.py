@@ -11,10 +11,12 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import structlog
 
 from gateway import failpoints
 from gateway.config import Config
+from gateway.ids import new_id
 from gateway.journal.entry import Entry, ToCharger
 from gateway.journal.errors import Fenced, StoreDown
 from gateway.journal.journal import Journal
@@ -37,6 +39,11 @@ TEND_SECONDS = 5.0
 """Between two renewals of the leases (they live 15 s), and between two looks at absent chargers."""
 READ_COUNT = 200
 WAIT_MS = 1000
+"""Longest wait for news of the partitions that were owned when the wait began."""
+FRESH_WAIT_MS = 50
+"""The same for some seconds after a take-over: the new partitions are waited for from the next wait on."""
+TIMER_MS = 1000
+"""Resolution of a session's deadlines: they are looked up only when its timer fires."""
 TRIM_SECONDS = 10.0
 DIALS = 256
 """Sockets to CSMSs that are being opened at the same time."""
@@ -65,6 +72,7 @@ class Hub:
         self._limit = asyncio.Semaphore(DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._fresh_until = 0.0
         self._health: dict[str, tuple[int, int]] = {}
         self.lag: dict[str, tuple[int, float]] = {}
         """Upstream -> (entries not acknowledged, age of the oldest in seconds)."""
@@ -145,6 +153,7 @@ class Hub:
             )
         self.partitions[number] = partition
         await self._read_pending(partition)
+        self._fresh_until = time.monotonic() + 2.0
         self._wake.set()
 
     def _drop(self, partition: Partition) -> None:
@@ -177,7 +186,8 @@ class Hub:
                 await self._wake.wait()
             try:
                 positions = {number: partition.position for number, partition in self.partitions.items()}
-                news = await self._journal.wait(positions, WAIT_MS)
+                fresh = time.monotonic() < self._fresh_until
+                news = await self._journal.wait(positions, FRESH_WAIT_MS if fresh else WAIT_MS)
                 await self._read_many([self.partitions[number] for number in news if number in self.partitions])
             except StoreDown as error:
                 # What a broken read had delivered is in the pending lists: it is read again with the next take-over.
@@ -298,9 +308,9 @@ class Hub:
 
     def _link_one(self, session: Session, name: str, route: Route, version: str, state: bytes) -> None:
         settings = self._config.upstreams[name]
-        options = settings.options
+        options = msgspec.structs.replace(settings.options, post_boot=True)
         try:
-            translating = translator(version, settings.version, state, options, lambda: str(uuid.uuid4()))
+            translating = translator(version, settings.version, state, options, new_id)
         except NoTranslation as error:
             log.warning("no_translation", charger_id=session.charger, upstream=name, reason=str(error))
             return
@@ -316,6 +326,7 @@ class Hub:
             call_timeout_ms=round(settings.call_timeout * 1000),
             attempts=options.tx_attempts,
             retry_ms=round(options.tx_retry_interval * 1000),
+            stopwatch=time.perf_counter,
         )
         link.stored = state
         session.links[name] = link
@@ -409,18 +420,22 @@ class Hub:
         if not self._flush_due:
             self._flush_due = True
             asyncio.get_running_loop().call_soon(self._flush)
-        due = session.deadline()
-        if due and (session.timer is None or due < session.timer_at):
-            if session.timer is not None:
-                session.timer.cancel()
-            session.timer_at = due
-            session.timer = self._wheel.after(max(due - now_ms(), 0) / 1000, lambda: self._tick(partition, session))
+        if session.timer is None:
+            self._arm(partition, session, TIMER_MS)
+
+    def _arm(self, partition: Partition, session: Session, ms: int) -> None:
+        session.timer = self._wheel.after(ms / 1000, lambda: self._tick(partition, session))
 
     def _tick(self, partition: Partition, session: Session) -> None:
         session.timer = None
-        if not partition.failed and partition.sessions.get(session.charger.casefold()) is session:
-            session.tick(now_ms())
+        if partition.failed or partition.sessions.get(session.charger.casefold()) is not session:
+            return
+        now, due = now_ms(), session.deadline()
+        if due and due <= now:
+            session.tick(now)
             self._touched(partition, session)
+        elif due:
+            self._arm(partition, session, min(due - now, TIMER_MS))
 
     def _flush(self) -> None:
         self._flush_due = False

@@ -7,6 +7,7 @@ One charger CALL at a time is decided; the next begins when the dialogue of the 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from gateway.journal.entry import Entry, ToCharger
 from translators import Translating
 from translators.dialogue import Done, Out, Outcome, Step
-from translators.frames import Call, Error, Frame, Result, encode
+from translators.frames import Call, Error, Frame, Result, Side, encode
 
 from .lane import Lane
 from .observer import Observer
@@ -97,6 +98,7 @@ class Link:
         "_open_calls",
         "_owner",
         "_retry_ms",
+        "_stopwatch",
         "down_since",
         "may_command",
         "name",
@@ -121,6 +123,7 @@ class Link:
         call_timeout_ms: int = 20_000,
         attempts: int = 5,
         retry_ms: int = 10_000,
+        stopwatch: Callable[[], float] | None = None,
     ) -> None:
         self.name = name
         self.versions = versions
@@ -144,6 +147,7 @@ class Link:
         """CALLs of the CSMS that wait for their answer on this socket, with their arrival."""
         self._asked_at: dict[str, tuple[str, int]] = {}
         self._flushing = False
+        self._stopwatch = stopwatch
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
@@ -177,7 +181,7 @@ class Link:
                 self._send(Error(frame.id, "NotSupported", "this upstream may not command the charger"))
                 return
             self._open_calls[frame.id] = now
-            self._apply(self.translator.receive("csms", frame, now), now)
+            self._receive("csms", frame, now)
         elif not self._lane.settle(frame.id):
             self._owner.observer.unmatched("csms")
         elif isinstance(frame, Error) and "already in progress" in frame.description.lower():
@@ -186,12 +190,12 @@ class Link:
         else:
             action, asked_at = self._asked_at.pop(frame.id, ("", now))
             self._owner.observer.upstream_answered(self, action, now - asked_at)
-            self._apply(self.translator.receive("csms", frame, now), now)
+            self._receive("csms", frame, now)
         self.pump(now)
 
     def from_command(self, frame: Result | Error, now: int) -> None:
         """The charger's answer to a CALL of this link."""
-        self._apply(self.translator.receive("charger", frame, now), now)
+        self._receive("charger", frame, now)
         self.pump(now)
 
     def command_failed(self, id: str, code: str, description: str, now: int) -> None:
@@ -264,18 +268,7 @@ class Link:
             self._current[entry.id] = exchange
             exchange.started = now
             call = exchange.call
-            self._apply(
-                self.translator.receive(
-                    "charger",
-                    call,
-                    now,
-                    now=entry.head.received_at,
-                    key=entry.id,
-                    tx=entry.tx,
-                    early=exchange.early,
-                ),
-                now,
-            )
+            self._receive("charger", call, now, exchange)
         if self._flushing and self.up and not self._current and not self._backlog:
             self._flushing = False
             self._apply(self.translator.back(now), now)
@@ -299,6 +292,20 @@ class Link:
                 del self._backlog[index]
                 return exchange
         return None
+
+    def _receive(self, side: Side, frame: Frame, now: int, exchange: Exchange | None = None) -> None:
+        """Give the translator a frame, and do what it says. `exchange`: the frame is the CALL of this entry."""
+        begin = self._stopwatch() if self._stopwatch else 0.0
+        if exchange is None:
+            steps = self.translator.receive(side, frame, now)
+        else:
+            entry = exchange.entry
+            steps = self.translator.receive(
+                side, frame, now, now=entry.head.received_at, key=entry.id, tx=entry.tx, early=exchange.early
+            )
+        if self._stopwatch:
+            self._owner.observer.timed(self, side, self._stopwatch() - begin)
+        self._apply(steps, now)
 
     def _apply(self, steps: list[Step], now: int) -> None:
         self._owner.effects.links.add(self)

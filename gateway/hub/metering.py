@@ -11,7 +11,7 @@ from gateway.journal.streams import Batch
 from gateway.metrics import Cell, HistogramCell, Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
 from translators.dialogue import Out
-from translators.frames import Call, Error, Frame, Result
+from translators.frames import Call, Error, Frame, Result, Side
 
 from .link import Link
 from .observer import Observer
@@ -77,6 +77,15 @@ class Metering(Observer):
             charger, csms = link.versions
             from_version, to_version = (charger, csms) if step.to == "csms" else (csms, charger)
             self._metrics.translation_lossy_fields.cell(from_version, to_version, step.source, loss.field).n += 1
+
+    def timed(self, link: Link, side: Side, seconds: float) -> None:
+        key = ("timed", link.versions, side)
+        cell = self._cells.get(key)
+        if cell is None:
+            from_version, to_version = link.versions if side == "charger" else link.versions[::-1]
+            cell = self._cells[key] = self._metrics.translation_duration.cell(from_version, to_version)
+        assert isinstance(cell, HistogramCell)
+        cell.observe(seconds)
 
     def upstream_answered(self, link: Link, action: str, ms: int) -> None:
         key = ("upstream", link.name, known(action))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from translators.dialogue import Out
-from translators.frames import Error, Result
+from translators.frames import Error, Result, Side
 
 if TYPE_CHECKING:
     from gateway.journal.entry import Entry
@@ -23,6 +23,9 @@ class Observer:
 
     def translated(self, link: Link, step: Out) -> None:
         """A frame leaves a translator, with its losses."""
+
+    def timed(self, link: Link, side: Side, seconds: float) -> None:
+        """A frame that came from `side` took this long to translate."""
 
     def upstream_answered(self, link: Link, action: str, ms: int) -> None:
         """An upstream answered a CALL."""

@@ -37,7 +37,6 @@ class Session:
         "links",
         "observer",
         "timer",
-        "timer_at",
         "version",
     )
 
@@ -61,8 +60,7 @@ class Session:
         self.epoch = 0
         self.absent_since = 0
         self.timer: Any = None
-        """Handle of the hub's timer for `deadline`, and when it fires (ms)."""
-        self.timer_at = 0
+        """Handle of the hub's timer for `deadline`."""
         self.observer = observer
         self._gate_ms = gate_ms
         self.hold_ms = hold_ms
