@@ -6,6 +6,7 @@ that goes in comes out; and a process that takes over goes on with the very fram
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from typing import Any
 
@@ -142,6 +143,8 @@ def check(world: World) -> None:
         assert first["idToken"]["idToken"] == f"TAG{connector}" == last["idToken"]["idToken"]
         assert first["meterValue"][0]["sampledValue"][0]["value"] == base
         assert last["meterValue"][-1]["sampledValue"][0]["value"] == base + 1000 * connector
+        contents = [json.dumps({**event, "seqNo": 0}, default=str) for event in book.values()]
+        assert len(set(contents)) == len(contents), "the same event under two numbers"
         for number, event in book.items():
             if number:
                 assert "evse" not in event
