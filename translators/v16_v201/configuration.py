@@ -23,6 +23,8 @@ FRESH = 60_000
 CHUNK_ITEMS = 30
 CHUNK_BYTES = 32_768
 """A NotifyReport holds at most this much (spec 3.10)."""
+KEYS_MOST = 1000
+"""Keys of one charger that are remembered."""
 PASSWORD_LENGTH = range(16, 41)
 
 
@@ -55,7 +57,7 @@ def read_all(d: Dialogue) -> Generator[Ask, Any, None]:
     answer = yield from _get(d, v16.GetConfigurationRequest())
     facts = facts_of(d)
     facts.keys = {}
-    _learn(d, answer.configurationKey or ())
+    _learn(d, (answer.configurationKey or [])[:KEYS_MOST])
     facts.keys_read_at = d.clock
 
 

@@ -37,6 +37,7 @@ ASK_FIRST = frozenset(
 _NEVER_WRITTEN = frozenset(("securityprofile", "chargepointid", "centralsystemuri"))
 """Keys of the link or the identity: a write would take the charger away from the gateway."""
 PASSWORD: Final = "authorizationkey"
+KEY_LIMIT: Final = 50
 VALUE_LIMIT: Final = 500
 """Longest value of a 1.6 configuration key."""
 
@@ -132,6 +133,8 @@ def find(d: Dialogue, component: v201.Component, variable: v201.Variable) -> Fou
     if row is None or (local is not None and place not in ASK_FIRST):
         return Found(local=local, connector=connector)
     key = row.key.replace("<n>", str(connector)).replace("<lang>", variable.instance or "")
+    if len(key) > KEY_LIMIT:
+        return "UnknownVariable"
     return Found(key, row, local, connector)
 
 
@@ -151,7 +154,7 @@ def _connector(d: Dialogue, evse: v201.EVSE | None, scope: str) -> int | None:
 
 def _legacy(key: str) -> Found | Missing:
     """A key by its own name. Keys that the gateway owns keep their rules."""
-    if not key or len(key) > 50:
+    if not 0 < len(key) <= KEY_LIMIT:
         return "UnknownVariable"
     rows = tables().by_key.get(key.casefold(), ())
     row = KeyRow(

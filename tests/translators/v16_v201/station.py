@@ -28,6 +28,8 @@ class Station:
         self.translator = Translator(PAIR, self.facts, Options(**options), self._new_id)
         self.clock = NOW
         self.losses: list[Loss] = []
+        self.bugs: list[str] = []
+        """What the engine says of rules that failed."""
         self._asked: dict[tuple[str, str], str] = {}
         self._sent: dict[tuple[str, str], str] = {}
         self._open: dict[str, str] = {}
@@ -104,7 +106,9 @@ class Station:
                     body = json.loads(bytes(payload))
                     validate(version, self._sent.pop((step.to, id)), "response", body)
                     left.append((step.to, "answer", body))
-                case Error(id, code):
+                case Error(id, code, description):
+                    if " in the rule of " in description or "is invalid" in description:
+                        self.bugs.append(description)
                     self._sent.pop((step.to, id))
                     left.append((step.to, code, None))
         return left
