@@ -16,6 +16,8 @@ from ..profiles import Unfit, down
 from ..topology import Unknown, connector_at, connectors, connectors_at, one_connector_at
 from ..values import format_time, id_tag_of
 from .charger import ask, because, facts_of, has, options_of, running, transaction_of
+from .ledger import current_state, is_known, is_open, tell, told_state
+from .smart_charging import install
 
 CONNECTION_TIMEOUT = 120
 """EVConnectionTimeOut of a charger that did not tell, s."""
@@ -63,6 +65,8 @@ def request_start(d: Dialogue, request: v201.RequestStartTransactionRequest) -> 
     finally:
         if not accepted:
             facts.remote_starts = [start for start in facts.remote_starts if start is not pending]
+    if accepted and request.chargingProfile is not None and request.evseId is not None:
+        install(d, request.evseId, request.chargingProfile)
     return v201.RequestStartTransactionResponse(status=response.status)
 
 
@@ -104,12 +108,12 @@ def request_stop(d: Dialogue, request: v201.RequestStopTransactionRequest) -> Ru
 
     def known() -> bool:
         found = transaction_of(d, request.transactionId)
-        return found is None or found.state != "starting"
+        return found is None or not is_open(found) or is_known(found)
 
     if not known():
         yield from d.wait(CONF_WAIT, known)
     transaction = transaction_of(d, request.transactionId)
-    if transaction is None or transaction.state != "open":
+    if transaction is None or not is_known(transaction):
         return _stop_rejected("UnknownTxId")
     response = yield from ask(d, v16.RemoteStopTransactionRequest(transactionId=transaction.tid))
     return v201.RequestStopTransactionResponse(status=response.status)
@@ -226,15 +230,16 @@ def _trigger_transactions(d: Dialogue, request: v201.TriggerMessageRequest) -> R
         d.lose("requestedMessage", "synthesised")
     yield from d.answer(v201.TriggerMessageResponse(status="Accepted"))
     for transaction in silent:
-        if transaction.state == "open":
-            yield from d.ask("csms", _state_of(d, transaction))
+        if is_known(transaction):
+            event = _state_of(d, transaction)
+            yield from tell(d, transaction, f"trigger {event.timestamp}", event)
+            told_state(transaction, event.transactionInfo.chargingState)
     return None
 
 
 def _state_of(d: Dialogue, transaction: Transaction) -> v201.TransactionEventRequest:
     """Updated/Trigger from what the gateway last saw."""
-    at, seq_no = format_time(d.clock), transaction.next_seq
-    transaction.next_seq += 1
+    at = format_time(d.clock)
     register = None
     if transaction.register_wh:
         register = v201.SampledValue(
@@ -248,11 +253,8 @@ def _state_of(d: Dialogue, transaction: Transaction) -> v201.TransactionEventReq
         eventType="Updated",
         timestamp=at,
         triggerReason="Trigger",
-        seqNo=seq_no,
-        transactionInfo=v201.Transaction(
-            transactionId=transaction.uuid,
-            chargingState=transaction.charging_state or None,  # type: ignore[arg-type]
-        ),
+        seqNo=0,  # numbered when it is told
+        transactionInfo=v201.Transaction(transactionId=transaction.uuid, chargingState=current_state(d, transaction)),
         meterValue=[v201.MeterValue(timestamp=at, sampledValue=[register])] if register is not None else None,
     )
 

@@ -11,7 +11,7 @@ from ..dialogue import Dialogue, Row, Rule, Talk
 from ..enums import CHARGING_PROFILE, PROFILE_PURPOSE, worst
 from ..models import v16, v201
 from ..profiles import Unfit, down
-from ..topology import Unknown, connectors_at, one_connector_at
+from ..topology import Unknown, connectors_at, evses, one_connector_at
 from ..values import format_time, tidy_time
 from .charger import ask, because, facts_of, running, transaction_of
 
@@ -33,14 +33,23 @@ def stored(d: Dialogue) -> list[Stored]:
     """The installed profiles; those of transactions that have ended are gone, as on the charger."""
     entries: list[Any] = facts_of(d).extra.get(BLOCK, {}).get("entries", [])
     found = [msgspec.convert(entry, Stored) for entry in entries]
-    return [entry for entry in found if not _over(d, entry.profile)]
+    return [entry for entry in found if not _over(d, entry)]
 
 
-def _over(d: Dialogue, profile: v201.ChargingProfile) -> bool:
-    if profile.transactionId is None:
+def _over(d: Dialogue, entry: Stored) -> bool:
+    """Whether the transaction that the profile is for has ended, or never came of a remote start."""
+    profile = entry.profile
+    if profile.chargingProfilePurpose != "TxProfile":
         return False
-    transaction = transaction_of(d, profile.transactionId)
-    return transaction is None or transaction.state == "ended"
+    if profile.transactionId is not None:
+        transaction = transaction_of(d, profile.transactionId)
+        return transaction is None or transaction.state == "ended"
+    places = evses(d).get(entry.evse, [entry.evse])
+    awaited = any(
+        start.expires > d.clock and start.profile is not None and start.profile.get("id") == profile.id
+        for start in facts_of(d).remote_starts
+    )
+    return not awaited and not any(each.connector in places for each in running(d))
 
 
 def _store(d: Dialogue, entries: list[Stored]) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
+from translators.facts import decode, encode
 from translators.models import v16, v201
 
 from .station import Station
@@ -82,3 +83,5 @@ def test_any(action: str, seed: int) -> None:
         seen
     )
     assert not s.bugs, (payload, s.bugs)
+    kept = decode(encode(s.facts))
+    assert encode(kept) == encode(s.facts), "facts change when they are stored"

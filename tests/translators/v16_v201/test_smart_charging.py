@@ -182,3 +182,17 @@ def test_no_composite_schedule(answer: Any) -> None:
     s.csms("GetCompositeSchedule", evseId=1, duration=60)
     assert s.answers("charger", **answer) == answered(**answer)
     assert s.csms("GetCompositeSchedule", evseId=9, duration=60) == rejected("UnknownEvse")
+
+
+def test_the_profile_of_a_remote_start_lives_with_its_transaction() -> None:
+    s = Station()
+    start = profile(purpose="TxProfile", chargingProfileKind="Relative")
+    token = {"idToken": "APP", "type": "Central"}
+    s.csms("RequestStartTransaction", remoteStartId=1, idToken=token, evseId=1, chargingProfile=start)
+    s.answers("charger", status="Accepted")
+    assert stored(s) == {1: [1]}
+    running = s.transaction(1)
+    s.facts.remote_starts.clear()
+    assert stored(s) == {1: [1]}
+    running.state = "ended"
+    assert stored(s) == {}
