@@ -517,7 +517,7 @@ class Translator:
 
     def _finish(self, dialogue: Dialogue, outcome: Outcome) -> None:
         if dialogue.key:
-            if outcome == "ok":
+            if outcome == "ok" or (outcome == "error" and not dialogue.early):
                 self.facts.given.pop(dialogue.key, None)
             self._steps.append(Done(dialogue.key, outcome))
 

@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, cast, get_args
 
 import msgspec
@@ -61,8 +62,9 @@ def natural_unit(measurand: str | None) -> str | None:
     return {"Voltage": "V", "SoC": "Percent", "Frequency": "Hz"}.get(measurand)
 
 
+@lru_cache(256)
 def unit_up(unit: str | None, measurand: str | None) -> v201.UnitOfMeasure | None:
-    """The unitOfMeasure of a 1.6 sample; None leaves the default, Wh."""
+    """The unitOfMeasure of a 1.6 sample; None leaves the default, Wh. The object is shared: nobody changes it."""
     if measurand == "Power.Factor":
         return None
     text = natural_unit(measurand) if not unit else _UNITS_UP.get(unit.casefold(), unit)
@@ -79,7 +81,7 @@ def attributes_up(sample: Sample16, value: Decimal) -> v201.SampledValue | None:
     return v201.SampledValue(
         value=value,
         context=context,
-        measurand=cast(v201.Measurand | None, sample.measurand),
+        measurand=cast("v201.Measurand | None", sample.measurand),
         phase=sample.phase if sample.phase in _PHASES else None,
         location=sample.location if sample.location in _LOCATIONS else None,
         unitOfMeasure=unit_up(sample.unit, sample.measurand),
@@ -211,10 +213,10 @@ def samples_down(sample: v201.SampledValue) -> list[v16.SampledValue]:
     raw = v16.SampledValue(
         value=plain(value),
         context=sample.context,
-        measurand=cast(v16.Measurand | None, sample.measurand),
+        measurand=cast("v16.Measurand | None", sample.measurand),
         phase=sample.phase,
         location=sample.location,
-        unit=cast(v16.UnitOfMeasure | None, name),
+        unit=cast("v16.UnitOfMeasure | None", name),
     )
     signed = sample.signedMeterValue
     if signed is None:

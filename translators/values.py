@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
+from functools import lru_cache
 from typing import Final, Generic, Literal, NamedTuple, TypeVar, cast
 
 from .facts import Token
@@ -57,6 +58,7 @@ class TwoWay(Generic[Old, New]):
 
 DAY_MS: Final = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 _EARLIEST = 1_420_070_400_000  # 2015-01-01: no charger with this protocol is older, its clock was not set
 _TIDY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(?:\.\d{1,3})?Z", re.ASCII)
 _TIME = re.compile(
@@ -65,9 +67,17 @@ _TIME = re.compile(
 )
 
 
+@lru_cache(256)
 def parse_time(text: str | None) -> int | None:
     """Milliseconds since 1970 of any spelling seen in the field, None if it is no date-time. No zone means UTC."""
-    if not text or (match := _TIME.fullmatch(text.strip())) is None:
+    if not text:
+        return None
+    if _TIDY.fullmatch(text):  # nearly always
+        try:
+            return (datetime.fromisoformat(text) - _EPOCH) // _MS
+        except ValueError:
+            return None
+    if (match := _TIME.fullmatch(text.strip())) is None:
         return None
     year, month, day, hour, minute, second, fraction, _, sign, off_hours, off_minutes = match.groups()
     try:
@@ -79,7 +89,7 @@ def parse_time(text: str | None) -> int | None:
         since = at - _EPOCH + (offset if sign == "-" else -offset)
     except ValueError:
         return None
-    return since // timedelta(milliseconds=1) + int((fraction or "0")[:3].ljust(3, "0"))
+    return since // _MS + int((fraction or "0")[:3].ljust(3, "0"))
 
 
 def format_time(ms: int) -> str:
@@ -124,7 +134,13 @@ def parse_decimal(text: str) -> Decimal | None:
     text = text.strip()
     if not _NUMBER.fullmatch(text):
         return None
-    return Decimal(format(Decimal(text), "f")) or Decimal(0)
+    number = Decimal(text)
+    if "e" in text or "E" in text:
+        number = Decimal(format(number, "f"))
+    return number or _ZERO
+
+
+_ZERO = Decimal(0)
 
 
 def plain(value: Decimal) -> str:

@@ -39,19 +39,15 @@ def response_of(request: Request[R] | type[Request[R]]) -> type[R]:
     return cast(type[R], request.response)
 
 
+NOT_PLAIN = "Expected a number in the range of a double"
+
+
 def is_plain(number: Decimal) -> bool:
     """Whether a peer can hold the number: no NaN, no infinity, and an exponent about as small as a double's.
 
     Expanding 1e999999999, as int() and format() do, would take all memory.
     """
-    return number.is_finite() and -400 < number.adjusted() < 400
-
-
-def plain(*numbers: Decimal | None) -> None:
-    """Raise ValueError unless every number `is_plain`."""
-    for number in numbers:
-        if number is not None and not is_plain(number):
-            raise ValueError("Expected a number in the range of a double")
+    return -400 < number.adjusted() < 400 and number.is_finite()
 
 
 _decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}

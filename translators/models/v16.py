@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
-from .base import Int64, Request, Struct, plain
+from .base import NOT_PLAIN, Int64, Request, Struct, is_plain
 
 Text20: TypeAlias = Annotated[str, Meta(max_length=20)]
 Text25: TypeAlias = Annotated[str, Meta(max_length=25)]
@@ -246,7 +246,8 @@ class ChargingSchedulePeriod(Struct, kw_only=True):
     numberPhases: Int64 | None = None
 
     def __post_init__(self) -> None:
-        plain(self.limit)
+        if not is_plain(self.limit):
+            raise ValueError(NOT_PLAIN)
 
 
 class ChargingSchedule(Struct, kw_only=True):
@@ -257,7 +258,8 @@ class ChargingSchedule(Struct, kw_only=True):
     minChargingRate: Decimal | None = None
 
     def __post_init__(self) -> None:
-        plain(self.minChargingRate)
+        if self.minChargingRate is not None and not is_plain(self.minChargingRate):
+            raise ValueError(NOT_PLAIN)
 
 
 class KeyValue(Struct, kw_only=True):

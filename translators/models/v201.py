@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Raw, field
 
-from .base import ABSENT, Int64, Request, Struct, plain
+from .base import ABSENT, NOT_PLAIN, Int64, Request, Struct, is_plain
 
 Text6: TypeAlias = Annotated[str, Meta(max_length=6)]
 Text8: TypeAlias = Annotated[str, Meta(max_length=8)]
@@ -485,7 +485,8 @@ class ChargingSchedulePeriod(Struct, kw_only=True):
     phaseToUse: Int64 | None = None
 
     def __post_init__(self) -> None:
-        plain(self.limit)
+        if not is_plain(self.limit):
+            raise ValueError(NOT_PLAIN)
 
 
 class CompositeSchedule(Struct, kw_only=True):
@@ -572,7 +573,8 @@ class SampledValue(Struct, kw_only=True):
     unitOfMeasure: UnitOfMeasure | None = None
 
     def __post_init__(self) -> None:
-        plain(self.value)
+        if not is_plain(self.value):
+            raise ValueError(NOT_PLAIN)
 
 
 class MeterValue(Struct, kw_only=True):
@@ -606,7 +608,8 @@ class ConsumptionCost(Struct, kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        plain(self.startValue)
+        if not is_plain(self.startValue):
+            raise ValueError(NOT_PLAIN)
 
 
 class SalesTariffEntry(Struct, kw_only=True):
@@ -635,7 +638,8 @@ class ChargingSchedule(Struct, kw_only=True):
     salesTariff: SalesTariff | None = None
 
     def __post_init__(self) -> None:
-        plain(self.minChargingRate)
+        if self.minChargingRate is not None and not is_plain(self.minChargingRate):
+            raise ValueError(NOT_PLAIN)
 
 
 class MessageInfo(Struct, kw_only=True):
@@ -704,7 +708,8 @@ class VariableMonitoring(Struct, kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        plain(self.value)
+        if not is_plain(self.value):
+            raise ValueError(NOT_PLAIN)
 
 
 class MonitoringData(Struct, kw_only=True):
@@ -733,7 +738,8 @@ class VariableCharacteristics(Struct, kw_only=True):
     valuesList: Text1000 | None = None
 
     def __post_init__(self) -> None:
-        plain(self.minLimit, self.maxLimit)
+        if (self.minLimit is not None and not is_plain(self.minLimit)) or (self.maxLimit is not None and not is_plain(self.maxLimit)):
+            raise ValueError(NOT_PLAIN)
 
 
 class ReportData(Struct, kw_only=True):
@@ -818,7 +824,8 @@ class SetMonitoringData(Struct, kw_only=True):
     transaction: bool | None = None
 
     def __post_init__(self) -> None:
-        plain(self.value)
+        if not is_plain(self.value):
+            raise ValueError(NOT_PLAIN)
 
 
 class SetVariableResult(Struct, kw_only=True):
@@ -1014,7 +1021,8 @@ class CostUpdatedRequest(Request[CostUpdatedResponse], kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        plain(self.totalCost)
+        if not is_plain(self.totalCost):
+            raise ValueError(NOT_PLAIN)
 
 
 class CustomerInformationResponse(Struct, kw_only=True):
@@ -1752,7 +1760,8 @@ class TransactionEventResponse(Struct, kw_only=True):
     updatedPersonalMessage: MessageContent | None = None
 
     def __post_init__(self) -> None:
-        plain(self.totalCost)
+        if self.totalCost is not None and not is_plain(self.totalCost):
+            raise ValueError(NOT_PLAIN)
 
 
 class TransactionEventRequest(Request[TransactionEventResponse], kw_only=True):

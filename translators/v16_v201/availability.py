@@ -11,9 +11,10 @@ from ..faults import FAULTS, STATION, Place
 from ..models import v16, v201
 from ..topology import place_of
 from ..values import CHARGING_STATE, CONNECTOR_STATUS, Moment, charger_time, cut, format_time
-from .charger import facts_of
 from .ledger import connector_of, is_known, offline, open_at, tell, told_state
-from .upstream import ask, carried, trigger_served, triggered
+from .monitoring import load
+from .observation import Observed, availability, observe
+from .upstream import ask, carried, event_id, trigger_served, triggered
 
 AVAILABILITY_MONITOR: Final = 1
 """The gateway's fixed monitor on ChargingStation.AvailabilityState (spec 3.10)."""
@@ -79,7 +80,30 @@ def _sends(
         if state is not None:
             sends.append(state)
     sends.extend(_faults(request, moment, connector, transaction))
+    if load(d).custom:
+        seen = _seen(d, request, moment, connector)
+        uuid = transaction.uuid if transaction is not None else None
+        sends.append(lambda d: observe(d, seen, uuid))
     return sends
+
+
+def _seen(d: Dialogue, request: v16.StatusNotificationRequest, moment: Moment, connector: Connector) -> list[Observed]:
+    """What a status says of variables that a monitor may watch."""
+    number, now = request.connectorId, CONNECTOR_STATUS[request.status]
+    evse, place = place_of(d, number) if number > 0 else (0, 0)
+    if number > 0:
+        seen = availability(evse, place, now, moment.text, connector.told)
+    else:
+        seen = [Observed("ChargingStation", "AvailabilityState", 0, 0, now, None, moment.text, connector.told)]
+    active = {request.errorCode} if request.errorCode != "NoError" else set()
+    for code in {*connector.errors, *active}:
+        if code in FAULTS or code == STATION_FAULT:
+            at = _place(code, number)
+            value = "true" if code in active or request.errorCode != "NoError" else "false"
+            tiers = {"station": (0, 0), "evse": (evse, 0), "connector": (evse, place)}
+            before = "true" if code in connector.errors else "false"
+            seen.append(Observed(at.component, at.variable, *tiers[at.tier], value, None, moment.text, before))
+    return seen
 
 
 def tell_status(
@@ -98,7 +122,7 @@ def tell_status(
         )
     else:
         event = v201.EventData(
-            eventId=_event_id(d, "availability"),
+            eventId=event_id(d, "availability"),
             timestamp=timestamp,
             trigger="Delta",
             actualValue=now,
@@ -118,16 +142,6 @@ def notify(d: Dialogue, event: v201.EventData) -> Rule:
     """Send one event."""
     yield from ask(d, v201.NotifyEventRequest(generatedAt=format_time(d.clock), seqNo=0, eventData=[event]))
     return None
-
-
-def _event_id(d: Dialogue, name: str) -> int:
-    facts = facts_of(d)
-
-    def take() -> int:
-        facts.next_event += 1
-        return facts.next_event - 1
-
-    return d.once(f"event {name}", take)
 
 
 def _state(request: v16.StatusNotificationRequest, transaction: Transaction, moment: Moment) -> Send | None:
@@ -241,7 +255,7 @@ def _alert(
         id, connector = place_of(d, number)
         evse = v201.EVSE(id=id, connectorId=connector if place.tier == "connector" else None)
     return v201.EventData(
-        eventId=_event_id(d, f"{code} {cleared}"),
+        eventId=event_id(d, f"{code} {cleared}"),
         timestamp=moment.text,
         trigger="Alerting",
         actualValue="false" if cleared else "true",

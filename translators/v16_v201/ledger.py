@@ -87,7 +87,7 @@ def prune(d: Dialogue) -> None:
 
 def digest(content: object) -> str:
     """A short name of a payload's content."""
-    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:16]
+    return hashlib.blake2b(msgspec.json.encode(content), digest_size=8).hexdigest()
 
 
 def offline(d: Dialogue, at: int) -> bool | None:

@@ -38,6 +38,8 @@ from .ledger import (
     tell,
     told_state,
 )
+from .monitoring import load
+from .observation import measured, observe
 from .upstream import ask, carried, trigger_served, triggered
 
 TEXT_LIMIT: Final = 50
@@ -84,7 +86,7 @@ def readings(
             found.append(Reading(translated, moment.ms, moment.substituted, digest(value)))
             if transaction is not None:
                 see_register(transaction, [translated])
-    if transaction is not None:
+    if transaction is not None and len(found) > 1:
         see_register(transaction, [each.value for each in found])
     return found
 
@@ -163,6 +165,10 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
             trigger_served(d, "MeterValues", connector)
     if transaction is not None and found:
         yield from _updates(d, transaction, found)
+    if load(d).custom and connector > 0 and (loose or found):
+        yield from d.answer(v16.MeterValuesResponse())
+        seen = list(measured(place_of(d, connector)[0], [each.value for each in [*loose, *found]]))
+        yield from observe(d, seen, transaction.uuid if transaction is not None else None)
     return v16.MeterValuesResponse()
 
 
@@ -172,10 +178,10 @@ def _updates(d: Dialogue, transaction: Transaction, found: list[Reading]) -> Rul
         moments.setdefault(each.at, []).append(each)
     wanted = d.once("asked for events", lambda: triggered(d, "TransactionEvent", transaction.connector))
     for at, group in moments.items():
-        content = "meter " + digest([each.source for each in group])
+        content = "meter " + (group[0].source if len(group) == 1 else digest([each.source for each in group]))
         recent = transaction.recent
-        for old in [old for old, seen in recent.items() if seen <= d.now - RECENT_MS]:
-            del recent[old]
+        while recent and recent[oldest := next(iter(recent))] <= d.now - RECENT_MS:
+            del recent[oldest]
         if content in recent and not group[0].substituted:
             continue
         reason = _reason(group, wanted)

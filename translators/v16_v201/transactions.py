@@ -33,6 +33,7 @@ from .ledger import (
 )
 from .maintenance import after_ended
 from .metering import readings, see_register
+from .smart_charging import install
 from .upstream import ask, carried
 
 _FOLDED = ("UnlockCommand", "SoftReset", "HardReset")
@@ -152,6 +153,10 @@ def _begin(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment, st
     else:
         transaction.token = kept_token(token_of(d, id_tag))
     facts.transactions.append(transaction)
+    if pending is not None and pending.profile is not None and transaction.place is not None:
+        profile = msgspec.convert(pending.profile, v201.ChargingProfile)
+        profile.transactionId = transaction.uuid
+        install(d, transaction.place[0], profile)
     return transaction
 
 

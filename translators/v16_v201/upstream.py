@@ -112,3 +112,14 @@ def trigger_served(d: Dialogue, message: str, connector: int) -> None:
         triggers[f"{message}:0/{connector}"] = expires
     for name in [name for name, expires in triggers.items() if expires <= d.now]:
         del triggers[name]
+
+
+def event_id(d: Dialogue, name: str) -> int:
+    """The eventId of a NotifyEvent: a number for each event, the same again when the event is made again."""
+    facts = facts_of(d)
+
+    def take() -> int:
+        facts.next_event += 1
+        return facts.next_event - 1
+
+    return d.once(f"event {name}", take)
