@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from .charger import Charger
 from .csms import Csms
+from .plug import Charger
 from .process import Gateway
 
 StartCsms = Callable[..., Awaitable[Csms]]

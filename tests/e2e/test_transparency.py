@@ -9,9 +9,10 @@ from typing import Any
 from ocpp.v16 import call as call16
 from ocpp.v201 import call as call201
 
-from .charger import Charger, Charger16, Charger201
+from .charger import Charger16, Charger201
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import Station
+from .plug import Charger
 from .wire import Recorder
 
 TAG = "DEADBEEF"
