@@ -385,3 +385,25 @@ def test_a_tag_longer_than_1_6_allows() -> None:
     tag = "123456789012345678901234567890123456789"
     c.says("StartTransaction", start(1, tag), started(token={"idToken": tag[:36], "type": "Central"}))
     assert Loss("idTag", "shortened") in c.play.losses
+
+
+def test_the_profile_of_a_remote_start_ends_with_its_transaction() -> None:
+    c = Charger()
+    remote(c, 1)
+    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}]}
+    profile = {
+        "id": 11,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": [schedule],
+    }
+    c.play.facts.remote_starts[0].profile = profile
+    c.starts(1, "APP-1", token={"idToken": "APP-1", "type": "Central"}, reason="RemoteStart", info={"remoteStartId": 7})
+    asked = {"requestId": 1, "evseId": 1, "chargingProfile": {"chargingProfilePurpose": "TxProfile"}}
+    left = c.play.feed("csms", [2, "s1", "GetChargingProfiles", asked])
+    assert left[1][1][3]["chargingProfile"] == [profile | {"transactionId": c.play.bound["$uuid:tx1"]}]
+    c.play.feed("csms", [3, left[1][1][1], {}])
+    c.passes("StopTransaction", stop(), ended(1), {}, {})
+    left = c.play.feed("csms", [2, "s2", "GetChargingProfiles", asked | {"requestId": 2}])
+    assert [frame[2] for _, frame in left] == [{"status": "NoProfiles"}]
