@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import signal
 import time
@@ -121,6 +122,9 @@ class App:
         while True:
             try:
                 await self._journal.start()
+                if self._config.redis.url == "embedded":
+                    edge = self._edge.id if self._edge else ""
+                    await self._journal.nobody_else(self._config.redis.partitions, edge)
                 self._store_problem = ""
                 return
             except StoreDown as error:
@@ -141,6 +145,8 @@ class App:
             await self._hub.drain(self._config.drain.timeout if self._edge is None else 1.0)
         if self._edge is not None:
             await self._edge.stop()
+            with contextlib.suppress(StoreDown):
+                await self._journal.edge_gone(self._edge.id)
 
     def _unready(self) -> list[str]:
         """Why chargers cannot connect now."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import structlog
 from websockets.http11 import Request
 
+from gateway import failpoints
 from gateway.edge.access import Denied
 from gateway.edge.counters import count
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
@@ -30,6 +31,9 @@ HOLD: Final = 8.0
 """Seconds for which a charger's frames wait for the store to come back; then its socket is closed with 1013."""
 SILENT_INTERVALS: Final = 3
 """Ping intervals without any inbound byte after which a charger is dead."""
+
+_REASONS: Final = {1001: "upstream_down", 1008: "duplicate_identity"}
+"""Code of a close that a hub asks for -> label of disconnects."""
 
 _Pending: TypeAlias = tuple[Take, Head, Fingerprint]
 
@@ -230,6 +234,8 @@ class ChargerConnection(ServerWire):
             return
         exc = appended.exception()
         if exc is None:
+            if failpoints.armed:
+                failpoints.hit("after_append")
             result = appended.result()
             count(self._edge.counters.appended, result.outcome)
             if result.outcome == "answered":
@@ -295,7 +301,8 @@ class ChargerConnection(ServerWire):
             self.guard.asked(item.message_id, action)
             self._write(item.body, "call", action)
         else:
-            self.part("kicked", item.code or 1000, item.body.decode(errors="replace"))
+            reason = _REASONS.get(item.code, "kicked")
+            self.part(reason, item.code or 1000, item.body.decode(errors="replace"))
 
     def _answer(self, seq: int, kind: str, body: bytes) -> None:
         edge = self._edge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import socket
@@ -72,6 +73,8 @@ class Hub:
         self._limit = asyncio.Semaphore(DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._draining = False
+        self._edges: set[str] = set()
         self._fresh_until = 0.0
         self._health: dict[str, tuple[int, int]] = {}
         self.lag: dict[str, tuple[int, float]] = {}
@@ -91,12 +94,12 @@ class Hub:
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self._settled():
             await asyncio.sleep(0.05)
-        for partition in list(self.partitions.values()):
-            self._drop(partition)
-            try:
+        self._draining = True
+        with contextlib.suppress(StoreDown):
+            for partition in list(self.partitions.values()):
+                self._drop(partition)
                 await self._journal.release(partition.number, partition.token)
-            except StoreDown:
-                return
+            await self._journal.hub_gone(self.id)
 
     def _settled(self) -> bool:
         return all(
@@ -107,7 +110,7 @@ class Hub:
     # -- leases ------------------------------------------------------------------------------------------------------
 
     async def _tend(self) -> None:
-        while True:
+        while not self._draining:
             try:
                 await self._tend_once()
             except StoreDown as error:
@@ -119,6 +122,7 @@ class Hub:
     async def _tend_once(self) -> None:
         await self._journal.hub_alive(self.id)
         hubs = sorted(await self._journal.hubs() | {self.id})
+        self._edges = await self._journal.edges()
         for number in range(self._config.redis.partitions):
             mine = owner(number, hubs) == self.id
             partition = self.partitions.get(number)
@@ -143,6 +147,8 @@ class Hub:
         await self._journal.ensure_groups(number, self._groups)
         partition = Partition(number, token, self._journal, self._send, self._failed)
         for charger, (edge, epoch, version) in (await self._journal.homes(number)).items():
+            if edge not in self._edges:
+                continue  # it died with its sockets
             self._with_session(
                 partition,
                 charger,
@@ -393,6 +399,9 @@ class Hub:
         now = now_ms()
         for partition in self.partitions.values():
             for folded, session in list(partition.sessions.items()):
+                if session.edge and session.edge not in self._edges:
+                    session.closed(session.epoch, now)  # its edge is dead: that is a close for all its chargers
+                    self._touched(partition, session)
                 if session.idle and now - session.absent_since >= self._linger_ms(session):
                     del partition.sessions[folded]
                     self._close_session(session)

@@ -38,6 +38,28 @@ class Leases:
         """The hubs that live."""
         return await self._living(keys.HUBS, keys.hub)
 
+    async def hub_gone(self, hub: str) -> None:
+        """A hub has handed everything back: others need not wait for its lease to end."""
+        await self._gone(keys.HUBS, hub, keys.hub(hub))
+
+    async def edge_gone(self, edge: str) -> None:
+        """An edge has closed all its sockets."""
+        await self._gone(keys.EDGES, edge, keys.edge(edge))
+
+    async def nobody_else(self, partitions: int, edge: str) -> None:
+        """Ends every lease but that of `edge`. Only for a store that nobody else can use: the others are dead."""
+        for listed, lease in ((keys.HUBS, keys.hub), (keys.EDGES, keys.edge)):
+            for name in await self._store.call("SMEMBERS", listed):
+                if name.decode() != edge:
+                    await self._gone(listed, name.decode(), lease(name.decode()))
+        for ended in [self._store.call("DEL", keys.lease(number)) for number in range(partitions)]:
+            await ended
+
+    async def _gone(self, listed: str, name: str, lease: str) -> None:
+        ended = self._store.call("DEL", lease)
+        await self._store.call("SREM", listed, name)
+        await ended
+
     async def _living(self, listed: str, lease: Callable[[str], str]) -> set[str]:
         names = [name.decode() for name in await self._store.call("SMEMBERS", listed)]
         checks = [self._store.call("EXISTS", lease(name)) for name in names]
