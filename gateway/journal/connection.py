@@ -17,6 +17,9 @@ Convert: TypeAlias = Callable[[Any], Any]
 
 _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
+BUSY = 32
+"""Commands under way beyond which new ones wait for replies: under load one write carries what came in the meantime."""
+
 _BROKEN = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN")
 """Replies after which this connection is of no use: another server, or the same one later, has to take over."""
 
@@ -57,7 +60,7 @@ class Connection(asyncio.Protocol):
         convert: Convert | None,
         again: tuple[Argument, ...] | None,
     ) -> None:
-        if not self._out:
+        if not self._out and len(self._pending) < BUSY:
             asyncio.get_running_loop().call_soon(self._flush)
         self._out.append(_pack(args))
         self._pending.append((future, convert, again))
@@ -65,7 +68,7 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         out, self._out = self._out, []
-        if self._transport is not None and not self.lost:
+        if out and self._transport is not None and not self.lost:
             self._transport.write(b"".join(out))
 
     def close(self) -> None:
@@ -104,6 +107,8 @@ class Connection(asyncio.Protocol):
                             _fail(future, error)
                             continue
                     future.set_result(reply)
+            if self._out and len(pending) - len(self._out) < BUSY:
+                asyncio.get_running_loop().call_soon(self._flush)
         except (hiredis.ProtocolError, IndexError):
             # an answer to nothing, or no RESP at all: whoever speaks there is no store
             self.close()

@@ -85,9 +85,9 @@ class Journal(Leases, Facts, Inbox, Streams):
         """Number of the partition that holds this charger, from 0; the case of its letters does not matter."""
         return keys.partition(charger, self._config.partitions)
 
-    def _find(self, charger: str) -> tuple[int, str, str, str]:
+    def _find(self, charger: str) -> tuple[int, str, str, str, str]:
         number = self.partition(charger)
-        return number, keys.fold(charger), keys.stream(number), keys.epochs(number)
+        return number, keys.fold(charger), keys.stream(number), keys.epochs(number), keys.live(number)
 
     async def connect(self, head: Head) -> tuple[int, str]:
         """A charger connected: gives it a new epoch, records its home and appends `open`, all or nothing.
@@ -95,8 +95,8 @@ class Journal(Leases, Facts, Inbox, Streams):
         `head.epoch` is ignored. Gives the epoch, which grows with every connection of the charger, and the edge that
         held the charger before ("": none). Raises StoreDown.
         """
-        number, charger, stream, epochs = self._place(head.charger)
-        made = (stream, epochs, keys.homes(number))
+        number, charger, stream, epochs, live = self._place(head.charger)
+        made = (stream, epochs, keys.homes(number), live)
         args = (charger, self._now_ms() // 1000, head.home, head.version, head.charger, _encode(head))
         epoch, home = await self._store.run("connect", made, *args)
         return int(epoch), home.split(b"\n")[1].decode() if home else ""
@@ -110,8 +110,8 @@ class Journal(Leases, Facts, Inbox, Streams):
         `mint_tx`: gives the entry a transaction number of the charger's own, positive, 32 bits, always growing.
         Raises in the future StoreDown (outcome unknown; with a dedup key the same append may be made again).
         """
-        number, charger, stream, epochs = self._place(head.charger)
-        made: tuple[str, ...] = (stream, epochs)
+        number, charger, stream, epochs, live = self._place(head.charger)
+        made: tuple[str, ...] = (stream, epochs, live)
         if ttl and head.dedup:
             made += (keys.dedup(number, charger, head.dedup),)
         else:
@@ -128,8 +128,8 @@ class Journal(Leases, Facts, Inbox, Streams):
 
         Does nothing when the charger has a newer connection. Raises StoreDown in the future.
         """
-        number, charger, stream, epochs = self._place(head.charger)
-        made = (stream, epochs, keys.homes(number))
+        number, charger, stream, epochs, live = self._place(head.charger)
+        made = (stream, epochs, keys.homes(number), live)
         return self._store.run("close", made, charger, head.epoch, head.home, _encode(head), convert=_nothing)
 
     async def homes(self, partition: int) -> dict[str, tuple[str, int, str]]:

@@ -31,6 +31,11 @@ def stream(partition: int) -> str:
     return tag(partition) + ":in"
 
 
+def live(partition: int) -> str:
+    """Hash: `newest`, the id of the newest entry of the stream that is no call; `read`, how far the session group got."""
+    return tag(partition) + ":live"
+
+
 def epochs(partition: int) -> str:
     """Hash: casefolded charger -> number of its newest connection."""
     return tag(partition) + ":epochs"

@@ -113,7 +113,7 @@ class Streams:
                     self._reset(partition, group)
             return batch
 
-        made = (keys.lease(partition), keys.stream(partition))
+        made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
         return self._store.run("read", made, token, count, *args, convert=convert)
 
     def _reset(self, partition: int, group: str) -> None:
@@ -128,7 +128,7 @@ class Streams:
         Nothing is removed while one of `groups` is missing; groups not named there still hold their entries.
         Raises Fenced, StoreDown.
         """
-        made = (keys.lease(partition), keys.stream(partition))
+        made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
         return int(await self._store.run("trim", made, token, *groups))
 
     async def lag(self, partition: int, groups: list[str]) -> dict[str, Lag]:

@@ -1,22 +1,26 @@
 -- Appends what a charger said, once.
--- KEYS stream, epochs [, dedup] [, tx]; ARGV charger (casefolded), epoch, kind, head, frame, ttl (s, 0: no dedup), seed of tx (0: none)
+-- KEYS stream, epochs, live [, dedup] [, tx]; ARGV charger (casefolded), epoch, kind, head, frame, ttl (s, 0: no dedup), seed of tx (0: none)
 -- Returns {'stale'} | {'answered', body} | {'repeat', id} | {'new', id}
 if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then
   return {'stale'}
 end
 local ttl, seed = tonumber(ARGV[6]), tonumber(ARGV[7])
 if ttl > 0 then
-  local known = redis.call('GET', KEYS[3])
+  local known = redis.call('GET', KEYS[4])
   if known then
     -- "<id> <tx> <answer>", the answer empty until the hub stored it
     local id, tx, answer = string.match(known, '^(%S+) (%d+) (.*)$')
     if answer ~= '' then
       return {'answered', answer}
     end
+    local again
     if tx ~= '0' then
-      return {'repeat', redis.call('XADD', KEYS[1], '*', 'k', 'repeat', 'h', ARGV[4], 'f', ARGV[5], 'o', id, 'x', tx)}
+      again = redis.call('XADD', KEYS[1], '*', 'k', 'repeat', 'h', ARGV[4], 'f', ARGV[5], 'o', id, 'x', tx)
+    else
+      again = redis.call('XADD', KEYS[1], '*', 'k', 'repeat', 'h', ARGV[4], 'f', ARGV[5], 'o', id)
     end
-    return {'repeat', redis.call('XADD', KEYS[1], '*', 'k', 'repeat', 'h', ARGV[4], 'f', ARGV[5], 'o', id)}
+    redis.call('HSET', KEYS[3], 'newest', again)
+    return {'repeat', again}
   end
 end
 local tx, id = '0', nil
@@ -34,7 +38,10 @@ if seed > 0 then
 else
   id = redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'h', ARGV[4], 'f', ARGV[5])
 end
+if ARGV[3] ~= 'call' then
+  redis.call('HSET', KEYS[3], 'newest', id)
+end
 if ttl > 0 then
-  redis.call('SET', KEYS[3], id .. ' ' .. tx .. ' ', 'EX', ttl)
+  redis.call('SET', KEYS[4], id .. ' ' .. tx .. ' ', 'EX', ttl)
 end
 return {'new', id}

@@ -1,8 +1,8 @@
 -- One fenced read of a partition for several groups.
--- KEYS lease, stream; ARGV token, count, then pairs: group, from ('>' new entries; an id: the group's pending list after it)
+-- KEYS lease, stream, live; ARGV token, count, then pairs: group, from ('>' new entries; an id: the group's pending list after it)
 -- Returns {position, {group, entries, last id passed, more (0/1), recreated (0/1)} ...}; position: '' or where the stream
 -- stands when no group had news. "session" wants everything but calls and keeps no pending list; every other group wants
--- calls only and acknowledges the rest unread.
+-- calls only and acknowledges the rest unread. "session" is not read at all while nothing but calls came.
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
@@ -27,8 +27,10 @@ for i = 3, #ARGV, 2 do
   local group, from = ARGV[i], ARGV[i + 1]
   local session, pending = group == 'session', from ~= '>'
   local entries, last, more, recreated = {}, '', 0, 0
+  local newest = session and redis.call('HGET', KEYS[3], 'newest')
+  local idle = session and redis.call('HGET', KEYS[3], 'read') == newest
   -- Entries that a group does not want still cost a round; a few rounds a call keep the server responsive.
-  for _ = 1, 10 do
+  for _ = 1, idle and 0 or 10 do
     local ask = wanted - #entries
     local reply = fetch(group, from, ask)
     if reply and reply.err then
@@ -65,6 +67,9 @@ for i = 3, #ARGV, 2 do
     if pending then
       from = last
     end
+  end
+  if newest and not idle and more == 0 then
+    redis.call('HSET', KEYS[3], 'read', newest)
   end
   out[#out + 1] = {group, entries, last, more, recreated}
 end

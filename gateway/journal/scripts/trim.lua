@@ -1,4 +1,5 @@
--- Removes what every group of the stream has done with. KEYS lease, stream; ARGV token, groups that must exist
+-- Removes what every group of the stream has done with. "session" is done with everything while nothing but calls came.
+-- KEYS lease, stream, live; ARGV token, groups that must exist
 -- Returns how many entries went.
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
@@ -13,7 +14,7 @@ local function parts(id)
   return tonumber(ms), tonumber(seq)
 end
 
-local missing, count = {}, 0
+local missing = {}
 for i = 2, #ARGV do
   missing[ARGV[i]] = true
 end
@@ -24,18 +25,18 @@ for _, info in ipairs(redis.call('XINFO', 'GROUPS', KEYS[2])) do
     group[info[i]] = info[i + 1]
   end
   missing[group['name']] = nil
-  count = count + 1
+  local idle = group['name'] == 'session' and redis.call('HGET', KEYS[3], 'read') == redis.call('HGET', KEYS[3], 'newest')
   local m, s = parts(group['last-delivered-id'])
   s = s + 1
   if group['pending'] > 0 then
     m, s = parts(redis.call('XPENDING', KEYS[2], group['name'])[2])
   end
-  if not ms or m < ms or (m == ms and s < seq) then
+  if not idle and (not ms or m < ms or (m == ms and s < seq)) then
     ms, seq = m, s
   end
 end
 -- A group that should be there and is not may still want everything.
-if count == 0 or next(missing) then
+if not ms or next(missing) then
   return 0
 end
 return redis.call('XTRIM', KEYS[2], 'MINID', '=', string.format('%d-%d', ms, seq))
