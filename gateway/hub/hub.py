@@ -32,7 +32,7 @@ from .link import Effects, Link
 from .metering import Metering
 from .partition import Partition
 from .session import SESSION, Session
-from .upstream import Upstream
+from .upstream import Dials, Upstream
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +70,9 @@ class Hub:
         self._groups = [SESSION, *config.upstreams]
         self._dirty: set[Partition] = set()
         self._flush_due = False
-        self._limit = asyncio.Semaphore(DIALS)
+        self._dials = Dials(DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._outbox: dict[str, list[ToCharger]] = {}
         self._wake = asyncio.Event()
         self._draining = False
         self._edges: set[str] = set()
@@ -332,7 +333,7 @@ class Hub:
             call_timeout_ms=round(settings.call_timeout * 1000),
             attempts=options.tx_attempts,
             retry_ms=round(options.tx_retry_interval * 1000),
-            stopwatch=time.perf_counter,
+            stopwatch=None if version == settings.version else time.perf_counter,
         )
         link.stored = state
         session.links[name] = link
@@ -361,7 +362,7 @@ class Hub:
                     session.charger,
                     self._config.upstreams[name],
                     self._wheel,
-                    self._limit,
+                    self._dials,
                     lambda frame, session=session, name=name: self._from_upstream(session, name, frame),  # type: ignore[misc]
                     lambda event, session=session, link=link: self._upstream_state(session, link, event),  # type: ignore[misc]
                 )
@@ -460,10 +461,16 @@ class Hub:
                 failpoints.hit("before_send_upstream")
             if upstream := self.upstreams.get(link):
                 upstream.write(frame)
-        inboxes: dict[str, list[ToCharger]] = {}
-        for edge, item in effects.to_charger:
-            inboxes.setdefault(edge, []).append(item)
-        for edge, items in inboxes.items():
+        if effects.to_charger:
+            if not self._outbox:
+                asyncio.get_running_loop().call_soon(self._deliver)
+            for edge, item in effects.to_charger:
+                self._outbox.setdefault(edge, []).append(item)
+
+    def _deliver(self) -> None:
+        """Everything for the chargers of an edge that the commits of this turn released, as one command."""
+        outbox, self._outbox = self._outbox, {}
+        for edge, items in outbox.items():
             self._journal.deliver(edge, items).add_done_callback(_looked_at)
 
     def _acknowledge(self, partition: Partition, group: str, entry: Entry) -> None:
