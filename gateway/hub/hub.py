@@ -241,27 +241,40 @@ class Hub:
 
     def _happened(self, partition: Partition, group: str, entry: Entry, now: int) -> None:
         head = entry.head
+        session = partition.sessions.get(head.charger.casefold())
+        if session is not None:
+            self._happen(partition, session, group, entry, now)
+            self._touched(partition, session)
+        else:
+            self._with_session(
+                partition,
+                head.charger,
+                head.version,
+                lambda session: self._happen(partition, session, group, entry, now),
+            )
 
-        def happen(session: Session) -> None:
-            match entry.kind:
-                case "open":
-                    if head.version != session.version and session.version:
-                        self._relink(partition, session, head.version)
-                    session.opened(head.home, head.epoch, head.version, now)
-                    self._connect_upstreams(session)
-                case "close":
-                    session.closed(head.epoch, now)
-                case "answer":
-                    session.answered(entry, now)
-                case "repeat":
-                    session.repeated(entry, now)
-                case "call" if group in session.links:
-                    session.called(group, entry, now)
-                    self._connect_upstreams(session)
-                case "call":
+    def _happen(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:
+        head = entry.head
+        match entry.kind:
+            case "call":
+                link = session.links.get(group)
+                if link is None:
                     self._acknowledge(partition, group, entry)  # its route does not go there
-
-        self._with_session(partition, head.charger, head.version, happen)
+                    return
+                session.called(group, entry, now)
+                if link not in self.upstreams:
+                    self._connect_upstreams(session)
+            case "answer":
+                session.answered(entry, now)
+            case "open":
+                if head.version != session.version and session.version:
+                    self._relink(partition, session, head.version)
+                session.opened(head.home, head.epoch, head.version, now)
+                self._connect_upstreams(session)
+            case "close":
+                session.closed(head.epoch, now)
+            case "repeat":
+                session.repeated(entry, now)
 
     # -- sessions ----------------------------------------------------------------------------------------------------
 

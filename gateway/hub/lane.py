@@ -37,6 +37,14 @@ class Lane:
         self._size += 1
         return True
 
+    def take(self, call: Call, source: str, timeout_ms: int, now: int) -> bool:
+        """Make `call` the open one at once if none is open and none waits; False otherwise (then `offer` it)."""
+        if self.open_id or self._size:
+            return False
+        self.open_id, self.open_source = call.id, source
+        self.deadline = now + (timeout_ms or self._timeout_ms)
+        return True
+
     def next(self, now: int) -> Call | None:
         """The CALL to write now, which becomes the open one; None if one is open or none waits."""
         if self.open_id or not self._size:

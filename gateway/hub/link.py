@@ -40,11 +40,13 @@ class Effects:
 
     def take(self) -> Effects:
         """Everything so far; this object starts again empty (sessions keep their reference to it)."""
-        taken = Effects()
-        for name in self.__slots__:
-            mine, empty = getattr(self, name), getattr(taken, name)
-            setattr(taken, name, mine)
-            setattr(self, name, empty)
+        taken = Effects.__new__(Effects)
+        taken.links, self.links = self.links, set()
+        taken.answers, self.answers = self.answers, []
+        taken.acks, self.acks = self.acks, {}
+        taken.dead, self.dead = self.dead, []
+        taken.to_upstream, self.to_upstream = self.to_upstream, []
+        taken.to_charger, self.to_charger = self.to_charger, []
         return taken
 
     @property
@@ -314,7 +316,11 @@ class Link:
                 self._owner.observer.translated(self, step)
             match step:
                 case Out(to="csms", frame=Call() as call):
-                    if not self._lane.offer(call, "", round(step.timeout * 1000)):
+                    timeout_ms = round(step.timeout * 1000)
+                    if self.up and self._lane.take(call, "", timeout_ms, now):
+                        self._asked_at[call.id] = call.action, now
+                        self._send(call)
+                    elif not self._lane.offer(call, "", timeout_ms):
                         self._apply(self.translator.expire("csms", call.id, now), now)
                 case Out(to="csms", frame=frame):
                     assert isinstance(frame, Result | Error)

@@ -14,11 +14,15 @@ from gateway.journal.errors import Fenced, StoreDown
 
 Argument: TypeAlias = str | bytes | int
 Convert: TypeAlias = Callable[[Any], Any]
+_Pending: TypeAlias = tuple[asyncio.Future[Any], Convert | None, tuple[Argument, ...], str]
+"""Future, conversion, command, and the source of the script if the command is an EVALSHA."""
 
 _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
 BUSY = 32
 """Commands under way beyond which new ones wait for replies: under load one write carries what came in the meantime."""
+
+_ReplyError = hiredis.ReplyError
 
 _BROKEN = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN")
 """Replies after which this connection is of no use: another server, or the same one later, has to take over."""
@@ -27,13 +31,14 @@ _BROKEN = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN")
 class Connection(asyncio.Protocol):
     """Speaks RESP2. When it breaks, every pending future fails with StoreDown."""
 
-    __slots__ = ("_lost", "_out", "_pending", "_reader", "_transport", "lost", "replied", "sent")
+    __slots__ = ("_loop", "_lost", "_out", "_pending", "_reader", "_transport", "lost", "replied", "sent")
 
     def __init__(self, lost: Callable[[], None] | None = None) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
-        self._pending: deque[tuple[asyncio.Future[Any], Convert | None, tuple[Argument, ...] | None]] = deque()
+        self._pending: deque[_Pending] = deque()
         self._lost = lost
         self.lost = False
         self.sent = 0
@@ -46,24 +51,19 @@ class Connection(asyncio.Protocol):
         `source`: text of the script of an EVALSHA; a server that does not know it gets it once by EVAL.
         Raises in the future: StoreDown, Fenced, and whatever `convert` raises.
         """
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
         if self.lost or self._transport is None:
             _fail(future, StoreDown("no connection to the store"))
             return future
-        self._push(args, future, convert, ("EVAL", source, *args[2:]) if source else None)
+        self._push((future, convert, args, source))
         return future
 
-    def _push(
-        self,
-        args: tuple[Argument, ...],
-        future: asyncio.Future[Any],
-        convert: Convert | None,
-        again: tuple[Argument, ...] | None,
-    ) -> None:
-        if not self._out and len(self._pending) < BUSY:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._out.append(_pack(args))
-        self._pending.append((future, convert, again))
+    def _push(self, pending: _Pending) -> None:
+        if not self._out and len(self._pending) < BUSY and self._loop is not None:
+            self._loop.call_soon(self._flush)
+        self._out.append(_pack(pending[2]))
+        self._pending.append(pending)
         self.sent += 1
 
     def _flush(self) -> None:
@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
             return
         self.lost = True
         pending, self._pending = self._pending, deque()
-        for future, _, _ in pending:
+        for future, _, _, _ in pending:
             _fail(future, StoreDown("the connection to the store broke"))
         if self._lost is not None:
             self._lost()
@@ -95,10 +95,11 @@ class Connection(asyncio.Protocol):
         try:
             reader.feed(data)
             while (reply := reader.gets()) is not False:
-                future, convert, again = pending.popleft()
+                waiting = pending.popleft()
+                future, convert, _, _ = waiting
                 self.replied += 1
-                if isinstance(reply, hiredis.ReplyError):
-                    self._refused(str(reply), future, convert, again)
+                if isinstance(reply, _ReplyError):
+                    self._refused(str(reply), waiting)
                 elif not future.done():
                     if convert is not None:
                         try:
@@ -107,17 +108,16 @@ class Connection(asyncio.Protocol):
                             _fail(future, error)
                             continue
                     future.set_result(reply)
-            if self._out and len(pending) - len(self._out) < BUSY:
-                asyncio.get_running_loop().call_soon(self._flush)
+            if self._out and len(pending) - len(self._out) < BUSY and self._loop is not None:
+                self._loop.call_soon(self._flush)
         except (hiredis.ProtocolError, IndexError):
             # an answer to nothing, or no RESP at all: whoever speaks there is no store
             self.close()
 
-    def _refused(
-        self, text: str, future: asyncio.Future[Any], convert: Convert | None, again: tuple[Argument, ...] | None
-    ) -> None:
-        if again is not None and text.startswith("NOSCRIPT"):
-            self._push(again, future, convert, None)
+    def _refused(self, text: str, waiting: _Pending) -> None:
+        future, convert, args, source = waiting
+        if source and text.startswith("NOSCRIPT"):
+            self._push((future, convert, ("EVAL", source, *args[2:]), ""))
         elif text.startswith("FENCED"):
             _fail(future, Fenced(text[7:]))
         else:
