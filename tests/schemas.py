@@ -1,6 +1,6 @@
-"""The referee on frames that leave: the official JSON schemas, as the `ocpp` package ships them.
+"""The referee on frames that leave: the official JSON schemas, as the `ocpp` package ships them; for 1.5 our own.
 
-`validate` knows every action of 1.6 (with the security extension) and 2.0.1. Formats are not checked: the models and
+`validate` knows every action of 1.5, 1.6 (with the security extension) and 2.0.1. Formats are not checked: the models and
 the schemas leave timestamps to the value mappings.
 """
 
@@ -16,10 +16,13 @@ from typing import Any, Literal
 import jsonschema
 from jsonschema.protocols import Validator
 
-Version = Literal["1.6", "2.0.1"]
+Version = Literal["1.5", "1.6", "2.0.1"]
 Kind = Literal["request", "response"]
 
+_OWN = Path(__file__).parent.parent / "translators" / "models" / "schemas15.json"
 _FILES: dict[tuple[Version, Kind], str] = {
+    ("1.5", "request"): "{}",
+    ("1.5", "response"): "{}Response",
     ("1.6", "request"): "v16/schemas/{}.json",
     ("1.6", "response"): "v16/schemas/{}Response.json",
     ("2.0.1", "request"): "v201/schemas/{}Request.json",
@@ -42,6 +45,11 @@ def validate(version: Version, action: str, kind: Kind, payload: dict[str, Any])
 @cache
 def schema(version: Version, action: str, kind: Kind) -> dict[str, Any]:
     """The schema; its numbers are Decimals, so that 16.1 is a multiple of 0.1."""
+    if version == "1.5":
+        own = _own()
+        if action not in actions("1.5"):
+            raise Refused(f"OCPP {version} has no action {action!r}")
+        return {**own["messages"][_FILES[version, kind].format(action)], "definitions": own["definitions"]}
     path = _package() / _FILES[version, kind].format(action)
     if not path.is_file():
         raise Refused(f"OCPP {version} has no action {action!r}")
@@ -59,8 +67,16 @@ def validator(version: Version, action: str, kind: Kind) -> Validator:
 @cache
 def actions(version: Version) -> tuple[str, ...]:
     """Every action of the version."""
+    if version == "1.5":
+        return tuple(sorted(name for name in _own()["messages"] if not name.endswith("Response")))
     before, after = _FILES[version, "response"].split("{}")
     return tuple(sorted(path.name.removesuffix(after) for path in (_package() / before).glob("*" + after)))
+
+
+@cache
+def _own() -> dict[str, Any]:
+    whole: dict[str, Any] = json.loads(_OWN.read_text("utf-8"), parse_float=Decimal)
+    return whole
 
 
 @cache

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from tests import schemas
 from translators import frames
-from translators.models import lenient, v16, v201
+from translators.models import lenient, v15, v16, v201
 from translators.models.base import Request, decoder
 
 from . import samples
 
-MODULES: dict[schemas.Version, ModuleType] = {"1.6": v16, "2.0.1": v201}
+MODULES: dict[schemas.Version, ModuleType] = {"1.5": v15, "1.6": v16, "2.0.1": v201}
 
 PAYLOADS = [
     pytest.param(version, action, kind, id=f"{version}-{action}-{kind}")

@@ -11,10 +11,10 @@ import pytest
 
 from tests import schemas
 from tools import models as generator
-from translators.models import v16, v201
+from translators.models import v15, v16, v201
 from translators.models.base import ABSENT, Request, Struct, decoder, response_of
 
-VERSIONS: list[tuple[schemas.Version, ModuleType]] = [("1.6", v16), ("2.0.1", v201)]
+VERSIONS: list[tuple[schemas.Version, ModuleType]] = [("1.5", v15), ("1.6", v16), ("2.0.1", v201)]
 
 
 def test_regeneration_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +48,7 @@ def test_every_action_has_a_sender_and_only_data_transfer_has_two(version: schem
     assert {"DataTransfer"} == module.FROM_CHARGER & module.FROM_CSMS
 
 
-@pytest.mark.parametrize("module", [v16, v201])
+@pytest.mark.parametrize("module", [v15, v16, v201])
 def test_decoders_are_built_once(module: ModuleType) -> None:
     assert decoder(module.HeartbeatRequest) is decoder(module.HeartbeatRequest)
 
@@ -94,7 +94,7 @@ def test_numbers_keep_their_digits() -> None:
 
 
 def test_models_are_not_tracked_by_the_garbage_collector() -> None:
-    for module in (v16, v201):
+    for module in (v15, v16, v201):
         for each in vars(module).values():
             if isinstance(each, type) and issubclass(each, Struct):
                 assert not each.__struct_config__.gc
