@@ -28,6 +28,7 @@ _KINDS = {"K0": "transaction", "K1": "status", "K2": "other", "K3": "other"}
 _DIALS = {
     "connected": "connected",
     "http": "auth_failed",
+    "unavailable": "refused",
     "refused": "refused",
     "timeout": "timeout",
     "tls": "tls_failed",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
+import ssl as tls
 from collections.abc import Callable
+from functools import cached_property
 from urllib.parse import quote
 
 import msgspec
@@ -14,17 +16,53 @@ import structlog
 from gateway import config
 from gateway.dial import ClientWire, DialFailed
 from gateway.wheel import Timer, Wheel
-from translators.frames import Frame, decode
+from translators.frames import Call, Frame, decode
 
 log = structlog.get_logger(__name__)
 
 REDIAL_SECONDS = 1.0
-"""No identity is dialled again sooner: a quick reconnect kills some CSMSs (real-peers 2)."""
+"""No identity is dialled again sooner after its last socket ended: a quick reconnect kills some CSMSs (real-peers 2)."""
 REFUSED_CAP_SECONDS = 300.0
 """Longest back-off after the CSMS refused our credentials or the identity (reliability S14)."""
+STABLE_SECONDS = 60.0
+"""A socket that lived longer, or on which the CSMS said anything sensible, was no failure when it is lost."""
 BAD_FRAMES = 5
 """Frames that are no OCPP-J before the socket is closed 1002 (reliability S12)."""
 SILENT_INTERVALS = 3
+MOST_NUMBERS = 64
+"""Numeric message ids of the CSMS whose answers are awaited; older ones are forgotten."""
+
+
+class Dials:
+    """What the sockets of a process to its upstreams share: how many are opened at once, who was dialled just now, TLS."""
+
+    def __init__(self, at_once: int) -> None:
+        self.slots = asyncio.Semaphore(at_once)
+        self._busy: set[str] = set()
+        self._ended: dict[str, float] = {}
+
+    @cached_property
+    def tls(self) -> tls.SSLContext:
+        """Trusts the system's authorities (or those of SSL_CERT_FILE); made once, for it takes milliseconds."""
+        return tls.create_default_context()
+
+    def wait(self, url: str, now: float) -> float:
+        """Seconds until this URL may be dialled; 0: now. Times are those of the loop."""
+        if url in self._busy:
+            return REDIAL_SECONDS
+        return max(0.0, self._ended.get(url, -REDIAL_SECONDS) + REDIAL_SECONDS - now)
+
+    def begun(self, url: str) -> None:
+        """A dial begins."""
+        self._busy.add(url)
+
+    def ended(self, url: str, now: float) -> None:
+        """The dial failed, or its socket is gone."""
+        self._busy.discard(url)
+        while self._ended and (oldest := next(iter(self._ended.items())))[1] < now - REDIAL_SECONDS:
+            del self._ended[oldest[0]]
+        self._ended.pop(url, None)  # to the end: the oldest stay in front
+        self._ended[url] = now
 
 
 class _Socket(ClientWire):
@@ -41,19 +79,26 @@ class _Socket(ClientWire):
         self._owner.received(data)
 
     def on_lost(self, code: int, reason: str) -> None:
-        self._owner.lost(self, code, reason)
+        self._owner.lost(code, reason)
 
 
 class Upstream:
-    """Keeps one upstream connected for one charger while it is wanted. Every callback runs in the loop."""
+    """Keeps one upstream connected for one charger while it is wanted. Every callback runs in the loop.
+
+    `on_state` hears "connected", then "lost" once; or how a dial failed: the kinds of `DialFailed`, with "unavailable"
+    instead of "http" for a 5xx status.
+    """
 
     __slots__ = (
         "_bad",
         "_config",
+        "_dials",
         "_failures",
-        "_limit",
+        "_heard",
+        "_numbers",
         "_on_frame",
         "_on_state",
+        "_opened_at",
         "_socket",
         "_task",
         "_timer",
@@ -62,7 +107,6 @@ class Upstream:
         "charger",
         "last_error",
         "name",
-        "state",
         "wanted",
     )
 
@@ -72,27 +116,39 @@ class Upstream:
         charger: str,
         settings: config.Upstream,
         wheel: Wheel,
-        limit: asyncio.Semaphore,
+        dials: Dials,
         on_frame: Callable[[Frame], None],
         on_state: Callable[[str], None],
     ) -> None:
         self.name = name
         self.charger = charger
         self.wanted = False
-        self.state = "idle"
-        """idle, connecting, connected, backoff."""
         self.last_error = ""
         self._config = settings
         self._url = address(settings.url, charger)
         self._wheel = wheel
-        self._limit = limit
+        self._dials = dials
         self._on_frame = on_frame
         self._on_state = on_state
         self._socket: _Socket | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: Timer | None = None
+        """Of the back-off, or of the keep-alive while there is a socket."""
         self._failures = 0
+        self._opened_at = 0.0
+        self._heard = False
         self._bad = 0
+        self._numbers: dict[str, bytes] = {}
+        """Ids that the CSMS wrote as numbers: as text -> as received."""
+
+    @property
+    def state(self) -> str:
+        """idle, connecting, connected, backoff."""
+        if self._socket is not None:
+            return "connected"
+        if self._task is not None:
+            return "connecting"
+        return "idle" if self._timer is None else "backoff"
 
     def start(self) -> None:
         """Connect and stay connected."""
@@ -101,32 +157,40 @@ class Upstream:
             if self.state == "idle":
                 self._dial()
 
+    def hurry(self) -> None:
+        """Do not sit out the rest of a back-off: the charger has come back."""
+        if self.state == "backoff":
+            self._forget_timer()
+            self._dial()
+
     def stop(self, code: int = 1000, reason: str = "") -> None:
         """Close and stay closed."""
         self.wanted = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._forget_timer()
         if self._task is not None:
             self._task.cancel()
-        if self._socket is not None and self._socket.is_open:
+        if self._socket is not None:
             self._socket.close(code, reason)
-        elif self.state != "idle":
-            self.state = "idle"
 
     def write(self, frame: bytes) -> None:
         """Send a frame; dropped when the socket is gone (its CALL is then unanswered)."""
         if self._socket is not None:
+            if self._numbers and frame[1:4] in (b'3,"', b'4,"'):
+                id = frame[4 : frame.index(b'"', 4)]
+                number = self._numbers.pop(id.decode(), None)
+                if number is not None:
+                    frame = frame[:3] + number + frame[5 + len(id) :]
             self._socket.send(frame)
 
     def opened(self, socket: _Socket) -> None:
+        self._socket = socket
+        self._heard = False
+        self._bad = 0
+        self._numbers.clear()
+        self._opened_at = self._wheel.loop.time()
         if not self.wanted:
             socket.close()
             return
-        self._socket = socket
-        self.state = "connected"
-        self._failures = 0
-        self._bad = 0
         self._keep_alive()
         self._on_state("connected")
 
@@ -140,64 +204,84 @@ class Upstream:
                 if self._bad >= BAD_FRAMES and self._socket is not None:
                     self._socket.close(1002, "not OCPP-J")
                 return
-            frame = tolerated
+            frame, number = tolerated
+            if number and isinstance(frame, Call):
+                self._numbers[frame.id] = number
+                if len(self._numbers) > MOST_NUMBERS:
+                    del self._numbers[next(iter(self._numbers))]
+        if not self._heard:
+            self._heard = True
+            self._failures = 0
         self._on_frame(frame)
 
-    def lost(self, socket: _Socket, code: int, reason: str) -> None:
-        if socket is not self._socket:
-            return
+    def lost(self, code: int, reason: str) -> None:
+        now = self._wheel.loop.time()
         self._socket = None
+        self._forget_timer()
+        self._dials.ended(self._url, now)
         self.last_error = f"closed {code} {reason}".strip()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self.wanted:
+        if self.wanted and self._task is None:
+            if now - self._opened_at > STABLE_SECONDS:
+                self._failures = 0
+            elif not self._heard:
+                self._failures += 1
             self._back_off(self._config.reconnect_max)
-        else:
-            self.state = "idle"
         self._on_state("lost")
 
     def _dial(self) -> None:
-        self.state = "connecting"
         self._timer = None
+        if not self.wanted or self._task is not None or self._socket is not None:
+            return
+        wait = self._dials.wait(self._url, self._wheel.loop.time())
+        if wait > 0:
+            self._timer = self._wheel.after(wait, self._dial)
+            return
+        self._dials.begun(self._url)
         self._task = asyncio.get_running_loop().create_task(self._connect())
+        self._task.add_done_callback(self._dialled)  # runs also if the task is cancelled before its first step
 
     async def _connect(self) -> None:
         socket = _Socket(self._wheel, self)
-        try:
-            async with self._limit:
-                await socket.dial(
-                    self._url,
-                    subprotocols=[self._config.version],
-                    headers=_credentials(self._config, self.charger),
-                    timeout=self._config.connect_timeout,
-                )
-        except DialFailed as failed:
-            self._task = None
-            self.last_error = str(failed)
-            refused = failed.status in (401, 403, 404) or failed.kind == "subprotocol"
-            if self._failures == 0:
-                log.warning("upstream_dial_failed", upstream=self.name, charger_id=self.charger, reason=str(failed))
-            self._failures += 1
-            if self.wanted:
-                self._back_off(REFUSED_CAP_SECONDS if refused else self._config.reconnect_max)
-            else:
-                self.state = "idle"
-            self._on_state(failed.kind)
-            return
-        except asyncio.CancelledError:
-            self._task = None
-            self.state = "idle"
-            if self.wanted:
-                self._dial()
-            return
-        self._task = None
+        async with self._dials.slots:
+            await socket.dial(
+                self._url,
+                subprotocols=[self._config.version],
+                headers=_credentials(self._config, self.charger),
+                ssl=self._dials.tls if self._url.startswith("wss:") else None,
+                timeout=self._config.connect_timeout,
+            )
 
-    def _back_off(self, cap: float) -> None:
-        self.state = "backoff"
+    def _dialled(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if self._socket is None:
+            self._dials.ended(self._url, self._wheel.loop.time())
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            self._dial()  # stopped and started again meanwhile, or lost already; does nothing if there is a socket
+        elif isinstance(error, DialFailed):
+            self._dial_failed(error)
+        else:  # a header or host name that nobody can send: tried again, as it may be mended
+            self._dial_failed(DialFailed("url", repr(error)))
+
+    def _dial_failed(self, failed: DialFailed) -> None:
+        self.last_error = str(failed)
+        if self._failures == 0:
+            log.warning("upstream_dial_failed", upstream=self.name, charger_id=self.charger, reason=str(failed))
+        self._failures += 1
+        if self.wanted:
+            refused = failed.status in (401, 403, 404) or failed.kind == "subprotocol"
+            self._back_off(REFUSED_CAP_SECONDS if refused else self._config.reconnect_max, failed.retry_after)
+        self._on_state("unavailable" if failed.status >= 500 else failed.kind)
+
+    def _back_off(self, cap: float, at_least: float = 0) -> None:
         longest = min(cap, self._config.reconnect_min * 2.0 ** min(self._failures, 12))
-        delay = max(REDIAL_SECONDS, random.uniform(0, longest))
+        delay = max(REDIAL_SECONDS, random.uniform(0, longest), min(at_least, REFUSED_CAP_SECONDS))
         self._timer = self._wheel.after(delay, self._dial)
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _keep_alive(self) -> None:
         interval, socket = self._config.ping_interval, self._socket
@@ -228,14 +312,20 @@ def _credentials(settings: config.Upstream, charger: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
 
 
-def _tolerant(data: bytes) -> Frame | None:
-    """A frame whose id is a number or whose payload is missing or null, as text id and `{}`; None if it is no frame."""
+def _tolerant(data: bytes) -> tuple[Frame, bytes] | None:
+    """A frame whose id is a number or whose payload is missing or null, as text id and `{}`; None if it is no frame.
+
+    The second part is the id as received if it is a number, else empty.
+    """
     try:
         match msgspec.json.decode(data, type=list[msgspec.Raw]):
             case [kind, id, *rest] if bytes(kind) in (b"2", b"3", b"4"):
-                text = bytes(id) if bytes(id).startswith(b'"') else b'"' + bytes(id) + b'"'
-                tail = [b"{}" if bytes(part) == b"null" else bytes(part) for part in rest]
-                return decode(b"[" + b",".join([bytes(kind), text, *tail]) + b"]")
+                text, number = bytes(id), b""
+                if not text.startswith(b'"'):
+                    msgspec.json.decode(text, type=int | float)
+                    text, number = b'"' + text + b'"', text
+                parts = [b"{}" if bytes(part) == b"null" else bytes(part) for part in rest]
+                return decode(b"[" + b",".join([bytes(kind), text, *parts]) + b"]"), number
     except msgspec.MsgspecError:
         pass
     return None
