@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import random
 import socket
 import time
 import uuid
@@ -28,6 +29,7 @@ from gateway.wheel import Wheel
 from translators import NoTranslation, translator
 from translators.frames import Frame
 
+from .health import Health
 from .link import Effects, Link
 from .metering import Metering
 from .partition import Partition
@@ -46,6 +48,8 @@ FRESH_WAIT_MS = 50
 TIMER_MS = 1000
 """Resolution of a session's deadlines: they are looked up only when its timer fires."""
 TRIM_SECONDS = 10.0
+BACK_PER_SECOND = 200
+"""Waiting chargers that are dialled per second when their upstream is back."""
 DIALS = 256
 """Sockets to CSMSs that are being opened at the same time."""
 
@@ -77,7 +81,7 @@ class Hub:
         self._draining = False
         self._edges: set[str] = set()
         self._fresh_until = 0.0
-        self._health: dict[str, tuple[int, int]] = {}
+        self._health = Health(config.upstreams, journal, lambda: self._dials.tls, self._upstream_back)
         self.lag: dict[str, tuple[int, float]] = {}
         """Upstream -> (entries not acknowledged, age of the oldest in seconds)."""
         self.ready = asyncio.Event()
@@ -89,6 +93,7 @@ class Hub:
             tasks.create_task(self._tend())
             tasks.create_task(self._read())
             tasks.create_task(self._trim())
+            tasks.create_task(self._health.run())
 
     async def drain(self, seconds: float) -> None:
         """Let open exchanges finish, up to `seconds`; then close the upstream sockets and hand the leases back."""
@@ -123,6 +128,7 @@ class Hub:
     async def _tend_once(self) -> None:
         await self._journal.hub_alive(self.id)
         hubs = sorted(await self._journal.hubs() | {self.id})
+        self._health.alone = hubs == [self.id]
         self._edges = await self._journal.edges()
         for number in range(self._config.redis.partitions):
             mine = owner(number, hubs) == self.id
@@ -140,7 +146,6 @@ class Hub:
                     await self._take_over(number, token)
         self.ready.set()
         self._sweep()
-        await self._publish_health()
         await self._measure_lag()
 
     async def _take_over(self, number: int, token: int) -> None:
@@ -271,6 +276,9 @@ class Hub:
                     self._relink(partition, session, head.version)
                 session.opened(head.home, head.epoch, head.version, now)
                 self._connect_upstreams(session)
+                for link in session.links.values():
+                    if upstream := self.upstreams.get(link):
+                        upstream.hurry()
             case "close":
                 session.closed(head.epoch, now)
             case "repeat":
@@ -352,8 +360,7 @@ class Hub:
         session.links[name] = link
         if primary:
             session.hold_ms = round(route.hold * 1000)
-        now_down = self._health.get(name)
-        if now_down and not now_down[0]:
+        if self._health.down(name):
             link.down_since = now_ms()
 
     def _relink(self, partition: Partition, session: Session, version: str) -> None:
@@ -392,8 +399,7 @@ class Hub:
         self._touched(partition, session)
 
     def _upstream_state(self, session: Session, link: Link, event: str) -> None:
-        up, down = self._health.get(link.name, (0, 0))
-        self._health[link.name] = (up + 1, 0) if event == "connected" else (up, down + 1)
+        self._health.happened(link.name, event)
         self._observer.upstream(link.name, event)
         partition = self._partition_of(session)
         if partition is None or session.links.get(link.name) is not link:
@@ -502,18 +508,12 @@ class Hub:
                 except StoreDown:
                     break
 
-    async def _publish_health(self) -> None:
-        """An upstream is down when sockets to it were wanted and none could be opened since the last look."""
-        for name in self._config.upstreams:
-            connected = sum(
-                upstream.state == "connected" for upstream in self.upstreams.values() if upstream.name == name
-            )
-            opened, failed = self._health.get(name, (0, 0))
-            if connected or opened:
-                await self._journal.publish_upstream(name, "up")
-                self._health[name] = (0, 0)
-            elif failed:
-                await self._journal.publish_upstream(name, "down")
+    def _upstream_back(self, name: str) -> None:
+        """Chargers that wait in a long back-off are dialled soon, not all in the same moment."""
+        waiting = [upstream for upstream in self.upstreams.values() if upstream.name == name]
+        for upstream in waiting:
+            if upstream.state == "backoff":
+                self._wheel.after(random.uniform(0, max(1.0, len(waiting) / BACK_PER_SECOND)), upstream.hurry)
 
     async def _measure_lag(self) -> None:
         """How far each upstream is behind, over the partitions owned here."""

@@ -36,6 +36,7 @@ class Session:
         "hold_ms",
         "links",
         "observer",
+        "opened_at",
         "timer",
         "version",
     )
@@ -59,6 +60,7 @@ class Session:
         """Edge that holds the charger's socket; empty while the charger is absent."""
         self.epoch = 0
         self.absent_since = 0
+        self.opened_at = 0
         self.timer: Any = None
         """Handle of the hub's timer for `deadline`."""
         self.observer = observer
@@ -86,6 +88,7 @@ class Session:
                 )
             self._hang_up(now)
         self.edge, self.epoch, self.version, self.absent_since = edge, epoch, version, 0
+        self.opened_at = now
         self._gate_open = gate_open
         self._gate_at = now + self._gate_ms
         self._pump(now)
@@ -165,7 +168,7 @@ class Session:
         for link in self.links.values():
             times.append(link.deadline())
             if self.edge and link.primary and link.policy == "close" and link.down_since:
-                times.append(link.down_since + self.hold_ms)
+                times.append(self._hold_until(link))
         return min((at for at in times if at), default=0)
 
     @property
@@ -221,12 +224,12 @@ class Session:
 
     def _holds_too_long(self, link: Link, now: int) -> bool:
         return bool(
-            self.edge
-            and link.primary
-            and link.policy == "close"
-            and link.down_since
-            and now - link.down_since >= self.hold_ms
+            self.edge and link.primary and link.policy == "close" and link.down_since and now >= self._hold_until(link)
         )
+
+    def _hold_until(self, link: Link) -> int:
+        """A charger that comes while its primary is away waits as long as one that was there before."""
+        return max(link.down_since, self.opened_at) + self.hold_ms
 
 
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
