@@ -1,0 +1,52 @@
+"""Local answers to a 1.5 charger while its 1.6 CSMS is away."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from ..dialogue import Dialogue
+from ..models import v15
+from ..models.base import Struct
+from ..values import format_time
+from .charger import boot_answer
+from .state import facts_of, options_of
+
+UNKNOWN_INTERVAL: Final = 60
+"""Seconds until a charger that no CSMS has ever accepted may ask again."""
+
+NEUTRAL: Final[dict[str, Struct]] = {
+    "DiagnosticsStatusNotification": v15.DiagnosticsStatusNotificationResponse(),
+    "FirmwareStatusNotification": v15.FirmwareStatusNotificationResponse(),
+    "MeterValues": v15.MeterValuesResponse(),
+    "StatusNotification": v15.StatusNotificationResponse(),
+    "StopTransaction": v15.StopTransactionResponse(),
+}
+"""Acknowledged without a decision."""
+
+
+def away(d: Dialogue, request: Any) -> Struct | None:
+    """The local answer to a charger; what it acknowledges is told to the CSMS later."""
+    facts = facts_of(d)
+    match request:
+        case v15.BootNotificationRequest():
+            interval = facts.interval or (0 if facts.registration == "Accepted" else UNKNOWN_INTERVAL)
+            return boot_answer(d, facts.registration or "Rejected", format_time(d.clock), interval)
+        case v15.HeartbeatRequest():
+            return v15.HeartbeatResponse(currentTime=format_time(d.clock))
+        case v15.AuthorizeRequest():
+            return v15.AuthorizeResponse(idTagInfo=_verdict(d, request.idTag))
+        case v15.StartTransactionRequest():
+            tid = d.once("tid", lambda: d.tx or d.clock // 1000)
+            return v15.StartTransactionResponse(transactionId=tid, idTagInfo=_verdict(d, request.idTag))
+        case v15.DataTransferRequest():
+            return v15.DataTransferResponse(status="Rejected")
+    return NEUTRAL.get(type(request).action)
+
+
+def _verdict(d: Dialogue, id_tag: str) -> v15.IdTagInfo:
+    known = facts_of(d).verdicts.get(id_tag.casefold())
+    if known is None:
+        return v15.IdTagInfo(status=options_of(d).offline_unknown_id)
+    return msgspec.convert(known, v15.IdTagInfo)

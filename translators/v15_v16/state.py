@@ -1,0 +1,123 @@
+"""What must survive a restart of one (1.5 charger, 1.6 CSMS) pair. Only ever extended, always with defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..dialogue import Dialogue
+from ..options import Options
+
+FORMAT = 1
+"""A reader refuses facts with a newer number."""
+KEPT_MOST = 64
+"""The most ended transactions, verdicts and connectors that are remembered."""
+
+
+class Charge(msgspec.Struct, omit_defaults=True, gc=False):
+    """A transaction of the charger."""
+
+    tid: int
+    """Its number as the charger knows it."""
+    csms_tid: int
+    """Its number as the CSMS knows it; another one when the charger was answered while the CSMS was away."""
+    connector: int
+    open: bool = True
+    stop_reason: str = ""
+    """The 1.6 reason for its end: what the charger accepted to do for the CSMS last."""
+    reason_until: int = 0
+    """When an end has some other reason again, ms; 0: never."""
+
+
+class Place(msgspec.Struct, omit_defaults=True, gc=False):
+    """A connector as last reported; 0 is the station."""
+
+    status: dict[str, Any] | None = None
+    """The last StatusNotification (1.6 payload)."""
+    stopped_at: int = 0
+    """When its last transaction was stopped, ms."""
+    meter: dict[str, Any] | None = None
+    """The last MeterValues (1.6 payload, newest element only)."""
+    metered_at: int = 0
+
+
+class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v15_v16"):
+    """Everything that the shim remembers. The tag tells these facts from those of other pairs."""
+
+    format: int = FORMAT
+    given: dict[str, dict[str, Any]] = {}
+    """Per undelivered journal entry: what it was given, so that deciding it again gives the same frames."""
+    registration: str = ""
+    """Last 1.6 registration status; empty: not known."""
+    interval: int = 0
+    boot: dict[str, Any] | None = None
+    """Last BootNotification (1.6 payload)."""
+    places: dict[int, Place] = {}
+    charges: list[Charge] = []
+    verdicts: dict[str, dict[str, Any]] = {}
+    """Casefolded idTag -> last idTagInfo of the CSMS."""
+    firmware: str = ""
+    """Last FirmwareStatusNotification status."""
+    diagnostics: str = ""
+    heartbeat_key: str = ""
+    """How the charger spells HeartbeatInterval, if it was read."""
+    sample_interval: int = 0
+    """MeterValueSampleInterval as last read or written, s."""
+    lacks: list[str] = []
+    """Feature profiles whose commands the charger refused as unknown."""
+    reserved_zero: bool = False
+    """Reservation 0 exists; otherwise a reservationId 0 means none."""
+
+
+def facts_of(d: Dialogue) -> Facts:
+    facts: Facts = d.facts
+    return facts
+
+
+def options_of(d: Dialogue) -> Options:
+    options: Options = d.options
+    return options
+
+
+def place_of(facts: Facts, connector: int) -> Place:
+    """The record of a connector; one more than fit is not kept."""
+    found = facts.places.get(connector)
+    if found is None:
+        found = Place()
+        if len(facts.places) < KEPT_MOST:
+            facts.places[connector] = found
+    return found
+
+
+def open_at(facts: Facts, connector: int) -> Charge | None:
+    """The open transaction of a connector."""
+    return next((each for each in reversed(facts.charges) if each.open and each.connector == connector), None)
+
+
+def by_number(facts: Facts, tid: int) -> Charge | None:
+    """The transaction with this number of the charger, ended or not."""
+    return next((each for each in reversed(facts.charges) if each.tid == tid), None)
+
+
+def csms_number(facts: Facts, tid: int) -> int:
+    """The CSMS's number for a transaction of the charger."""
+    found = by_number(facts, tid)
+    return tid if found is None else found.csms_tid
+
+
+def charger_number(facts: Facts, csms_tid: int) -> int:
+    """The charger's number for a transaction of the CSMS."""
+    return next((each.tid for each in reversed(facts.charges) if each.csms_tid == csms_tid), csms_tid)
+
+
+def remember(facts: Facts, charge: Charge) -> None:
+    """A transaction begins: an earlier one on its connector is over."""
+    for each in facts.charges:
+        if each.connector == charge.connector:
+            each.open = False
+    facts.charges = [each for each in facts.charges if each.tid != charge.tid]
+    facts.charges.append(charge)
+    ended = [each for each in facts.charges if not each.open]
+    for each in ended[: max(0, len(ended) - KEPT_MOST)]:
+        facts.charges.remove(each)
