@@ -92,11 +92,6 @@ def _admitted(row: Row) -> Row:
     raise TypeError(f"no gate for {row}")
 
 
-def _booted(d: Dialogue) -> Rule:
-    reservations.resume(d)
-    return boot.booted(d)
-
-
 def _back(d: Dialogue) -> Rule:
     reservations.resume(d)
     return away.back(d)
@@ -116,7 +111,8 @@ PAIR = Pair(
     gate=boot.gate,
     away=away.away,
     back=_back,
-    booted=_booted,
+    connected=boot.connected,
+    first=boot.first,
     neutral=frozenset(away.NEUTRAL),
 )
 PAIR.require_complete(v16.FROM_CHARGER, v201.FROM_CSMS)

@@ -12,10 +12,13 @@ from ..models import v16, v201
 from ..topology import connectors
 from ..values import format_time, tidy_time
 from .charger import facts_of, has, options_of
-from .upstream import boot_request, register, trigger_served, triggered
+from .reservations import resume
+from .upstream import boot_request, known_boot, register, trigger_served, triggered
 
 STATUS_WAIT: Final = 30.0
 """How long after a boot the charger may take to report its connectors, s."""
+BOOT_WAIT_MS: Final = 10_000
+"""How long a station that the CSMS does not know may take to boot when asked to."""
 PIPELINED_MS: Final = 10_000
 """A status this much before the boot was answered belongs to that boot."""
 
@@ -59,6 +62,8 @@ def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
         facts.unsupported.clear()
         for connector in facts.connectors.values():
             connector.told = connector.told_state = ""
+        if options_of(d).post_boot:
+            d.spawn(booted, "GetConfiguration")
     if reply.statusInfo is not None:
         d.lose("statusInfo")
     current = tidy_time(reply.currentTime)
@@ -67,6 +72,52 @@ def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
     return v16.BootNotificationResponse(
         currentTime=current or format_time(d.clock), interval=reply.interval, status=facts.registration or "Rejected"
     )
+
+
+def connected(facts: Facts, at: int) -> None:
+    """A new connection: the charger may have other firmware, and what happened before it happened offline."""
+    facts.connected_at = at
+    facts.unsupported.clear()
+    facts.introduced = False
+
+
+def first(d: Dialogue) -> Rule | None:
+    """A station that the CSMS was never told of is introduced before its first message (spec 3.1)."""
+    facts = facts_of(d)
+    if facts.registration or facts.introduced or d.action == "BootNotification":
+        return None
+    return _introduce(d)
+
+
+def _introduce(d: Dialogue) -> Rule:
+    """Ask the charger to boot; if it does not within 10 s, boot in its name. What the CSMS says to that decides nothing
+    here: a station of unknown registration is never refused."""
+    facts, awaited = facts_of(d), d.translator.awaited
+    facts.introduced = True
+    awaited.add("BootNotification")
+    try:
+        if facts.boot is None and has(d, "RemoteTrigger"):
+            until = d.clock + BOOT_WAIT_MS
+            trigger = v16.TriggerMessageRequest(requestedMessage="BootNotification")
+            try:
+                answer = yield from d.ask("charger", trigger, BOOT_WAIT_MS / 1000)
+                if answer.status == "Accepted" and until > d.clock:
+                    yield from d.wait((until - d.clock) / 1000, lambda: bool(facts.registration))
+            except (Refusal, Silence):
+                pass
+    finally:
+        awaited.discard("BootNotification")
+    if facts.registration:
+        return None
+    d.lose("BootNotification", "synthesised")
+    try:
+        register(facts, (yield from d.ask("csms", known_boot(d))))
+    except Refusal:
+        pass
+    except Silence:
+        facts.introduced = False
+        raise
+    return None
 
 
 def _reason(d: Dialogue) -> v201.BootReason:
@@ -82,8 +133,9 @@ def _reason(d: Dialogue) -> v201.BootReason:
 
 
 def booted(d: Dialogue) -> Rule:
-    """Learn the charger's configuration; ask for the statuses it does not send by itself."""
+    """Post-boot tasks: learn the charger's configuration; ask for the statuses it does not send by itself."""
     facts, since = facts_of(d), d.clock - PIPELINED_MS
+    resume(d)
     try:
         response = yield from d.ask("charger", v16.GetConfigurationRequest())
         keep_configuration(facts, response, d.clock)

@@ -25,7 +25,6 @@ CHUNK_BYTES = 32_768
 """A NotifyReport holds at most this much (spec 3.10)."""
 KEYS_MOST = 1000
 """Keys of one charger that are remembered."""
-PASSWORD_LENGTH = range(16, 41)
 
 
 class Unread(Exception):
@@ -180,7 +179,7 @@ def set_variables(d: Dialogue, request: v201.SetVariablesRequest) -> Rule:
         elif not _actual(item):
             result.attributeStatus = "NotSupportedAttributeType"
         elif what.password:
-            _set_password(d, result, item.attributeValue)
+            _reject(result, "NotEnabled")  # a credential of the link, which the gateway's operator sets
         elif what.readonly(d):
             _reject(result, "ReadOnly")
         elif len(item.attributeValue) > VALUE_LIMIT:
@@ -193,14 +192,6 @@ def set_variables(d: Dialogue, request: v201.SetVariablesRequest) -> Rule:
 
 def _reject(result: v201.SetVariableResult, reason: str) -> None:
     result.attributeStatus, result.attributeStatusInfo = "Rejected", because(reason)
-
-
-def _set_password(d: Dialogue, result: v201.SetVariableResult, value: str) -> None:
-    """The password of the link to this CSMS, not of the charger's (spec 13.26): the gateway uses it from its next dial."""
-    if len(value) in PASSWORD_LENGTH:
-        facts_of(d).csms_password = value
-    else:
-        _reject(result, "ValueOutOfRange")
 
 
 def _set(d: Dialogue, result: v201.SetVariableResult, what: Found, value: str) -> Generator[Ask, Any, None]:

@@ -17,10 +17,12 @@ from .upstream import ask
 
 KEPT_MS: Final = 7 * DAY_MS
 """How long an ended transaction is remembered for late retries."""
-KEPT_MOST: Final = 256
-"""The most ended transactions that are remembered."""
+ENDED_MOST: Final = 8
+"""The most ended transactions that are remembered. Facts are stored with every message, so they stay small; the journal
+answers a repeated StartTransaction or StopTransaction for 7 days without them."""
+CONNECTORS_MOST: Final = 256
 PENDING_MOST: Final = 64
-RECENT_MOST: Final = 64
+RECENT_MOST: Final = 8
 RECENT_MS: Final = 600_000
 OFFLINE_MS: Final = 5_000
 ENFORCE_AGAIN: Final = 10.0
@@ -35,7 +37,7 @@ def connector_of(d: Dialogue, number: int) -> Connector:
     found = connectors.get(number)
     if found is None:
         found = Connector()
-        if len(connectors) < KEPT_MOST:
+        if len(connectors) < CONNECTORS_MOST:
             connectors[number] = found
     return found
 
@@ -80,7 +82,7 @@ def prune(d: Dialogue) -> None:
     facts = facts_of(d)
     ended = [each for each in facts.transactions if each.state == "ended"]
     forget = {id(each) for each in ended if each.ended_at < d.clock - KEPT_MS}
-    forget.update(id(each) for each in ended[: max(0, len(ended) - KEPT_MOST)])
+    forget.update(id(each) for each in ended[: max(0, len(ended) - ENDED_MOST)])
     if forget:
         facts.transactions = [each for each in facts.transactions if id(each) not in forget]
 

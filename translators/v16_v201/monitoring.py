@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from ..dialogue import Dialogue, Local, Row, Rule, Talk
+from ..faults import FAULTS
 from ..models import v201
+from ..topology import Unknown, connector_at, connectors_at
 from ..values import format_time
 from .charger import facts_of
 from .device_model import Found, find
@@ -66,7 +68,6 @@ def set_monitors(d: Dialogue, request: v201.SetVariableMonitoringRequest) -> v20
             severity=item.severity,
             component=item.component,
             variable=item.variable,
-            id=item.id,
         )
         result.status = _set(d, monitors, item, result)
         results.append(result)
@@ -81,8 +82,8 @@ def _set(
     found = find(d, item.component, item.variable)
     if not watched and not isinstance(found, Found):
         return found
-    if found == "UnknownComponent" and item.component.evse is not None:
-        return found
+    if not isinstance(found, Found) and not _exists(d, item.component):
+        return "UnknownComponent"
     numeric = item.variable.name.casefold() in [name.casefold() for name in _NUMERIC]
     types = ("UpperThreshold", "LowerThreshold", "Periodic", "PeriodicClockAligned") if numeric else ("Delta",)
     if not watched or item.type not in types:
@@ -107,6 +108,30 @@ def _set(
     monitors.custom.append(Monitor(item.component, item.variable, setting))
     result.id = number
     return "Accepted"
+
+
+_TIERS: Final = {place.component.casefold(): place.tier for place in FAULTS.values()} | {
+    "connectedev": "evse",
+    "evse": "evse",
+    "tokenreader": "evse",  # of the station, or of each EVSE
+}
+
+
+def _exists(d: Dialogue, component: v201.Component) -> bool:
+    """Whether a component that only faults tell of sits at this place of the station."""
+    evse, tier = component.evse, _TIERS.get(component.name.casefold(), "station")
+    if evse is None:
+        return component.name.casefold() not in ("evse", "connector")
+    if tier == "station":
+        return False
+    try:
+        if evse.connectorId is not None:
+            connector_at(d, evse.id, evse.connectorId)
+        else:
+            connectors_at(d, evse.id)
+    except Unknown:
+        return False
+    return True
 
 
 def _same_place(monitor: Monitor, component: v201.Component, variable: v201.Variable | None) -> bool:

@@ -22,20 +22,28 @@ def ask(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R]:
 
     A CSMS that forgot the station says SecurityError: it is told the last boot once more, then asked again (spec 3.1).
     """
+    facts = facts_of(d)
     try:
         response: R = yield from d.ask("csms", request)
         return response
     except Refusal as refusal:
-        facts = facts_of(d)
-        if refusal.code != "SecurityError" or facts.registration != "Accepted" or facts.boot is None:
+        if refusal.code != "SecurityError" or facts.registration != "Accepted":
             raise
-        boot = msgspec.convert(facts.boot, v16.BootNotificationRequest, strict=False)
-        reply = yield from d.ask("csms", boot_request(d, boot, "Unknown"))
+        reply = yield from d.ask("csms", known_boot(d))
         register(facts, reply)
         if reply.status != "Accepted":
             raise
     response = yield from d.ask("csms", request)
     return response
+
+
+def known_boot(d: Dialogue) -> v201.BootNotificationRequest:
+    """The last boot once more, or one of a station that never told who it is."""
+    boot = v16.BootNotificationRequest(chargePointVendor="unknown", chargePointModel="unknown")
+    stored = facts_of(d).boot
+    return boot_request(
+        d, msgspec.convert(stored, v16.BootNotificationRequest, strict=False) if stored else boot, "Unknown"
+    )
 
 
 def register(facts: Facts, reply: v201.BootNotificationResponse) -> None:
