@@ -110,7 +110,7 @@ class App:
         await self._open_store()
         async with asyncio.TaskGroup() as tasks:
             if "hub" in self._roles:
-                self._hub = Hub(self._config, self._journal, wheel, Metering(self._metrics))
+                self._hub = Hub(self._config, self._journal, wheel, Metering(self._metrics), edge)
                 tasks.create_task(self._hub.run())
             if edge is not None:
                 tasks.create_task(self._watch_upstreams())

@@ -164,6 +164,16 @@ class Edge:
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
+    def take(self, item: ToCharger) -> None:
+        """Do what a hub decided, if its charger is here."""
+        wire = self._chargers.get(item.charger.casefold())
+        if wire is None:
+            return
+        try:
+            wire.deliver(item)
+        except Exception:
+            log.exception("delivery failed", charger=item.charger, kind=item.kind)
+
     def arrived(self) -> bool:
         """A socket was accepted. False: there are too many handshakes under way."""
         self.counters.pending += 1
@@ -333,13 +343,7 @@ class Edge:
                 await asyncio.sleep(0.2)
                 continue
             for after, item in items:  # noqa: B007  the next read starts after the last one
-                wire = self._chargers.get(item.charger.casefold())
-                if wire is None:
-                    continue
-                try:
-                    wire.deliver(item)
-                except Exception:
-                    log.exception("delivery failed", charger=item.charger, kind=item.kind)
+                self.take(item)
 
 
 def _incarnation() -> str:

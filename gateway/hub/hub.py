@@ -10,8 +10,8 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -33,6 +33,7 @@ from .health import Health
 from .link import Effects, Link
 from .metering import Metering
 from .partition import Partition
+from .reader import Reader
 from .session import SESSION, Session
 from .upstream import Dials, Upstream
 
@@ -40,11 +41,6 @@ log = structlog.get_logger(__name__)
 
 TEND_SECONDS = 5.0
 """Between two renewals of the leases (they live 15 s), and between two looks at absent chargers."""
-READ_COUNT = 200
-WAIT_MS = 1000
-"""Longest wait for news of the partitions that were owned when the wait began."""
-FRESH_WAIT_MS = 50
-"""The same for some seconds after a take-over: the new partitions are waited for from the next wait on."""
 TIMER_MS = 1000
 """Resolution of a session's deadlines: they are looked up only when its timer fires."""
 TRIM_SECONDS = 10.0
@@ -59,28 +55,42 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class LocalEdge(Protocol):
+    """An edge in the same process."""
+
+    id: str
+
+    def take(self, item: ToCharger) -> None: ...
+
+
 class Hub:
     """The hub role of one process. Start with `run()` in a task; `drain()` then cancel ends it."""
 
-    def __init__(self, config: Config, journal: Journal, wheel: Wheel, observer: Metering) -> None:
+    def __init__(
+        self, config: Config, journal: Journal, wheel: Wheel, observer: Metering, local: LocalEdge | None = None
+    ) -> None:
+        """`local`: the edge of this process, if it has one; what is for its chargers needs no inbox."""
         self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.partitions: dict[int, Partition] = {}
         self.upstreams: dict[Link, Upstream] = {}
         self._config = config
+        self._local = local
         self._routes = Routes(config.routes)
         self._journal = journal
         self._wheel = wheel
         self._observer = observer
         self._groups = [SESSION, *config.upstreams]
+        self._reader = Reader(
+            journal, self._groups, self.partitions, self._take, self._failed, self._drop_all, self._alone
+        )
+        journal.on_append = self._reader.ring
         self._dirty: set[Partition] = set()
         self._flush_due = False
         self._dials = Dials(DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._outbox: dict[str, list[ToCharger]] = {}
-        self._wake = asyncio.Event()
         self._draining = False
         self._edges: set[str] = set()
-        self._fresh_until = 0.0
         self._health = Health(config.upstreams, journal, lambda: self._dials.tls, self._upstream_back)
         self.lag: dict[str, tuple[int, float]] = {}
         """Upstream -> (entries not acknowledged, age of the oldest in seconds)."""
@@ -91,7 +101,7 @@ class Hub:
         """Own partitions and serve them until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tend())
-            tasks.create_task(self._read())
+            tasks.create_task(self._reader.run())
             tasks.create_task(self._trim())
             tasks.create_task(self._health.run())
 
@@ -164,9 +174,11 @@ class Hub:
                 ),
             )
         self.partitions[number] = partition
-        await self._read_pending(partition)
-        self._fresh_until = time.monotonic() + 2.0
-        self._wake.set()
+        await self._reader.continue_pending(partition)
+
+    def _alone(self) -> bool:
+        """Whether no edge but the local one lives: then every append rings."""
+        return self._local is not None and self._edges <= {self._local.id}
 
     def _drop(self, partition: Partition) -> None:
         """Forget a partition: its sessions are another hub's now, or will be loaded again."""
@@ -191,53 +203,14 @@ class Hub:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    async def _read(self) -> None:
-        while True:
-            if not self.partitions:
-                self._wake.clear()
-                await self._wake.wait()
-            try:
-                positions = {number: partition.position for number, partition in self.partitions.items()}
-                fresh = time.monotonic() < self._fresh_until
-                news = await self._journal.wait(positions, FRESH_WAIT_MS if fresh else WAIT_MS)
-                await self._read_many([self.partitions[number] for number in news if number in self.partitions])
-            except StoreDown as error:
-                # What a broken read had delivered is in the pending lists: it is read again with the next take-over.
-                self._drop_all(error)
-                await asyncio.sleep(0.1)
-
-    async def _read_many(self, partitions: Iterable[Partition]) -> None:
-        reads = [
-            (
-                partition,
-                self._journal.read(partition.number, partition.token, self._groups, pending=False, count=READ_COUNT),
-            )
-            for partition in partitions
-        ]
-        for partition, read in reads:
-            try:
-                batch = await read
-            except Fenced as error:
-                self._failed(partition, error)
-                continue
-            self._take(partition, batch)
-
-    async def _read_pending(self, partition: Partition) -> None:
-        more = True
-        while more and not partition.failed:
-            batch = await self._journal.read(
-                partition.number, partition.token, self._groups, pending=True, count=READ_COUNT
-            )
-            self._observer.redelivered(batch)
-            self._take(partition, batch)
-            more = bool(batch.more)
-
     def _take(self, partition: Partition, batch: Batch) -> None:
         if partition.failed:
             return
         now = now_ms()
         if batch.position and not batch.more:
             partition.position = batch.position
+        if not batch.position:
+            self._observer.redelivered(batch)
         for group, entries in batch.items():
             for entry in entries:
                 self._happened(partition, group, entry, now)
@@ -490,6 +463,10 @@ class Hub:
         """Everything for the chargers of an edge that the commits of this turn released, as one command."""
         outbox, self._outbox = self._outbox, {}
         for edge, items in outbox.items():
+            if self._local is not None and edge == self._local.id:
+                for item in items:
+                    self._local.take(item)
+                continue
             self._journal.deliver(edge, items).add_done_callback(_looked_at)
 
     def _acknowledge(self, partition: Partition, group: str, entry: Entry) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from gateway.journal.entry import Entry, ToCharger
 from translators import Translating
 from translators.dialogue import Done, Out, Outcome, Step
-from translators.frames import Call, Error, Frame, Result, Side, encode
+from translators.frames import EMPTY, Call, Error, Frame, Result, Side, encode
 
 from .lane import Lane
 from .observer import Observer
@@ -86,6 +86,12 @@ class Owner(Protocol):
 
 Policy = Literal["close", "buffer", "local"]
 
+_LOOKS_ONLY = frozenset(("GetConfiguration",))
+"""Commands of a gateway dialogue that change nothing: the only ones for an upstream that may not command."""
+_QUESTIONS = frozenset(("Authorize", "DataTransfer", "SignCertificate"))
+"""What a local answer settles for good; a mirror, which gave none, still gets it later."""
+_REFUSED_MOST = 32
+
 
 class Link:
     """One upstream of one charger."""
@@ -93,12 +99,14 @@ class Link:
     __slots__ = (
         "_asked_at",
         "_attempts",
+        "_backing",
         "_backlog",
         "_current",
         "_flushing",
         "_lane",
         "_open_calls",
         "_owner",
+        "_refused",
         "_retry_ms",
         "_stopwatch",
         "down_since",
@@ -149,7 +157,13 @@ class Link:
         """CALLs of the CSMS that wait for their answer on this socket, with their arrival."""
         self._asked_at: dict[str, tuple[str, int]] = {}
         self._flushing = False
+        """The upstream is back: first the transactions, then the statuses that changed, then the rest."""
+        self._backing = False
+        """The statuses that changed are being told."""
+        self._refused: dict[str, int] = {}
+        """Billing message, by what it says -> how often the upstream refused it."""
         self._stopwatch = stopwatch
+        translator.backlog = lambda: [exchange.call for exchange in self._backlog]
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
@@ -157,8 +171,8 @@ class Link:
         """A charger CALL of this group, new or pending."""
         exchange = Exchange(entry, call)
         self._backlog.append(exchange)
-        if not self.up and self.policy != "close" and self.primary and self.down_since:
-            self._answer_away(exchange, now)
+        if not self.up and self.down_since:
+            self._outlast(exchange, now)
         self.pump(now)
 
     def repeated(self, entry: Entry, call: Call, now: int) -> None:
@@ -225,10 +239,8 @@ class Link:
         if was_up:
             self._lane.clear()
             self._apply(self.translator.lost("csms", now), now)
-        if self.primary and self.policy != "close":
-            for exchange in list(self._backlog):
-                if not exchange.answered:
-                    self._answer_away(exchange, now)
+        for exchange in list(self._backlog):
+            self._outlast(exchange, now)
 
     def tick(self, now: int) -> None:
         """Time has passed."""
@@ -265,23 +277,50 @@ class Link:
 
     def pump(self, now: int) -> None:
         """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
-        while self.up and not self._current and (exchange := self._next(now)) is not None:
+        while self.up and self._backlog and (exchange := self._overtaking() if self._current else self._next(now)):
             entry = exchange.entry
             self._current[entry.id] = exchange
             exchange.started = now
             call = exchange.call
             self._receive("charger", call, now, exchange)
-        if self._flushing and self.up and not self._current and not self._backlog:
-            self._flushing = False
-            self._apply(self.translator.back(now), now)
+        if self._flushing and self.up and not self._current:
+            self._finish_flush(now)
         while self.up and (call_out := self._lane.next(now)) is not None:
             self._asked_at[call_out.id] = call_out.action, now
             self._send(call_out)
 
+    def _finish_flush(self, now: int) -> None:
+        """Nothing of the transactions is left: tell the statuses that changed; then the rest may go."""
+        if not self._backing:
+            if any(map(self._goes_first, self._backlog)):
+                return
+            self._apply(self.translator.back(now), now)
+            self._backing = True
+        if not self._lane.open_id and not len(self._lane):
+            self._backing = self._flushing = False
+            if self._backlog:
+                self.pump(now)
+
+    def _goes_first(self, exchange: Exchange) -> bool:
+        """Whether a CALL goes before the statuses that changed meanwhile: transactions do, and what they rest on."""
+        head = exchange.entry.head
+        return head.cls == "K0" or head.action in ("StatusNotification", "BootNotification")
+
+    def _overtaking(self) -> Exchange | None:
+        """A CALL that the one under way waits for."""
+        for index, exchange in enumerate(self._backlog):
+            if self.translator.overtakes(exchange.call.action):
+                del self._backlog[index]
+                return exchange
+        return None
+
     def _next(self, now: int) -> Exchange | None:
         """The oldest CALL that is due; a billing message in retry back-off is overtaken by what is not billing or must-arrive."""
         blocked = False
+        ordered = self._flushing and self.versions[0] != self.versions[1]
         for index, exchange in enumerate(self._backlog):
+            if ordered and not self._goes_first(exchange):
+                continue
             head = exchange.entry.head
             if head.cls in ("K2", "K3") and not exchange.answered and head.deadline and now > head.deadline:
                 del self._backlog[index]
@@ -329,9 +368,14 @@ class Link:
                         self._owner.observer.commanded(self, step.source, frame, now - asked_at)
                         self._send(frame)
                 case Out(to="charger", frame=Call() as call):
-                    self._owner.command(self, call, round(step.timeout * 1000), now)
+                    if self.may_command or call.action in _LOOKS_ONLY:
+                        self._owner.command(self, call, round(step.timeout * 1000), now)
+                    else:
+                        refusal = Error(call.id, "SecurityError", "this upstream may not command the charger")
+                        self._apply(self.translator.receive("charger", refusal, now), now)
                 case Out(frame=Result() | Error() as answer):
-                    if exchange := self._current.get(answer.id):
+                    exchange = self._current.get(answer.id)
+                    if exchange and not (isinstance(answer, Error) and self._given_up(exchange, answer, now)):
                         self._answer(exchange, answer, now)
                 case Done(key, outcome):
                     if exchange := self._current.pop(key, None):
@@ -344,8 +388,7 @@ class Link:
             return
         if not self.up:  # not the message's fault
             self._backlog.appendleft(exchange)
-            if self.primary and self.policy != "close" and not exchange.answered:
-                self._answer_away(exchange, now)
+            self._outlast(exchange, now)
             return
         if entry.head.cls in ("K2", "K3"):
             if entry.head.cls == "K3":
@@ -354,8 +397,11 @@ class Link:
             return
         exchange.failures += 1
         self._owner.observer.unanswered(self, exchange)
-        if exchange.call.action in self.translator.neutral and not exchange.answered:
-            self._answer(exchange, Result(entry.id), now, final=False)
+        if not exchange.answered:
+            if exchange.call.action in self.translator.neutral:
+                self._answer(exchange, Result(entry.id), now, final=False)
+            elif self.primary and entry.head.cls == "K0":
+                self._answer_away(exchange, now)
         if exchange.failures >= self._attempts:
             self._owner.effects.dead.append((self.name, entry, outcome))
             self._owner.observer.dead_letter(self, entry, "attempts")
@@ -363,6 +409,38 @@ class Link:
             return
         exchange.not_before = now + self._retry_ms * exchange.failures
         self._backlog.appendleft(exchange)
+
+    def _outlast(self, exchange: Exchange, now: int) -> None:
+        """The upstream is away while this CALL waits: answer it here if that is the policy. What is told of it later
+        was not told in time."""
+        if exchange.answered:
+            exchange.early = True
+        elif not self.primary:
+            exchange.early = exchange.call.action not in _QUESTIONS and exchange.call.action != "BootNotification"
+        elif self.policy != "close":
+            self._answer_away(exchange, now)
+
+    def _given_up(self, exchange: Exchange, refusal: Error, now: int) -> bool:
+        """Whether a billing message was refused so often that the charger had better stop repeating it (spec 8.2): it is
+        answered like one that the upstream could not take, and put aside for a person to look at."""
+        entry = exchange.entry
+        if entry.head.cls != "K0" or exchange.answered or not self.primary or refusal.code == "SecurityError":
+            return False
+        what = entry.head.dedup or f"{exchange.call.action} {hash(bytes(exchange.call.payload))}"
+        count = self._refused.pop(what, 0) + 1
+        if count >= self._attempts:
+            payload = self.translator.away(exchange.call, now, key=entry.id, tx=entry.tx)
+            if payload is None and exchange.call.action in self.translator.neutral:
+                payload = EMPTY
+            if payload is not None:
+                self._owner.effects.dead.append((self.name, entry, "error"))
+                self._owner.observer.dead_letter(self, entry, "attempts")
+                self._answer(exchange, Result(entry.id, payload), now)
+                return True
+        self._refused[what] = count
+        while len(self._refused) > _REFUSED_MOST:
+            del self._refused[next(iter(self._refused))]
+        return False
 
     def _answer_away(self, exchange: Exchange, now: int) -> None:
         entry, call = exchange.entry, exchange.call
@@ -386,6 +464,7 @@ class Link:
             self._owner.effects.answers.append((self.charger, exchange.entry.head.dedup, bytes(frame.payload)))
 
     def _ack(self, exchange: Exchange) -> None:
+        self.translator.forget(exchange.entry.id)
         self._owner.effects.acks.setdefault(self.name, []).append(exchange.entry.id)
 
     def _send(self, frame: Frame) -> None:

@@ -32,6 +32,8 @@ class Partition:
         "loading",
         "number",
         "position",
+        "reading",
+        "rung",
         "sessions",
         "token",
     )
@@ -52,6 +54,10 @@ class Partition:
         """What happened to chargers whose facts are still being read."""
         self.position = "0-0"
         """Stream id after which there may be news."""
+        self.reading = False
+        """A read is under way."""
+        self.rung = False
+        """There was news since it began."""
         self.effects = Effects()
         self.dirty = False
         self.failed = False

@@ -24,6 +24,7 @@ class Session:
     """One charger. Feed it what happened; it leaves what is to be done in `effects`, which the hub takes away each tick."""
 
     __slots__ = (
+        "_booting",
         "_gate_at",
         "_gate_ms",
         "_gate_open",
@@ -68,6 +69,8 @@ class Session:
         self.hold_ms = hold_ms
         """How long the primary may be away before policy `close` closes the charger's socket."""
         self._gate_open = False
+        self._booting = False
+        """The charger waits for the answer to its boot."""
         self._gate_at = 0
         self._lane = Lane(queue, call_timeout_ms)
 
@@ -90,7 +93,10 @@ class Session:
         self.edge, self.epoch, self.version, self.absent_since = edge, epoch, version, 0
         self.opened_at = now
         self._gate_open = gate_open
+        self._booting = False
         self._gate_at = now + self._gate_ms
+        for link in self.links.values():
+            link.translator.connected(now)
         self._pump(now)
 
     def closed(self, epoch: int, now: int) -> None:
@@ -101,6 +107,10 @@ class Session:
 
     def called(self, name: str, entry: Entry, now: int) -> None:
         """A charger CALL, in the projection of upstream `name`. Raises msgspec.DecodeError for a frame that is not one."""
+        if entry.head.action == "BootNotification":
+            self._booting = True
+        elif not self._booting and entry.head.epoch == self.epoch:
+            self._gate_open = True
         self.links[name].from_charger(entry, _call(entry), now)
         self._pump(now)
 
@@ -188,7 +198,7 @@ class Session:
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None:
         """Answer a charger CALL, if the charger still waits for it on the connection it came from."""
         epoch, seq = exchange.target
-        self._gate_open = True
+        self._gate_open, self._booting = True, False
         if not self.edge or epoch != self.epoch:
             return
         if isinstance(frame, Result):

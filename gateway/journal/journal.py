@@ -50,6 +50,8 @@ class Journal(Leases, Facts, Inbox, Streams):
         self._now_ms = now_ms
         self._store = Store(config)
         self._cursors = {}
+        self.on_append: Callable[[int], None] | None = None
+        """Called with the partition whenever something is appended to it here; a read asked for then comes behind it."""
         self.resets = 0
         """How many groups were found missing and created again."""
         self.on_reset = None
@@ -98,6 +100,8 @@ class Journal(Leases, Facts, Inbox, Streams):
         number, charger, stream, epochs, live = self._place(head.charger)
         made = (stream, epochs, keys.homes(number), live)
         args = (charger, self._now_ms() // 1000, head.home, head.version, head.charger, _encode(head))
+        if self.on_append is not None:
+            self.on_append(number)
         epoch, home = await self._store.run("connect", made, *args)
         return int(epoch), home.split(b"\n")[1].decode() if home else ""
 
@@ -121,6 +125,8 @@ class Journal(Leases, Facts, Inbox, Streams):
             made += (keys.tx(number, charger),)
             seed = self._now_ms() // 1000
         args = (charger, head.epoch, kind, _encode(head), frame, ttl, seed)
+        if self.on_append is not None:
+            self.on_append(number)
         return self._store.run("append", made, *args, convert=_appended)
 
     def close_charger(self, head: Head) -> asyncio.Future[None]:
@@ -130,6 +136,8 @@ class Journal(Leases, Facts, Inbox, Streams):
         """
         number, charger, stream, epochs, live = self._place(head.charger)
         made = (stream, epochs, keys.homes(number), live)
+        if self.on_append is not None:
+            self.on_append(number)
         return self._store.run("close", made, charger, head.epoch, head.home, _encode(head), convert=_nothing)
 
     async def homes(self, partition: int) -> dict[str, tuple[str, int, str]]:

@@ -1,0 +1,126 @@
+"""Reads the streams of the owned partitions: at once when this process appended, else when the store says that there is news.
+
+One read of a partition is under way at a time; what comes meanwhile is read with the next, so that load makes batches. A read
+that follows an append of this process goes out behind it on the same connection: it needs no wake-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio import Future
+from collections.abc import Callable
+from functools import partial
+
+from gateway.journal.errors import Fenced, StoreDown
+from gateway.journal.journal import Journal
+from gateway.journal.streams import Batch
+
+from .partition import Partition
+
+READ_COUNT = 200
+WAIT_MS = 1000
+"""Longest wait for news of the partitions that were owned when the wait began."""
+FRESH_WAIT_MS = 50
+"""The same for some seconds after a take-over: the new partitions are waited for from the next wait on."""
+FRESH_SECONDS = 2.0
+ALONE_SECONDS = 0.2
+"""Between two looks at the store while no other process appends; its own appends ring."""
+
+
+class Reader:
+    """Gives `take` every batch of every partition in `partitions`, in order."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        groups: list[str],
+        partitions: dict[int, Partition],
+        take: Callable[[Partition, Batch], None],
+        failed: Callable[[Partition, BaseException], None],
+        store_down: Callable[[BaseException], None],
+        alone: Callable[[], bool],
+    ) -> None:
+        """`alone`: whether nobody but this process appends at the moment."""
+        self._journal = journal
+        self._groups = groups
+        self._partitions = partitions
+        self._take = take
+        self._failed = failed
+        self._store_down = store_down
+        self._alone = alone
+        self._rung: set[int] = set()
+        self._fresh_until = 0.0
+        self._owning = asyncio.Event()
+
+    async def run(self) -> None:
+        """Look for what other processes append, until cancelled."""
+        while True:
+            if not self._partitions:
+                self._owning.clear()
+                await self._owning.wait()
+            positions = {number: partition.position for number, partition in self._partitions.items()}
+            fresh = time.monotonic() < self._fresh_until
+            try:
+                if self._alone() and not fresh:
+                    await asyncio.sleep(ALONE_SECONDS)
+                    news = await self._journal.wait(positions, 1)
+                else:
+                    news = await self._journal.wait(positions, FRESH_WAIT_MS if fresh else WAIT_MS)
+            except StoreDown as error:
+                self._store_down(error)
+                await asyncio.sleep(0.1)
+                continue
+            for number in news:
+                self.ring(number)
+
+    def ring(self, number: int) -> None:
+        """There may be news in a partition: read it at the end of this turn of the loop, if it is owned here."""
+        if not self._rung:
+            asyncio.get_running_loop().call_soon(self._read_rung)
+        self._rung.add(number)
+
+    async def continue_pending(self, partition: Partition) -> None:
+        """Take what an earlier owner was given and did not acknowledge, then what is new. Raises StoreDown, Fenced."""
+        partition.reading = True
+        more = True
+        while more and not partition.failed:
+            batch = await self._journal.read(
+                partition.number, partition.token, self._groups, pending=True, count=READ_COUNT
+            )
+            self._take(partition, batch)
+            more = bool(batch.more)
+        partition.reading = False
+        self._fresh_until = time.monotonic() + FRESH_SECONDS
+        self._owning.set()
+        self.ring(partition.number)
+
+    def _read_rung(self) -> None:
+        rung, self._rung = self._rung, set()
+        for number in rung:
+            if partition := self._partitions.get(number):
+                self._read(partition)
+
+    def _read(self, partition: Partition) -> None:
+        if partition.reading:
+            partition.rung = True
+            return
+        partition.reading, partition.rung = True, False
+        read = self._journal.read(partition.number, partition.token, self._groups, pending=False, count=READ_COUNT)
+        read.add_done_callback(partial(self._done, partition))
+
+    def _done(self, partition: Partition, read: Future[Batch]) -> None:
+        partition.reading = False
+        if partition.failed or read.cancelled():
+            return
+        error = read.exception()
+        if isinstance(error, Fenced):
+            self._failed(partition, error)
+        elif error is not None:
+            # What a broken read had delivered is in the pending lists: the next take-over reads it again.
+            self._store_down(error)
+        else:
+            batch = read.result()
+            self._take(partition, batch)
+            if batch.more or partition.rung:
+                self._read(partition)
