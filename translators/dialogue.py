@@ -9,7 +9,7 @@ every id and every counter through `Dialogue.once`, and change other facts only 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ from .frames import OTHER, Call, Error, Frame, Result, Side
 from .losses import Loss, LossKind
 from .models import lenient
 from .models.base import Request
+from .values import format_time
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -266,8 +267,10 @@ class Pair(msgspec.Struct, frozen=True):
     """The local answer to a charger CALL while the upstream is away (spec 8.3); None: no answer."""
     back: Callable[[Dialogue], Rule] | None = None
     """What to tell the upstream once it is back and the backlog is flushed."""
-    booted: Callable[[Dialogue], Rule] | None = None
-    """Post-boot tasks (spec 3.12)."""
+    connected: Callable[[Any, int], None] | None = None
+    """(facts, ms): the charger has a new connection."""
+    first: Callable[[Dialogue], Rule | None] | None = None
+    """What has to happen before a charger CALL passes, None for nothing."""
     neutral: frozenset[str] = frozenset()
     """Charger actions that need no decision: answered with an empty payload when the upstream stays silent."""
 
@@ -287,6 +290,12 @@ class Translator:
         self.options = options
         self.new_id = new_id
         self.clock = 0
+        self.keeps_given = False
+        """What a journal entry was given outlives its dialogue here, until `forget`: others work on the entry too."""
+        self.awaited: set[str] = set()
+        """Charger actions that an open dialogue waits for."""
+        self.backlog: Callable[[], Iterable[Call]] = tuple
+        """Charger CALLs that wait for their turn, where there is a queue."""
         self.spawned: list[tuple[Callable[[Dialogue], Rule], str]] = []
         self._asked: dict[tuple[Side, str], tuple[Dialogue, Request[Any] | None]] = {}
         self._waiting: list[tuple[int, Callable[[], bool] | None, Dialogue]] = []
@@ -302,12 +311,17 @@ class Translator:
         key: str = "",
         tx: int = 0,
         early: bool = False,
+        answer_early: bool = False,
     ) -> list[Step]:
-        """Take one frame from `side`. An answer that nobody waits for is dropped (empty list)."""
+        """Take one frame from `side`. An answer that nobody waits for is dropped (empty list).
+
+        `answer_early`: the source wants its answer although `early` says that it has one.
+        """
         self.clock = clock
         match frame:
             case Call():
                 dialogue = Dialogue(self, side, frame.action, frame.id, key, tx, clock if now is None else now, early)
+                dialogue.answered = early and not answer_early
                 self._open(dialogue, side, frame)
             case Result():
                 asked = self._asked.pop((side, frame.id), None)
@@ -327,6 +341,24 @@ class Translator:
         """Whether an answer of `side` with this id is expected."""
         return (side, id) in self._asked
 
+    def asker(self, side: Side, id: str) -> Dialogue | None:
+        """The dialogue that waits for this answer of `side`."""
+        asked = self._asked.get((side, id))
+        return None if asked is None else asked[0]
+
+    def forget(self, key: str) -> None:
+        """Journal entry `key` is done: drop what it was given, and what was derived from it."""
+        given = self.facts.given
+        if not given:
+            return
+        for each in [each for each in given if each == key or each.startswith(key + "/")]:
+            del given[each]
+
+    def assume(self, registered: bool, connectors: int) -> None:
+        """Begin with a charger that has booted before (or not), with this many connectors."""
+        self.facts.registration = "Accepted" if registered else ""
+        self.facts.known_connectors = connectors
+
     def expire(self, side: Side, id: str, clock: int) -> list[Step]:
         """The CALL `id` that left for `side` got no answer in time."""
         self.clock = clock
@@ -334,6 +366,15 @@ class Translator:
         if asked is not None:
             self._resume(asked[0], error=Silence())
         return self._flush()
+
+    def connected(self, at: int) -> None:
+        """The charger has a new connection since `at`, ms: what was learned of it on the one before may be wrong now."""
+        if self.pair.connected is not None:
+            self.pair.connected(self.facts, at)
+
+    def overtakes(self, action: str) -> bool:
+        """Whether a charger CALL of this action need not wait for those before it: a dialogue waits for it."""
+        return action in self.awaited
 
     def lost(self, side: Side, clock: int) -> list[Step]:
         """The socket to `side` is gone: every open question there ends in Silence."""
@@ -361,8 +402,7 @@ class Translator:
             return None
         dialogue = Dialogue(self, "charger", call.action, call.id, key, tx, clock, False)
         try:
-            request, _ = lenient.decode(self.pair.charger_actions[call.action], bytes(call.payload))
-            payload = self.pair.away(dialogue, request)
+            payload = self.pair.away(dialogue, _request(dialogue, self.pair.charger_actions[call.action], call))
         except (lenient.Invalid, Refusal):
             return None
         return None if payload is None else msgspec.Raw(lenient.check(payload))
@@ -403,14 +443,11 @@ class Translator:
                 case Same():
                     dialogue._rule = _same(dialogue, call.payload)
                 case Mapped():
-                    request, _ = lenient.decode(actions[call.action], bytes(call.payload))
-                    dialogue._rule = _mapped(dialogue, row, request)
+                    dialogue._rule = _mapped(dialogue, row, _request(dialogue, actions[call.action], call))
                 case Talk(rule):
-                    request, _ = lenient.decode(actions[call.action], bytes(call.payload))
-                    dialogue._rule = rule(dialogue, request)
+                    dialogue._rule = rule(dialogue, _request(dialogue, actions[call.action], call))
                 case Local(answer):
-                    request, _ = lenient.decode(actions[call.action], bytes(call.payload))
-                    self._end(dialogue, answer(dialogue, request))
+                    self._end(dialogue, answer(dialogue, _request(dialogue, actions[call.action], call)))
                     return
         except Refusal as refusal:
             self._refuse(dialogue, refusal)
@@ -418,6 +455,8 @@ class Translator:
         except lenient.Invalid as invalid:
             self._refuse(dialogue, Refusal(invalid.code, invalid.path))
             return
+        if side == "charger" and self.pair.first is not None and (first := self.pair.first(dialogue)) is not None:
+            dialogue._rule = _after(first, dialogue._rule)
         self._resume(dialogue)
 
     def _relayed(self, error: Error) -> Refusal:
@@ -517,7 +556,7 @@ class Translator:
 
     def _finish(self, dialogue: Dialogue, outcome: Outcome) -> None:
         if dialogue.key:
-            if outcome == "ok" or (outcome == "error" and not dialogue.early):
+            if not self.keeps_given and (outcome == "ok" or (outcome == "error" and not dialogue.early)):
                 self.facts.given.pop(dialogue.key, None)
             self._steps.append(Done(dialogue.key, outcome))
 
@@ -540,6 +579,24 @@ class Translator:
                     progress = True
         steps, self._steps = self._steps, []
         return steps
+
+
+def _request(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
+    """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
+    try:
+        return lenient.decode(type_, call.payload)[0]
+    except lenient.Invalid as invalid:
+        if dialogue.side != "charger" or invalid.path != "timestamp" or "OccurrenceC" not in invalid.code:
+            raise
+    dialogue.lose("timestamp", "defaulted")
+    return lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))[0]
+
+
+def _after(first: Rule, rule: Rule | None) -> Rule:
+    """`rule`, once `first` is done."""
+    assert rule is not None
+    yield from first
+    return (yield from rule)
 
 
 def _same(dialogue: Dialogue, payload: msgspec.Raw) -> Rule:

@@ -56,6 +56,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     """The gateway stopped it because the CSMS refused the token late."""
     offline: bool = False
     """Its Started event left after an outage of the upstream."""
+    refused: bool = False
+    """The CSMS has refused its Started event."""
     fault_reported: bool = False
     ended_key: str = ""
     ended_at: int = 0
@@ -166,7 +168,9 @@ class Facts(msgspec.Struct, omit_defaults=True):
     connected_at: int = 0
     """When the charger's current connection was accepted, ms; 0: not known."""
     csms_password: str = ""
-    """Set by the CSMS as SecurityCtrlr.BasicAuthPassword: the password of the link to it from the next dial on."""
+    """No longer written: the password of the link to a CSMS is in the gateway's configuration."""
+    introduced: bool = False
+    """On this connection a charger of unknown registration was asked to boot, or the gateway booted in its name."""
     unsupported: list[str] = []
     """Actions the peer answered with NotImplemented or NotSupported on this connection."""
     extra: dict[str, Any] = {}

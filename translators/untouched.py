@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Raw
 
@@ -41,6 +41,7 @@ class Untouched:
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
+        self.backlog: Callable[[], Iterable[Call]] = tuple
         self._open: dict[tuple[Side, str], tuple[Side, str, str, str]] = {}
 
     def receive(
@@ -89,6 +90,16 @@ class Untouched:
             return [Out("csms", Error(source_id, "GenericError", "the charger did not answer in time"), (), 0, action)]
         return [Done(key, "silence")] if key else []
 
+    def connected(self, at: int) -> None:
+        """Nothing was learned."""
+
+    def forget(self, key: str) -> None:
+        """Nothing was given."""
+
+    def overtakes(self, action: str) -> bool:
+        """Nothing is waited for."""
+        return False
+
     def lost(self, side: Side, clock: int) -> list[Step]:
         """The socket to `side` is gone."""
         return [step for at in [at for at in self._open if at[0] == side] for step in self.expire(side, at[1], clock)]
@@ -96,6 +107,9 @@ class Untouched:
     def back(self, clock: int) -> list[Step]:
         """Nothing was coalesced, nothing to add."""
         return []
+
+    def assume(self, registered: bool, connectors: int) -> None:
+        """Nothing depends on it."""
 
     def state(self) -> bytes:
         """Nothing to remember."""

@@ -18,12 +18,14 @@ from gateway.hub.link import Effects, Link
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
 from gateway.ids import new_id
-from gateway.journal.entry import Entry, Head
-from translators import NoTranslation, Options, Translator, translator
+from gateway.journal.entry import Entry, Head, ToCharger
+from translators import NoTranslation, Options, translator
 from translators.dialogue import Out
 from translators.frames import decode
 from translators.losses import Loss
 
+REPLAY_MS = 300_000
+"""How long a CALL under the same message id gets the same answer (spec 8.1); a running gateway has its edges for that."""
 FAR_TIMEOUT_MS = 25_000
 """Far-leg answer timeout T_far of the translation spec, 1.2."""
 
@@ -62,25 +64,30 @@ class Conversation:
         self._seq = 0
         self._ids: dict[int, Any] = {}
         self._entries: dict[int, str] = {}
+        self._heard: dict[str, tuple[bytes, int, int]] = {}
+        """Message id -> the frame, its seq and when it came."""
+        self._answers: dict[int, ToCharger] = {}
+        self._billing: dict[str, int] = {}
+        """What a billing message says -> seq of the last one that said it."""
         self._losses: dict[tuple[str, str], tuple[Loss, ...]] = {}
         self.effects = Effects()
         self.session = Session("translate", self.effects, _Losses(self._losses))
+        now = self._now()
+        # Before there is a link: when the charger connected is not known, its timestamps are taken as they are.
+        self.session.opened("translate", 1, charger, now, gate_open=True)
         translating = translator(charger, csms, b"", options, new_id)
-        if isinstance(translating, Translator):
-            translating.facts.registration = "Accepted" if options.registered else ""
-            translating.facts.known_connectors = len(options.topology) or 2  # spec 12: two single-connector EVSEs
+        translating.assume(options.registered, len(options.topology) or 2)  # spec 12: two single-connector EVSEs
         self.session.links["csms"] = Link(
             "csms",
             self.session,
             translating,
+            versions=(charger, csms),
             primary=True,
             policy="close" if options.upstream_down_policy == "disconnect_charger" else "buffer",
             call_timeout_ms=FAR_TIMEOUT_MS,
             attempts=options.tx_attempts,
             retry_ms=round(options.tx_retry_interval * 1000),
         )
-        now = self._now()
-        self.session.opened("translate", 1, charger, now, gate_open=True)
         self.session.connected("csms", now)
 
     def _now(self) -> int:
@@ -112,12 +119,33 @@ class Conversation:
                 raise BadLine("the action of a CALL is a string")
             self._ids[self._seq] = id
             kind = FROM_CHARGER.get(self._version, {}).get(action, "K1")
+            if kind not in ("K2", "K3") and self._replayed(str(id), raw, now):
+                return
             head = msgspec.structs.replace(head, action=action, message_id=str(id), cls=kind)
             entry = Entry(f"{now}-{self._seq}", "call", head, raw, self._mint(action, now))
             self._entries[self._seq] = entry.id
+            content = f"{action} {elements[3:4]}"
+            asked = self._billing.get(content, 0)
+            if asked and asked not in self._answers:
+                again = msgspec.structs.replace(head, of=self._entries[asked])
+                self.session.repeated(msgspec.structs.replace(entry, kind="repeat", head=again), now)
+                return
+            if kind == "K0":
+                self._billing[content] = self._seq
             self.session.called("csms", entry, now)
         else:
             self.session.answered(Entry(f"{now}-{self._seq}", "answer", head, raw), now)
+
+    def _replayed(self, id: str, raw: bytes, now: int) -> bool:
+        """Whether this CALL came before: its answer leaves once more, if there is one yet."""
+        frame, seq, at = self._heard.get(id, (b"", 0, 0))
+        answer = self._answers.get(seq)
+        if frame == raw and now - at <= REPLAY_MS and (answer is None or answer.kind == "answer"):
+            if answer is not None:
+                self.effects.to_charger.append(("translate", msgspec.structs.replace(answer, seq=self._seq)))
+            return True
+        self._heard[id] = raw, self._seq, now
+        return False
 
     def _mint(self, action: str, now: int) -> int:
         return now // 1000 + self._seq if action == "StartTransaction" else 0
@@ -144,6 +172,8 @@ class Conversation:
         lines: list[dict[str, Any]] = []
         effects = self.effects.take()
         for _, item in effects.to_charger:
+            if item.kind in ("answer", "error"):
+                self._answers[item.seq] = item
             match item.kind:
                 case "answer":
                     frame: Any = [3, self._ids.get(item.seq), msgspec.Raw(item.body)]

@@ -44,7 +44,9 @@ def connector_of(d: Dialogue, number: int) -> Connector:
 
 def is_queued(transaction: Transaction) -> bool:
     """Whether it began while the CSMS was away and its turn to be told has not come: what is told now is older."""
-    return transaction.state == "starting" and bool(transaction.auth_status) and not transaction.offline
+    if transaction.offline or transaction.refused:
+        return False
+    return transaction.state == "starting" and bool(transaction.auth_status)
 
 
 def is_open(transaction: Transaction) -> bool:

@@ -59,7 +59,11 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
         d.lose("timestamp", "defaulted")
     if request.reservationId == 0:
         d.lose("reservationId")
-    info = yield from _tell_start(d, transaction, moment)
+    try:
+        info = yield from _tell_start(d, transaction, moment)
+    except Refusal:
+        transaction.refused = True
+        raise
     if told:
         if info.status != "Accepted":
             deauthorise(d, transaction)

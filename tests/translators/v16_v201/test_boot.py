@@ -73,8 +73,75 @@ def test_what_the_csms_says_of_it(status: str) -> None:
     c.reported(2, "Available", "Available")
 
 
-def test_an_unknown_registration_is_never_refused() -> None:
-    Charger(registered=False).reported(1, "Available", "Available")
+STRANGER = to_csms(
+    "BootNotification", {"reason": "Unknown", "chargingStation": {"vendorName": "unknown", "model": "unknown"}}
+)
+
+
+def asked_to_boot(c: Charger) -> str:
+    """The first message of a charger that nobody knows; the id of the TriggerMessage it gets."""
+    c.says(
+        "StatusNotification",
+        {"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": AT.format(0)},
+        ("charger", [2, "$uuid:trigger", "TriggerMessage", {"requestedMessage": "BootNotification"}]),
+    )
+    return "$uuid:trigger"
+
+
+@pytest.mark.parametrize("refusal", [[3, {"status": "Rejected"}], [4, "NotImplemented", "", {}]])
+def test_a_charger_that_nobody_knows_is_introduced_by_the_gateway(refusal: list[Any]) -> None:
+    c = Charger(registered=False)
+    trigger = asked_to_boot(c)
+    c.play.step("charger", [refusal[0], trigger, *refusal[1:]], *c._named((STRANGER,)))
+    c.hears(answer("Accepted"), status_of(1, "Available"))
+    c.hears({}, c.answer({}))
+    c.reported(2, "Available", "Available")
+
+
+def test_a_charger_that_nobody_knows_introduces_itself() -> None:
+    c = Charger(registered=False)
+    trigger = asked_to_boot(c)
+    c.play.step("charger", [3, trigger, {"status": "Accepted"}])
+    assert c.play.translator.overtakes("BootNotification") and not c.play.translator.overtakes("Heartbeat")
+    c.play.step(
+        "charger",
+        [2, "boot", "BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "M1"}],
+        *c._named((boot(),)),
+    )
+    c.hears(
+        answer("Accepted"),
+        ("charger", [3, "boot", answer("Accepted")]),
+        status_of(1, "Available"),
+    )
+    assert not c.play.translator.overtakes("BootNotification")
+    c.play.step("csms", [3, c.open, {}], ("charger", [3, "c1", {}]))
+
+
+def test_a_charger_that_promised_a_boot_and_sends_none() -> None:
+    c = Charger(registered=False)
+    c.play.step("charger", [3, asked_to_boot(c), {"status": "Accepted"}])
+    c.play.wait(9)
+    c.play.wait(1, *c._named((STRANGER,)))
+    c.refused("NotSupported", status_of(1, "Available"))
+    c.hears({}, c.answer({}))
+    c.reported(2, "Available", "Available")
+
+
+def test_a_new_connection_forgets_what_the_charger_could_not_do() -> None:
+    c = Charger()
+    c.play.facts.unsupported.append("GetLog")
+    c.play.translator.connected(c.play.clock)
+    assert c.play.facts.unsupported == [] and c.play.facts.connected_at == c.play.clock
+
+
+def test_a_message_without_its_time_happened_when_it_was_received() -> None:
+    c = Charger()
+    c.says(
+        "SecurityEventNotification",
+        {"type": "TamperDetectionActivated"},
+        to_csms("SecurityEventNotification", {"type": "TamperDetectionActivated", "timestamp": "$now"}),
+    )
+    assert Loss("timestamp", "defaulted") in c.play.losses
 
 
 def test_the_reason_of_a_boot_by_precedence() -> None:
@@ -108,20 +175,27 @@ def test_a_csms_that_forgot_the_station_is_told_again_once() -> None:
     assert c.play.facts.registration == "Pending"
 
 
+def post_boot(c: Charger) -> str:
+    """An accepted boot; the id of the GetConfiguration that follows it."""
+    c.says("BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "M1"}, boot())
+    c.hears(
+        answer("Accepted"),
+        c.answer(answer("Accepted")),
+        ("charger", [2, "$uuid:keys", "GetConfiguration", {}]),
+    )
+    return "$uuid:keys"
+
+
 def test_after_a_boot_the_configuration_is_read_and_missing_statuses_are_asked_for() -> None:
-    c = Charger()
+    c = Charger(post_boot=True)
     play = c.play
-    boots(c)
-    booted = play.pair.booted
-    assert booted is not None
-    (asked,) = play.take(play.translator.begin(booted, play.clock))
-    assert asked[1][2:] == ["GetConfiguration", {}]
+    asked = post_boot(c)
     keys = [
         {"key": "NumberOfConnectors", "readonly": True, "value": "2"},
         {"key": "HeartbeatInterval", "readonly": False, "value": "300"},
         {"key": "Empty", "readonly": "true"},
     ]
-    assert play.feed("charger", [3, asked[1][1], {"configurationKey": keys, "unknownKey": []}]) == []
+    assert play.feed("charger", [3, asked, {"configurationKey": keys, "unknownKey": []}]) == []
     assert play.facts.known_connectors == 2 and play.facts.keys["HeartbeatInterval"].value == "300"
     c.reported(1, "Available", "Available")
     play.wait(29)
@@ -129,12 +203,10 @@ def test_after_a_boot_the_configuration_is_read_and_missing_statuses_are_asked_f
 
 
 def test_a_charger_that_reports_by_itself_is_not_asked() -> None:
-    c = Charger()
+    c = Charger(post_boot=True)
     play = c.play
-    booted = play.pair.booted
-    assert booted is not None
-    (asked,) = play.take(play.translator.begin(booted, play.clock))
-    assert play.feed("charger", [4, asked[1][1], "NotSupported", "", {}]) == []
+    asked = post_boot(c)
+    assert play.feed("charger", [4, asked, "NotSupported", "", {}]) == []
     c.reported(1, "Available", "Available")
     c.reported(2, "Available", "Available")
     play.wait(60)

@@ -94,6 +94,22 @@ def set_monitors(s: Station, *items: dict[str, Any]) -> list[Any]:
     return [(each["status"], each.get("id")) for each in left[0][2]["setMonitoringResult"]]
 
 
+@pytest.mark.parametrize(
+    ("component", "variable", "status"),
+    [
+        ({"name": "RCD", "evse": {"id": 1}}, "Tripped", "Accepted"),
+        ({"name": "RCD", "evse": {"id": 9}}, "Tripped", "UnknownComponent"),
+        ({"name": "ConnectorPlugRetentionLock", "evse": {"id": 1, "connectorId": 1}}, "Problem", "Accepted"),
+        ({"name": "ConnectorPlugRetentionLock", "evse": {"id": 1, "connectorId": 2}}, "Problem", "UnknownComponent"),
+        ({"name": "Controller", "evse": {"id": 1}}, "Problem", "UnknownComponent"),
+        ({"name": "Controller"}, "Problem", "Accepted"),
+    ],
+)
+def test_monitors_on_what_faults_tell_of(component: Any, variable: str, status: str) -> None:
+    place = monitor(component=component, variable={"name": variable})
+    assert set_monitors(Station(), place) == [(status, 2 if status == "Accepted" else None)]
+
+
 def test_monitors() -> None:
     s = Station()
     assert set_monitors(
@@ -120,7 +136,7 @@ def test_monitors() -> None:
         ("UnknownComponent", None),
         ("UnknownVariable", None),
         ("UnsupportedMonitorType", None),
-        ("Rejected", 77),
+        ("Rejected", None),
         ("Accepted", 3),
         ("Rejected", None),
     ]
