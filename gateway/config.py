@@ -52,7 +52,7 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Address to listen on; `0.0.0.0` or `::` for every interface."""
     port: Port = 9000
     """TCP port; 0 takes a free one and logs it."""
-    subprotocols: tuple[Version, ...] = ("ocpp2.0.1", "ocpp1.6")
+    subprotocols: tuple[Version, ...] = ("ocpp2.0.1", "ocpp1.6", "ocpp1.5")
     """OCPP versions that chargers may speak, the preferred first."""
     ping_interval: Duration = 30
     """Time between keep-alive pings to a charger; 0 sends none. A charger silent for three of them is disconnected."""

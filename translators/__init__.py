@@ -5,24 +5,31 @@ PAIRS is the explicit, ordered list of adjacent version pairs. Adding one is a f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
 from msgspec import Raw
 
+from .chain import Chain
+from .chain import stored_parts as chain_parts
 from .dialogue import Pair, Step, Translator
+from .facts import Facts
 from .facts import decode as decode_facts
 from .frames import Call, Error, Frame, Result, Side
 from .options import Options
 from .untouched import Untouched
 
 PAIRS: list[tuple[str, str, str]] = [
+    ("ocpp1.5", "ocpp1.6", "translators.v15_v16"),
     ("ocpp1.6", "ocpp2.0.1", "translators.v16_v201"),
 ]
 """(charger version, CSMS version, module that holds the PAIR)."""
 
-VERSIONS: tuple[str, ...] = ("ocpp1.6", "ocpp2.0.1")
+VERSIONS: tuple[str, ...] = ("ocpp1.5", "ocpp1.6", "ocpp2.0.1")
 """Subprotocols that can be spoken on either side."""
 
 
@@ -31,6 +38,9 @@ class Translating(Protocol):
 
     @property
     def neutral(self) -> frozenset[str]: ...
+
+    backlog: Callable[[], Iterable[Call]]
+
     @property
     def next_wake(self) -> int | None: ...
     def receive(
@@ -45,10 +55,14 @@ class Translating(Protocol):
         early: bool = False,
     ) -> list[Step]: ...
     def expire(self, side: Side, id: str, clock: int) -> list[Step]: ...
+    def connected(self, at: int) -> None: ...
+    def overtakes(self, action: str) -> bool: ...
+    def forget(self, key: str) -> None: ...
     def lost(self, side: Side, clock: int) -> list[Step]: ...
     def tick(self, clock: int) -> list[Step]: ...
     def back(self, clock: int) -> list[Step]: ...
     def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> Raw | None: ...
+    def assume(self, registered: bool, connectors: int) -> None: ...
     def state(self) -> bytes: ...
 
 
@@ -56,32 +70,80 @@ class NoTranslation(ValueError):
     """There is no chain of pairs between these two versions."""
 
 
-def pair(charger: str, csms: str) -> Pair:
-    """The rules for a charger and a CSMS of these versions. Raises NoTranslation."""
-    for charger_version, csms_version, module in PAIRS:
-        if (charger_version, csms_version) == (charger, csms):
-            found: Pair = import_module(module).PAIR
-            return found
+@cache
+def path(charger: str, csms: str) -> tuple[str, ...]:
+    """The modules of the fewest pairs that lead from a charger's version to a CSMS's. Raises NoTranslation."""
+    ways: deque[tuple[str, tuple[str, ...]]] = deque([(charger, ())])
+    seen = {charger}
+    while ways:
+        version, modules = ways.popleft()
+        if version == csms:
+            return modules
+        for source, target, module in PAIRS:
+            if source == version and target not in seen:
+                seen.add(target)
+                ways.append((target, (*modules, module)))
     raise NoTranslation(f"there is no translation between a charger of {charger} and a CSMS of {csms}")
+
+
+def pairs(charger: str, csms: str) -> list[Pair]:
+    """The rules between these versions, the charger's end first. Raises NoTranslation."""
+    return [import_module(module).PAIR for module in path(charger, csms)]
+
+
+def pair(charger: str, csms: str) -> Pair:
+    """The rules for a charger and a CSMS of adjacent versions. Raises NoTranslation."""
+    found = pairs(charger, csms)
+    if len(found) != 1:
+        raise NoTranslation(f"{charger} and {csms} are not adjacent")
+    return found[0]
 
 
 def translatable(charger: str, csms: str) -> bool:
     """Whether a charger of one version can work behind a CSMS of the other."""
-    return charger == csms or any((charger, csms) == (one, other) for one, other, _ in PAIRS)
+    try:
+        path(charger, csms)
+    except NoTranslation:
+        return False
+    return True
 
 
 def translator(charger: str, csms: str, state: bytes, options: Options, new_id: Callable[[], str]) -> Translating:
     """A translator that continues from `state` (empty: from the beginning). Raises NoTranslation, ValueError for newer facts."""
     if charger == csms:
         return Untouched(new_id)
-    found = pair(charger, csms)
-    facts = decode_facts(state) if state else found.facts()
-    return Translator(found, facts, options, new_id)
+    parts = [Translator(each, _facts(each, state), options, new_id) for each in pairs(charger, csms)]
+    return parts[0] if len(parts) == 1 else Chain(parts)
+
+
+class _Stored(msgspec.Struct):
+    """What tells the facts of one pair from those of another."""
+
+    format: int = 1
+    pair: str = ""
+
+
+def _facts(rules: Pair, state: bytes) -> Any:
+    """The facts of a pair in `state`, alone or in a chain's; new ones if the charger spoke another version before."""
+    parts = chain_parts(state)
+    raw = state if parts is None else parts.get(f"{rules.charger}-{rules.csms}", b"")
+    if not raw:
+        return rules.facts()
+    stored = msgspec.msgpack.decode(raw, type=_Stored)
+    if stored.pair != (rules.facts.__struct_config__.tag or ""):
+        return rules.facts()
+    if rules.facts is Facts:
+        return decode_facts(raw)
+    facts = msgspec.msgpack.decode(raw, type=rules.facts)
+    if facts.format > rules.facts().format:
+        raise ValueError(f"facts have format {facts.format}, this release reads up to {rules.facts().format}")
+    return facts
 
 
 __all__ = [
     "PAIRS",
     "VERSIONS",
+    "Chain",
     "Error",
     "NoTranslation",
     "Options",
@@ -89,6 +151,7 @@ __all__ = [
     "Translating",
     "Translator",
     "pair",
+    "pairs",
     "translatable",
     "translator",
 ]

@@ -79,9 +79,18 @@ def boot_answer(d: Dialogue, status: str, current: str, interval: int) -> v15.Bo
 
 
 def authorize(d: Dialogue, request: v15.AuthorizeRequest) -> Rule:
+    if d.early:
+        return None  # it was a question; the answer has been used
     reply = yield from d.ask("csms", carry(d, request, v16.AuthorizeRequest))
     _heed(d, request.idTag, reply.idTagInfo)
     return v15.AuthorizeResponse(idTagInfo=carry(d, reply.idTagInfo, v15.IdTagInfo, "idTagInfo."))
+
+
+def data_transfer(d: Dialogue, request: v15.DataTransferRequest) -> Rule:
+    if d.early:
+        return None  # it was refused while the CSMS was away
+    reply = yield from d.ask("csms", carry(d, request, v16.DataTransferRequest))
+    return carry(d, reply, v15.DataTransferResponse)
 
 
 def _heed(d: Dialogue, id_tag: str | None, info: v16.IdTagInfo | None) -> None:
@@ -242,7 +251,7 @@ def _reason(d: Dialogue, charge: Charge | None) -> str:
 FROM_CHARGER: dict[str, Row] = {
     "Authorize": Talk(authorize),
     "BootNotification": Talk(boot),
-    "DataTransfer": _copied(v16.DataTransferRequest, v15.DataTransferResponse),
+    "DataTransfer": Talk(data_transfer),
     "DiagnosticsStatusNotification": _copied(
         v16.DiagnosticsStatusNotificationRequest, v15.DiagnosticsStatusNotificationResponse, _keep_diagnostics
     ),

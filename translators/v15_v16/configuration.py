@@ -63,8 +63,8 @@ def _own(d: Dialogue) -> list[v16.KeyValue]:
     facts = facts_of(d)
     features = ",".join(each for each in _ASSUMED if each not in facts.lacks)
     pairs = [v16.KeyValue(key=FEATURES, readonly=True, value=features)]
-    numbers = [*facts.places, *(charge.connector for charge in facts.charges)]
-    if (most := max(numbers, default=0)) > 0:
+    numbers = [facts.known_connectors, *facts.places, *(charge.connector for charge in facts.charges)]
+    if (most := max(numbers)) > 0:
         pairs.append(v16.KeyValue(key=CONNECTORS, readonly=True, value=str(most)))
     return pairs
 

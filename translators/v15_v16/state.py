@@ -51,6 +51,8 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v15_v16")
     registration: str = ""
     """Last 1.6 registration status; empty: not known."""
     interval: int = 0
+    known_connectors: int = 0
+    """How many connectors the charger has at least."""
     boot: dict[str, Any] | None = None
     """Last BootNotification (1.6 payload)."""
     places: dict[int, Place] = {}
