@@ -1,0 +1,196 @@
+"""A 1.6 charger, a 2.0.1 primary and a 2.0.1 mirror around one session: what may reach the charger, and what is told late."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+from gateway.hub.link import Effects, Link
+from gateway.hub.observer import Observer
+from gateway.hub.session import Session
+from gateway.journal.entry import Entry, Head, ToCharger
+from tests.schemas import validate
+from translators import Options, translator
+from translators.dialogue import Translator
+from translators.facts import Authorization
+from translators.frames import decode
+
+START = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 1000, "timestamp": "2025-03-01T10:01:00Z"}
+OK = {"idTokenInfo": {"status": "Accepted"}}
+CLASSES: dict[str, Any] = {"StartTransaction": "K0", "StopTransaction": "K0", "MeterValues": "K0", "Heartbeat": "K2"}
+
+
+class Site:
+    """The clock moves by hand; what leaves is taken with `to_csms` and `to_charger`."""
+
+    def __init__(self, *names: str, registered: bool = True, policy: Any = "buffer", gate_open: bool = True) -> None:
+        self.now = 1_772_366_400_000
+        self.seq = 0
+        self.effects = Effects()
+        self.session = Session("CP", self.effects, Observer())
+        self.translators: dict[str, Translator] = {}
+        ids = itertools.count(1)
+        for name in names or ("main",):
+            primary = not self.session.links
+            made = translator("ocpp1.6", "ocpp2.0.1", b"", Options(), lambda: f"g{next(ids)}")
+            assert isinstance(made, Translator)
+            made.assume(registered, 2)
+            self.translators[name] = made
+            versions = ("ocpp1.6", "ocpp2.0.1")
+            self.session.links[name] = Link(
+                name, self.session, made, versions=versions, primary=primary, policy=policy, may_command=primary
+            )
+        self.session.opened("edge", 1, "ocpp1.6", self.now - 10**12, gate_open=gate_open)
+        self.up()
+
+    def up(self) -> None:
+        for name in self.session.links:
+            self.session.connected(name, self.now)
+
+    def call(self, action: str, payload: dict[str, Any], **head: Any) -> Entry:
+        self.seq += 1
+        about = Head("CP", 1, self.seq, "ocpp1.6", "edge", self.now, action, "m", CLASSES.get(action, "K1"), **head)
+        frame = json.dumps([2, "m", action, payload]).encode()
+        entry = Entry(f"{self.now}-{self.seq}", "call", about, frame, self.seq if action == "StartTransaction" else 0)
+        for name in self.session.links:
+            self.session.called(name, entry, self.now)
+        return entry
+
+    def wait(self, seconds: float) -> None:
+        self.now += round(seconds * 1000)
+        self.session.tick(self.now)
+
+    def to_csms(self, name: str = "main") -> list[Any]:
+        """What left for an upstream since the last look, checked."""
+        left = [json.loads(raw) for link, raw in self.effects.to_upstream if link.name == name]
+        self.effects.to_upstream = [each for each in self.effects.to_upstream if each[0].name != name]
+        for frame in left:
+            if frame[0] == 2:
+                validate("2.0.1", frame[2], "request", frame[3])
+        return left
+
+    def to_charger(self) -> list[ToCharger]:
+        left, self.effects.to_charger = self.effects.to_charger, []
+        return [item for _, item in left]
+
+    def answers(self, payload: dict[str, Any], name: str = "main") -> list[Any]:
+        """The upstream answers the CALL it got; that CALL."""
+        (call,) = self.to_csms(name)
+        self.session.from_upstream(name, decode(json.dumps([3, call[1], payload])), self.now)
+        return list(call)
+
+    def refuses(self, code: str = "InternalError") -> list[Any]:
+        (call,) = self.to_csms()
+        self.session.from_upstream("main", decode(json.dumps([4, call[1], code, "no", {}])), self.now)
+        return list(call)
+
+
+def meter_values(minute: int) -> dict[str, Any]:
+    value = {"timestamp": f"2025-03-01T10:{minute:02d}:00Z", "sampledValue": [{"value": "1500"}]}
+    return {"connectorId": 1, "meterValue": [value]}
+
+
+def test_a_mirror_never_commands_the_charger() -> None:
+    site = Site("main", "mirror")
+    site.call("StartTransaction", START)
+    site.answers(OK)
+    site.answers(OK, "mirror")
+    site.call("MeterValues", meter_values(5))
+    site.answers({})
+    assert [item.kind for item in site.to_charger()] == ["answer", "answer"]
+    site.answers({"idTokenInfo": {"status": "Blocked"}}, "mirror")
+    site.wait(20)
+    assert site.to_charger() == []
+    site.call("MeterValues", meter_values(6))
+    site.answers({"idTokenInfo": {"status": "Blocked"}})
+    assert [item.kind for item in site.to_charger()] == ["answer", "call"]  # the primary may
+
+
+def test_what_a_mirror_missed_was_offline_for_it_alone() -> None:
+    site = Site("main", "mirror")
+    site.session.disconnected("mirror", site.now)
+    site.call("StartTransaction", START)
+    assert "offline" not in site.answers(OK)[3]
+    site.up()
+    assert site.answers(OK, "mirror")[3]["offline"] is True
+
+
+def test_a_start_that_is_refused_again_and_again() -> None:
+    site = Site()
+    for count in range(4):
+        site.call("StartTransaction", START, dedup="d")
+        site.refuses()
+        assert [item.kind for item in site.to_charger()] == ["error"], count
+    entry = site.call("StartTransaction", START, dedup="d")
+    site.refuses()
+    (item,) = site.to_charger()
+    assert item.kind == "answer" and json.loads(item.body)["idTagInfo"] == {"status": "Invalid"}
+    assert [(each[0], each[1].id) for each in site.effects.dead] == [("main", entry.id)]
+    assert site.effects.acks["main"].count(entry.id) == 1
+    assert site.effects.answers[-1][1] == "d"
+    assert site.translators["main"].facts.given == {}
+    site.call("MeterValues", meter_values(5))
+    assert site.answers({})[2] == "TransactionEvent"
+
+
+def test_a_security_error_is_not_counted() -> None:
+    site = Site()
+    site.translators["main"].facts.registration = "Rejected"
+    for _ in range(8):
+        site.call("MeterValues", meter_values(5))
+        assert [item.kind for item in site.to_charger()] == ["error"]
+    assert site.effects.dead == []
+
+
+def test_a_start_without_an_answer_gets_one_of_the_gateway() -> None:
+    site = Site(policy="close")
+    facts = site.translators["main"].facts
+    facts.authorizations["04a1b2c3"] = Authorization(info={"status": "Accepted"}, at=site.now)
+    site.call("StartTransaction", START)
+    (asked,) = site.to_csms()
+    site.wait(21)
+    (item,) = site.to_charger()
+    assert json.loads(item.body) == {"transactionId": 1, "idTagInfo": {"status": "Accepted"}}
+    site.wait(10)
+    (again,) = site.to_csms()
+    assert again[1] != asked[1] and again[3]["transactionInfo"] == asked[3]["transactionInfo"]
+    site.session.from_upstream(
+        "main", decode(json.dumps([3, again[1], {"idTokenInfo": {"status": "Invalid"}}])), site.now
+    )
+    (item,) = site.to_charger()
+    assert item.kind == "call" and b"RemoteStopTransaction" in item.body
+
+
+def test_a_dead_letter_leaves_nothing_behind() -> None:
+    site = Site()
+    site.call("StartTransaction", START)
+    for count in range(1, 6):
+        (_,) = site.to_csms()
+        site.wait(21)
+        site.wait(10 * count)
+    assert len(site.effects.dead) == 1 and site.to_csms() == []
+    assert site.translators["main"].facts.given == {}
+
+
+def test_the_boot_overtakes_what_waits_for_it() -> None:
+    site = Site(registered=False, gate_open=False)
+    site.call("MeterValues", meter_values(5))
+    (item,) = site.to_charger()
+    trigger = json.loads(item.body)
+    assert trigger[2:] == ["TriggerMessage", {"requestedMessage": "BootNotification"}]
+    head = Head("CP", 1, 99, "ocpp1.6", "edge", site.now)
+    accepted = json.dumps([3, trigger[1], {"status": "Accepted"}]).encode()
+    site.session.answered(Entry("1-1", "answer", head, accepted), site.now)
+    site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
+    site.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    answer = {"currentTime": "2026-03-01T12:00:00Z", "interval": 300, "status": "Accepted"}
+    assert site.answers(answer)[2] == "BootNotification"
+    assert site.answers({})[2] == "MeterValues"
+    assert site.answers({})[2] == "StatusNotification"
+
+
+def test_a_new_connection_is_known_to_every_link() -> None:
+    site = Site("main", "mirror")
+    site.session.opened("edge", 2, "ocpp1.6", site.now)
+    assert [each.facts.connected_at for each in site.translators.values()] == [site.now, site.now]
