@@ -269,6 +269,8 @@ class Pair(msgspec.Struct, frozen=True):
     """What to tell the upstream once it is back and the backlog is flushed."""
     connected: Callable[[Any, int], None] | None = None
     """(facts, ms): the charger has a new connection."""
+    resume: Callable[[Dialogue], None] | None = None
+    """Spawns the dialogues that a restart has ended."""
     first: Callable[[Dialogue], Rule | None] | None = None
     """What has to happen before a charger CALL passes, None for nothing."""
     neutral: frozenset[str] = frozenset()
@@ -292,6 +294,7 @@ class Translator:
         self.clock = 0
         self.keeps_given = False
         """What a journal entry was given outlives its dialogue here, until `forget`: others work on the entry too."""
+        self._resumed = False
         self.awaited: set[str] = set()
         """Charger actions that an open dialogue waits for."""
         self.backlog: Callable[[], Iterable[Call]] = tuple
@@ -371,6 +374,9 @@ class Translator:
         """The charger has a new connection since `at`, ms: what was learned of it on the one before may be wrong now."""
         if self.pair.connected is not None:
             self.pair.connected(self.facts, at)
+        if self.pair.resume is not None and not self._resumed:
+            self._resumed = True
+            self.pair.resume(Dialogue(self, None, "", "", "", 0, at, False))
 
     def overtakes(self, action: str) -> bool:
         """Whether a charger CALL of this action need not wait for those before it: a dialogue waits for it."""

@@ -92,11 +92,6 @@ def _admitted(row: Row) -> Row:
     raise TypeError(f"no gate for {row}")
 
 
-def _back(d: Dialogue) -> Rule:
-    reservations.resume(d)
-    return away.back(d)
-
-
 PAIR = Pair(
     charger="1.6",
     csms="2.0.1",
@@ -110,9 +105,10 @@ PAIR = Pair(
     neutral_code=neutral_code,
     gate=boot.gate,
     away=away.away,
-    back=_back,
+    back=away.back,
     connected=boot.connected,
     first=boot.first,
+    resume=reservations.resume,
     neutral=frozenset(away.NEUTRAL),
 )
 PAIR.require_complete(v16.FROM_CHARGER, v201.FROM_CSMS)

@@ -6,14 +6,14 @@ from typing import Final, cast
 
 import msgspec
 
-from ..dialogue import Dialogue, Refusal, Row, Rule, Same, Silence, Talk
+from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..facts import Facts, Key
+from ..frames import EMPTY
 from ..models import v16, v201
 from ..topology import connectors
 from ..values import format_time, tidy_time
 from .charger import facts_of, has, options_of
-from .reservations import resume
-from .upstream import boot_request, known_boot, register, trigger_served, triggered
+from .upstream import ask_raw, boot_request, known_boot, register, trigger_served, triggered
 
 STATUS_WAIT: Final = 30.0
 """How long after a boot the charger may take to report its connectors, s."""
@@ -120,6 +120,11 @@ def _introduce(d: Dialogue) -> Rule:
     return None
 
 
+def heartbeat(d: Dialogue, request: v16.HeartbeatRequest) -> Rule:
+    """The CSMS's time, as it tells it."""
+    return (yield from ask_raw(d, "Heartbeat", EMPTY))
+
+
 def _reason(d: Dialogue) -> v201.BootReason:
     facts, options = facts_of(d), options_of(d)
     job = facts.firmware
@@ -135,7 +140,6 @@ def _reason(d: Dialogue) -> v201.BootReason:
 def booted(d: Dialogue) -> Rule:
     """Post-boot tasks: learn the charger's configuration; ask for the statuses it does not send by itself."""
     facts, since = facts_of(d), d.clock - PIPELINED_MS
-    resume(d)
     try:
         response = yield from d.ask("charger", v16.GetConfigurationRequest())
         keep_configuration(facts, response, d.clock)
@@ -168,5 +172,5 @@ def keep_configuration(facts: Facts, response: v16.GetConfigurationResponse, clo
 
 FROM_CHARGER: dict[str, Row] = {
     "BootNotification": Talk(boot),
-    "Heartbeat": Same(),
+    "Heartbeat": Talk(heartbeat),
 }

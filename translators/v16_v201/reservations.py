@@ -68,7 +68,7 @@ def _told(d: Dialogue, connector: int) -> str:
 
 
 def resume(d: Dialogue) -> None:
-    """Watch the active reservations again: what watched them before a restart is gone. Watching twice is harmless."""
+    """Watch the active reservations again: what watched them before a restart is gone."""
     for id in _active(d):
         _watch(d, id)
 

@@ -22,19 +22,33 @@ def ask(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R]:
 
     A CSMS that forgot the station says SecurityError: it is told the last boot once more, then asked again (spec 3.1).
     """
-    facts = facts_of(d)
     try:
         response: R = yield from d.ask("csms", request)
         return response
     except Refusal as refusal:
-        if refusal.code != "SecurityError" or facts.registration != "Accepted":
-            raise
-        reply = yield from d.ask("csms", known_boot(d))
-        register(facts, reply)
-        if reply.status != "Accepted":
-            raise
+        yield from _introduce_again(d, refusal)
     response = yield from d.ask("csms", request)
     return response
+
+
+def ask_raw(d: Dialogue, action: str, payload: msgspec.Raw) -> Generator[Any, Any, msgspec.Raw]:
+    """`ask` for payloads that nobody reads."""
+    try:
+        return (yield from d.ask_raw("csms", action, payload))
+    except Refusal as refusal:
+        yield from _introduce_again(d, refusal)
+    return (yield from d.ask_raw("csms", action, payload))
+
+
+def _introduce_again(d: Dialogue, refusal: Refusal) -> Generator[Any, Any, None]:
+    """Tell a CSMS that forgot the station who it is. Raises the refusal if that is not what it was about."""
+    facts = facts_of(d)
+    if refusal.code != "SecurityError" or facts.registration != "Accepted":
+        raise refusal
+    reply = yield from d.ask("csms", known_boot(d))
+    register(facts, reply)
+    if reply.status != "Accepted":
+        raise refusal
 
 
 def known_boot(d: Dialogue) -> v201.BootNotificationRequest:

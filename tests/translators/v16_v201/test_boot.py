@@ -162,6 +162,15 @@ def test_the_reason_of_a_boot_by_precedence() -> None:
     boots(Charger(boot_reason_default="Unknown"), "Unknown")
 
 
+def test_a_heartbeat_reminds_a_csms_that_forgot_the_station() -> None:
+    c = Charger()
+    boots(c)
+    c.says("Heartbeat", {}, to_csms("Heartbeat", {}))
+    c.refused("SecurityError", boot("Unknown"))
+    c.hears(answer("Accepted"), to_csms("Heartbeat", {}))
+    c.hears({"currentTime": AT.format(1)}, c.answer({"currentTime": AT.format(1)}))
+
+
 def test_a_csms_that_forgot_the_station_is_told_again_once() -> None:
     c = Charger()
     boots(c)
