@@ -1,4 +1,7 @@
-"""Validation against the official JSON schemas of the `ocpp` package, with exact decimals and checked date-times."""
+"""Validation against the official JSON schemas of the `ocpp` package, with exact decimals and checked date-times.
+
+For OCPP 1.5 there are none: those are the project's own.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ import ocpp
 
 DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
+_OWN = Path(__file__).parents[2] / "translators" / "models" / "schemas15.json"
+
 _formats = jsonschema.FormatChecker(formats=())
 
 
@@ -24,6 +29,12 @@ def _is_date_time(value: object) -> bool:
 
 @cache
 def _validator(version: str, action: str, kind: str) -> jsonschema.Draft4Validator | None:
+    if version == "ocpp1.5":
+        own = json.loads(_OWN.read_text(encoding="utf-8"))
+        schema = own["messages"].get(action + ("Response" if kind == "result" else ""))
+        if schema is None:
+            return None
+        return jsonschema.Draft4Validator(schema | {"definitions": own["definitions"]}, format_checker=_formats)
     folder = Path(ocpp.__file__).parent / ("v" + version.removeprefix("ocpp").replace(".", "")) / "schemas"
     suffix = "Response" if kind == "result" else "" if version == "ocpp1.6" else "Request"
     path = folder / f"{action}{suffix}.json"
