@@ -81,9 +81,17 @@ class Hub:
         self._observer = observer
         self._groups = [SESSION, *config.upstreams]
         self._reader = Reader(
-            journal, self._groups, self.partitions, self._take, self._failed, self._drop_all, self._alone
+            journal,
+            self._groups,
+            self.partitions,
+            self._take,
+            self._failed,
+            self._drop_all,
+            self._hand,
+            self._alone,
         )
-        journal.on_append = self._reader.ring
+        journal.on_change = self._reader.ring
+        journal.on_append = self._reader.hand_over
         self._dirty: set[Partition] = set()
         self._flush_due = False
         self._dials = Dials(DIALS)
@@ -154,6 +162,9 @@ class Hub:
                 token = await self._journal.acquire(number, self.id)
                 if token is not None:
                     await self._take_over(number, token)
+        for number, partition in self.partitions.items():
+            if any(partition.handed.values()):
+                self._reader.ring(number)  # what is not done yet belongs into the pending lists
         self.ready.set()
         self._sweep()
         await self._measure_lag()
@@ -217,6 +228,19 @@ class Hub:
             if group != SESSION:
                 self._observer.delivered(group, entries, now)
 
+    def _hand(self, partition: Partition, entry: Entry) -> None:
+        """An entry was appended by this process, and everything before it is taken."""
+        now = now_ms()
+        if entry.kind != "call":
+            partition.hand(entry, self._groups, SESSION)
+            self._happened(partition, SESSION, entry, now)
+            partition.acknowledge(SESSION, entry.id)
+            return
+        partition.hand(entry, self._groups, "")
+        for group in self._groups[1:]:
+            self._observer.delivered(group, [entry], now)
+            self._happened(partition, group, entry, now)
+
     def _happened(self, partition: Partition, group: str, entry: Entry, now: int) -> None:
         head = entry.head
         session = partition.sessions.get(head.charger.casefold())
@@ -232,12 +256,22 @@ class Hub:
             )
 
     def _happen(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:
+        """Feed one entry to its session. A bug of ours costs that entry (it becomes a dead letter), not the partition."""
+        try:
+            self._feed(partition, session, group, entry, now)
+        except Exception:
+            log.exception("entry_poisoned", charger_id=session.charger, group=group, kind=entry.kind)
+            if group != SESSION:
+                partition.effects.dead.append((group, entry, "poisoned"))
+                partition.acknowledge(group, entry.id)
+
+    def _feed(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:
         head = entry.head
         match entry.kind:
             case "call":
                 link = session.links.get(group)
                 if link is None:
-                    self._acknowledge(partition, group, entry)  # its route does not go there
+                    partition.acknowledge(group, entry.id)  # its route does not go there
                     return
                 session.called(group, entry, now)
                 if link not in self.upstreams:
@@ -468,9 +502,6 @@ class Hub:
                     self._local.take(item)
                 continue
             self._journal.deliver(edge, items).add_done_callback(_looked_at)
-
-    def _acknowledge(self, partition: Partition, group: str, entry: Entry) -> None:
-        partition.effects.acks.setdefault(group, []).append(entry.id)
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 

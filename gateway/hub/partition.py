@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable
 
 from gateway import failpoints
+from gateway.journal.entry import Entry
 from gateway.journal.facts import Commit
 from gateway.journal.journal import Journal
+from gateway.journal.streams import Batch, order
 
 from .link import Effects
-from .session import Session
+from .session import SESSION, Session
 
 
 class Partition:
@@ -29,13 +31,16 @@ class Partition:
         "dirty",
         "effects",
         "failed",
+        "handed",
         "loading",
         "number",
         "position",
         "reading",
+        "run",
         "rung",
         "sessions",
         "token",
+        "waiting",
     )
 
     def __init__(
@@ -54,6 +59,12 @@ class Partition:
         """What happened to chargers whose facts are still being read."""
         self.position = "0-0"
         """Stream id after which there may be news."""
+        self.run = -1
+        """Number of the newest entry that was taken; -1: not known."""
+        self.handed: dict[str, dict[str, bool]] = {}
+        """Per group, entries that this process handed over after their append and the group has not read: id -> done."""
+        self.waiting: list[tuple[int, Entry]] = []
+        """Entries (with their number) that were to be handed over during a read."""
         self.reading = False
         """A read is under way."""
         self.rung = False
@@ -65,6 +76,60 @@ class Partition:
         self._send = send
         self._on_failed = on_failed
         self._in_flight: deque[tuple[Future[None] | None, Effects]] = deque()
+
+    def hand(self, entry: Entry, groups: list[str], reader: str) -> None:
+        """Note that an entry is taken without being read. Only `reader` (empty: every group but the session) has a
+        business with it; the others are done."""
+        for group in groups:
+            self.handed.setdefault(group, {})[entry.id] = group != reader if reader else group == SESSION
+
+    def took(self, batch: Batch) -> None:
+        """Note what a read has passed, so that it is not taken twice; leaves in `batch` only what is new."""
+        for group, last in batch.passed.items():
+            handed = self.handed.get(group)
+            if not handed:
+                continue
+            entries = batch[group]
+            batch[group] = [entry for entry in entries if entry.id not in handed]
+            if group != SESSION:
+                # They are in the group's pending list now, and acknowledged like any other.
+                done = [entry.id for entry in entries if handed.get(entry.id)]
+                if done:
+                    self.effects.acks.setdefault(group, []).extend(done)
+            end = order(last)
+            for id in [id for id in handed if order(id) <= end]:
+                del handed[id]
+
+    def acknowledge(self, group: str, id: str) -> None:
+        """`group` has done with an entry."""
+        handed = self.handed.get(group)
+        if handed and id in handed:
+            handed[id] = True
+        else:
+            self.effects.acks.setdefault(group, []).append(id)
+
+    def _settle(self, effects: Effects) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """Acknowledgements as the store needs them: of entries that were read, and how far the others reach."""
+        acks: dict[str, list[str]] = {}
+        for group, ids in effects.acks.items():
+            handed = self.handed.get(group)
+            if not handed:
+                acks[group] = ids
+                continue
+            for id in ids:
+                if id in handed:
+                    handed[id] = True
+                else:
+                    acks.setdefault(group, []).append(id)
+        passed: dict[str, str] = {}
+        for group, handed in self.handed.items():
+            while handed:
+                id = next(iter(handed))
+                if not handed[id]:
+                    break
+                passed[group] = id
+                del handed[id]
+        return acks, passed
 
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""
@@ -83,7 +148,7 @@ class Partition:
                 failpoints.hit("before_commit")
             for upstream, entry, why in effects.dead:
                 self._journal.dead_letter(upstream, entry, why)
-            commit = Commit(facts, effects.answers, effects.acks)
+            commit = Commit(facts, effects.answers, *self._settle(effects))
             future = self._journal.commit(self.number, self.token, commit)
             self._in_flight.append((future, effects))
             future.add_done_callback(self._committed)

@@ -1,7 +1,7 @@
-"""Reads the streams of the owned partitions: at once when this process appended, else when the store says that there is news.
+"""Brings the entries of the owned partitions: handed over when this process appended them, else read from the stream.
 
 One read of a partition is under way at a time; what comes meanwhile is read with the next, so that load makes batches. A read
-that follows an append of this process goes out behind it on the same connection: it needs no wake-up.
+that follows a connect of this process goes out behind it on the same connection: it needs no wake-up.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from asyncio import Future
 from collections.abc import Callable
 from functools import partial
 
+from gateway.journal.entry import Entry
 from gateway.journal.errors import Fenced, StoreDown
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
@@ -39,6 +40,7 @@ class Reader:
         take: Callable[[Partition, Batch], None],
         failed: Callable[[Partition, BaseException], None],
         store_down: Callable[[BaseException], None],
+        hand: Callable[[Partition, Entry], None],
         alone: Callable[[], bool],
     ) -> None:
         """`alone`: whether nobody but this process appends at the moment."""
@@ -48,6 +50,7 @@ class Reader:
         self._take = take
         self._failed = failed
         self._store_down = store_down
+        self._hand = hand
         self._alone = alone
         self._rung: set[int] = set()
         self._fresh_until = 0.0
@@ -91,6 +94,7 @@ class Reader:
             self._take(partition, batch)
             more = bool(batch.more)
         partition.reading = False
+        partition.waiting.clear()  # the first read brings them
         self._fresh_until = time.monotonic() + FRESH_SECONDS
         self._owning.set()
         self.ring(partition.number)
@@ -121,6 +125,30 @@ class Reader:
             self._store_down(error)
         else:
             batch = read.result()
+            partition.run = -1 if batch.more else batch.run
+            partition.took(batch)
             self._take(partition, batch)
-            if batch.more or partition.rung:
+            if batch.more:
                 self._read(partition)
+                return
+            waiting, partition.waiting = partition.waiting, []
+            for run, entry in waiting:
+                self.hand_over(partition.number, run, entry)
+            if partition.rung:
+                self._read(partition)
+
+    def hand_over(self, number: int, run: int, entry: Entry) -> None:
+        """Take an entry that this process has just appended, as number `run` of its partition, without reading it.
+
+        Only if nothing lies between it and what was taken before; else the stream is read.
+        """
+        partition = self._partitions.get(number)
+        if partition is None or partition.failed:
+            return
+        if partition.reading:
+            partition.waiting.append((run, entry))
+        elif run == partition.run + 1:
+            partition.run, partition.position = run, entry.id
+            self._hand(partition, entry)
+        elif run > partition.run:
+            self.ring(number)

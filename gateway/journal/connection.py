@@ -31,7 +31,7 @@ _BROKEN = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN")
 class Connection(asyncio.Protocol):
     """Speaks RESP2. When it breaks, every pending future fails with StoreDown."""
 
-    __slots__ = ("_loop", "_lost", "_out", "_pending", "_reader", "_transport", "lost", "replied", "sent")
+    __slots__ = ("_loop", "_lost", "_out", "_pending", "_reader", "_transport", "full", "lost", "replied", "sent")
 
     def __init__(self, lost: Callable[[], None] | None = None) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -41,6 +41,8 @@ class Connection(asyncio.Protocol):
         self._pending: deque[_Pending] = deque()
         self._lost = lost
         self.lost = False
+        self.full = False
+        """The store has refused a write for want of memory; whoever sees to that sets it back."""
         self.sent = 0
         """Commands sent so far; together with `replied` tells how long the oldest one waits."""
         self.replied = 0
@@ -122,7 +124,9 @@ class Connection(asyncio.Protocol):
             _fail(future, Fenced(text[7:]))
         else:
             _fail(future, StoreDown(text))
-            if text.startswith(_BROKEN):
+            if text.startswith("OOM"):
+                self.full = True
+            elif text.startswith(_BROKEN):
                 self.close()
 
 

@@ -27,6 +27,8 @@ class Commit(msgspec.Struct):
     dedup key; ignored when that is gone."""
     acks: dict[str, list[str]] = {}
     """Group -> ids of the entries that it has done with."""
+    passed: dict[str, str] = {}
+    """Group -> id up to which it has done with everything without having read it (the entries were handed over)."""
 
 
 class Facts:
@@ -55,6 +57,9 @@ class Facts:
         made += [keys.dedup(partition, charger, dedup) for charger, dedup, _ in commit.answers]
         args: list[Argument] = [token, len(sets) // 2, *sets, len(deletes), *deletes, len(commit.answers)]
         args += [payload for _, _, payload in commit.answers]
+        args.append(len(commit.passed))
+        for group, id in commit.passed.items():
+            args += (group, id)
         for group, ids in commit.acks.items():
             if ids:
                 args += (group, len(ids), *ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import msgspec
@@ -50,8 +50,11 @@ class Journal(Leases, Facts, Inbox, Streams):
         self._now_ms = now_ms
         self._store = Store(config)
         self._cursors = {}
-        self.on_append: Callable[[int], None] | None = None
-        """Called with the partition whenever something is appended to it here; a read asked for then comes behind it."""
+        self.on_change: Callable[[int], None] | None = None
+        """Called with the partition when a charger of it connects or leaves here; a read asked for then comes behind."""
+        self.on_append: Callable[[int, int, Entry], None] | None = None
+        """Called with (partition, number of the entry in it, entry) when the store has confirmed an append of this
+        process, in the order of the entries."""
         self.resets = 0
         """How many groups were found missing and created again."""
         self.on_reset = None
@@ -73,6 +76,11 @@ class Journal(Leases, Facts, Inbox, Streams):
     def healthy(self) -> bool:
         """False while the store is unreachable, does not answer (noticed within 1.5 s) or is unsafe; mends itself."""
         return self._store.healthy
+
+    @property
+    def problem(self) -> str:
+        """Why no charger may connect now, "" when all is well: the store is not healthy, or it is full."""
+        return self._store.problem
 
     @property
     def on_health(self) -> Callable[[bool], None] | None:
@@ -100,8 +108,8 @@ class Journal(Leases, Facts, Inbox, Streams):
         number, charger, stream, epochs, live = self._place(head.charger)
         made = (stream, epochs, keys.homes(number), live)
         args = (charger, self._now_ms() // 1000, head.home, head.version, head.charger, _encode(head))
-        if self.on_append is not None:
-            self.on_append(number)
+        if self.on_change is not None:
+            self.on_change(number)
         epoch, home = await self._store.run("connect", made, *args)
         return int(epoch), home.split(b"\n")[1].decode() if home else ""
 
@@ -125,9 +133,17 @@ class Journal(Leases, Facts, Inbox, Streams):
             made += (keys.tx(number, charger),)
             seed = self._now_ms() // 1000
         args = (charger, head.epoch, kind, _encode(head), frame, ttl, seed)
-        if self.on_append is not None:
-            self.on_append(number)
-        return self._store.run("append", made, *args, convert=_appended)
+        if self.on_append is None:
+            return self._store.run("append", made, *args, convert=_appended)
+        return self._store.run("append", made, *args, convert=partial(self._handed, number, kind, head, frame))
+
+    def _handed(self, number: int, kind: Kind, head: Head, frame: bytes, reply: list[Any]) -> Appended:
+        appended = _appended(reply)
+        if self.on_append is not None and appended.id:
+            if appended.outcome == "repeat":
+                kind, head = "repeat", msgspec.structs.replace(head, of=reply[4].decode())
+            self.on_append(number, reply[2], Entry(appended.id, kind, head, frame, int(reply[3])))
+        return appended
 
     def close_charger(self, head: Head) -> asyncio.Future[None]:
         """The socket of (`head.charger`, `head.epoch`) is gone: appends `close` and ends its home.
@@ -136,8 +152,8 @@ class Journal(Leases, Facts, Inbox, Streams):
         """
         number, charger, stream, epochs, live = self._place(head.charger)
         made = (stream, epochs, keys.homes(number), live)
-        if self.on_append is not None:
-            self.on_append(number)
+        if self.on_change is not None:
+            self.on_change(number)
         return self._store.run("close", made, charger, head.epoch, head.home, _encode(head), convert=_nothing)
 
     async def homes(self, partition: int) -> dict[str, tuple[str, int, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from gateway.journal import keys
+from gateway.journal.errors import StoreDown
 from gateway.journal.inbox import INBOX_TTL
 from gateway.journal.store import Store
 
@@ -21,8 +23,7 @@ class Leases:
     async def edge_alive(self, edge: str) -> None:
         """Takes or renews the lease of an edge; `edge` names one incarnation of it, e.g. host plus a random part."""
         lease = self._store.run("alive", (keys.edge(edge), keys.inbox(edge)), LEASE_TTL, INBOX_TTL)
-        await self._store.call("SADD", keys.EDGES, edge)
-        await lease
+        await self._list(keys.EDGES, edge, lease)
 
     async def edges(self) -> set[str]:
         """The edges that live."""
@@ -31,8 +32,17 @@ class Leases:
     async def hub_alive(self, hub: str) -> None:
         """Takes or renews the lease of a hub."""
         lease = self._store.run("alive", (keys.hub(hub),), LEASE_TTL, 0)
-        await self._store.call("SADD", keys.HUBS, hub)
+        await self._list(keys.HUBS, hub, lease)
+
+    async def _list(self, listed: str, name: str, lease: Awaitable[Any]) -> None:
+        """A full store takes no new member, but prolongs the lease of an old one."""
+        adding = self._store.call("SADD", listed, name)
         await lease
+        try:
+            await adding
+        except StoreDown as error:
+            if not str(error).startswith("OOM") or not await self._store.call("SISMEMBER", listed, name):
+                raise
 
     async def hubs(self) -> set[str]:
         """The hubs that live."""

@@ -66,6 +66,13 @@ async def fix_partitions(connection: Connection, partitions: int) -> None:
         )
 
 
+def is_full(info: bytes) -> bool:
+    """Whether `INFO memory` tells of a store without room for another entry."""
+    told = _parse(info)
+    limit = int(told.get("maxmemory", "0"))
+    return limit > 0 and int(told.get("used_memory", "0")) >= limit
+
+
 def _parse(text: bytes) -> dict[str, str]:
     lines = (line.partition(":") for line in text.decode("utf-8", "replace").splitlines())
     return {key: value for key, colon, value in lines if colon}

@@ -42,6 +42,8 @@ class Store:
         self._broken = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
         self.healthy = False
+        self.problem = ""
+        """Why chargers must wait: what is wrong with a store that is not healthy, or that it is full."""
         self.on_health: Callable[[bool], None] | None = None
 
     async def start(self) -> None:
@@ -124,6 +126,7 @@ class Store:
         while True:
             why = await self._until_broken()
             log.error("journal store lost: %s", why)
+            self.problem = f"the store is unreachable or unsafe: {why}"
             self._turn(False)
             delay = FIRST_DELAY
             while not self.healthy:
@@ -134,6 +137,7 @@ class Store:
                     self._turn(True)
                     log.warning("journal store is back")
                 except (StoreDown, UnsafeStore) as error:
+                    self.problem = f"the store is unreachable or unsafe: {error}"
                     if delay == FIRST_DELAY:
                         log.error("journal store: %s", error)
                     await asyncio.sleep(delay)
@@ -155,6 +159,8 @@ class Store:
                 # this process slept, not the store: its replies may be waiting to be read
                 marks.clear()
                 continue
+            if connection.full:
+                await self._look_for_room(connection)
             if connection.sent == connection.replied:
                 connection.call(("PING",))
             marks.append(connection.sent)
@@ -171,7 +177,23 @@ class Store:
                     continue
                 before = loop.time()
 
+    async def _look_for_room(self, connection: Connection) -> None:
+        """The store refused writes for want of memory: hubs go on draining it, chargers wait until there is room."""
+        if not self.problem:
+            log.error("journal store: full")
+        try:
+            async with asyncio.timeout(TICK * PATIENCE):
+                full = safety.is_full(await connection.call(("INFO", "memory")))
+        except (StoreDown, TimeoutError):
+            return
+        connection.full = full
+        self.problem = (
+            "the store is full: give it more memory (maxmemory), or mend the upstream that is behind" if full else ""
+        )
+
     def _turn(self, healthy: bool) -> None:
+        if healthy:
+            self.problem = ""
         if not healthy:
             self._connection.close()
             for connection in [*self._idle, *self._blocked]:

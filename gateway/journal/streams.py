@@ -29,6 +29,10 @@ class Batch(dict[str, list[Entry]]):
 
     position: str = ""
     """Where to `wait` next: the newest id that any of the groups has passed; empty after a read of the pending list."""
+    run: int = -1
+    """Number of the newest entry of the partition at the time of the read."""
+    passed: dict[str, str]
+    """Group -> the newest id that this read has taken it past."""
     more: frozenset[str] = frozenset()
     """Groups that had more than fits: read them again without waiting."""
     reset: frozenset[str] = frozenset()
@@ -98,12 +102,14 @@ class Streams:
         def convert(reply: list[Any]) -> Batch:
             batch = Batch((group, []) for group in groups)
             batch.position = "" if pending else reply[0].decode()
+            batch.run = int(reply[1])
+            batch.passed = {}
             newest = (0, 0)
-            for raw_group, entries, last, more, recreated in reply[1:]:
+            for raw_group, entries, last, more, recreated in reply[2:]:
                 group = raw_group.decode()
                 batch[group] = [_entry(partition, raw) for raw in entries]
                 if last:
-                    cursors[group] = last.decode()
+                    cursors[group] = batch.passed[group] = last.decode()
                     if not pending and order(cursors[group]) > newest:
                         newest, batch.position = order(cursors[group]), cursors[group]
                 if more:

@@ -1,6 +1,7 @@
 -- Appends what a charger said, once.
 -- KEYS stream, epochs, live [, dedup] [, tx]; ARGV charger (casefolded), epoch, kind, head, frame, ttl (s, 0: no dedup), seed of tx (0: none)
--- Returns {'stale'} | {'answered', body} | {'repeat', id} | {'new', id}
+-- Returns {'stale'} | {'answered', body} | {'repeat', id, run, tx, id of what it repeats} | {'new', id, run, tx}
+-- run: number of this entry in the partition; without a gap as long as nobody else appends.
 if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then
   return {'stale'}
 end
@@ -20,7 +21,7 @@ if ttl > 0 then
       again = redis.call('XADD', KEYS[1], '*', 'k', 'repeat', 'h', ARGV[4], 'f', ARGV[5], 'o', id)
     end
     redis.call('HSET', KEYS[3], 'newest', again)
-    return {'repeat', again}
+    return {'repeat', again, redis.call('HINCRBY', KEYS[3], 'run', 1), tx, id}
   end
 end
 local tx, id = '0', nil
@@ -44,4 +45,4 @@ end
 if ttl > 0 then
   redis.call('SET', KEYS[4], id .. ' ' .. tx .. ' ', 'EX', ttl)
 end
-return {'new', id}
+return {'new', id, redis.call('HINCRBY', KEYS[3], 'run', 1), tx}

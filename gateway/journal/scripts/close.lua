@@ -9,4 +9,5 @@ if home and string.sub(home, 1, #mine) == mine then
   redis.call('HDEL', KEYS[3], ARGV[1])
 end
 redis.call('HSET', KEYS[4], 'newest', redis.call('XADD', KEYS[1], '*', 'k', 'close', 'h', ARGV[4]))
+redis.call('HINCRBY', KEYS[4], 'run', 1)
 return 1

@@ -7,4 +7,5 @@ local home = redis.call('HGET', KEYS[3], ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], epoch)
 redis.call('HSET', KEYS[3], ARGV[1], epoch .. '\n' .. ARGV[3] .. '\n' .. ARGV[4] .. '\n' .. ARGV[5])
 redis.call('HSET', KEYS[4], 'newest', redis.call('XADD', KEYS[1], '*', 'k', 'open', 'h', ARGV[6], 'e', epoch))
+redis.call('HINCRBY', KEYS[4], 'run', 1)
 return {epoch, home or ''}

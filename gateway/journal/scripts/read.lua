@@ -1,6 +1,6 @@
 -- One fenced read of a partition for several groups.
 -- KEYS lease, stream, live; ARGV token, count, then pairs: group, from ('>' new entries; an id: the group's pending list after it)
--- Returns {position, {group, entries, last id passed, more (0/1), recreated (0/1)} ...}; position: '' or where the stream
+-- Returns {position, run, {group, entries, last id passed, more (0/1), recreated (0/1)} ...}; position: '' or where the stream
 -- stands when no group had news. "session" wants everything but calls and keeps no pending list; every other group wants
 -- calls only and acknowledges the rest unread. "session" is not read at all while nothing but calls came.
 local lease = redis.call('GET', KEYS[1])
@@ -8,7 +8,7 @@ if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
 end
 local stream, wanted = KEYS[2], tonumber(ARGV[2])
-local out, news = {''}, false
+local out, news = {'', redis.call('HGET', KEYS[3], 'run') or '0'}, false
 
 local function fetch(group, from, count)
   if group == 'session' then
