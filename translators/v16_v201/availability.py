@@ -48,8 +48,11 @@ def status(d: Dialogue, request: v16.StatusNotificationRequest) -> Rule:
             continue
         try:
             yield from send(d)
-        except (Refusal, Silence):
+        except Refusal:
             continue
+        except Silence:
+            if d.early:
+                raise  # the charger has its answer, the CSMS is told later
     return v16.StatusNotificationResponse()
 
 
@@ -173,7 +176,11 @@ def _state(request: v16.StatusNotificationRequest, transaction: Transaction, mom
             transactionInfo=v201.Transaction(transactionId=transaction.uuid, chargingState=state),
             offline=offline(d, moment.ms),
         )
-        yield from tell(d, transaction, f"state {moment.text} {request.status}", event)
+        try:
+            yield from tell(d, transaction, f"state {moment.text} {request.status}", event)
+        except Silence:
+            d.early = d.early or (d.answered and bool(d.key))  # billing, and nobody repeats it: it stays in the queue
+            raise
         told_state(transaction, state)
         transaction.fault_reported = fault
         return None

@@ -67,6 +67,11 @@ def _told(d: Dialogue, connector: int) -> str:
     return known.told if known is not None else ""
 
 
+def used(d: Dialogue, id: int) -> None:
+    """A transaction began on this reservation."""
+    _active(d).pop(str(id), None)
+
+
 def resume(d: Dialogue) -> None:
     """Watch the active reservations again: what watched them before a restart is gone."""
     for id in _active(d):
@@ -78,7 +83,7 @@ def _watch(d: Dialogue, id: str) -> None:
 
     def fate(d: Dialogue) -> str:
         reservation = _active(d).get(id)
-        if reservation is None or any(str(each.reservation) == id for each in facts_of(d).transactions):
+        if reservation is None:
             return "used"
         for number in {0, int(reservation["connector"])}:
             told = _told(d, number)

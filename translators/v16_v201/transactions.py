@@ -14,6 +14,7 @@ from ..metering import REGISTER, energy_sample, register_of
 from ..models import v16, v201
 from ..topology import place_of
 from ..values import STOP_UP, Moment, Stop, charger_time, clean_id_tag, kept_token, parse_time, restore_token
+from . import reservations
 from .authorization import final_cost, recent_verdict, remote_start_of, token_of, verdict, verdict_while_away
 from .charger import facts_of, has, options_of
 from .ledger import (
@@ -157,6 +158,8 @@ def _begin(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment, st
     else:
         transaction.token = kept_token(token_of(d, id_tag))
     facts.transactions.append(transaction)
+    if transaction.reservation is not None:
+        reservations.used(d, transaction.reservation)
     if pending is not None and pending.profile is not None and transaction.place is not None:
         profile = msgspec.convert(pending.profile, v201.ChargingProfile)
         profile.transactionId = transaction.uuid

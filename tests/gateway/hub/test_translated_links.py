@@ -162,6 +162,21 @@ def test_a_start_without_an_answer_gets_one_of_the_gateway() -> None:
     assert item.kind == "call" and b"RemoteStopTransaction" in item.body
 
 
+def test_an_event_after_the_answer_stays_in_the_queue() -> None:
+    site = Site()
+    site.call("StartTransaction", START)
+    site.answers(OK)
+    site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"})
+    site.answers({})
+    (event,) = site.to_csms()
+    assert event[2] == "TransactionEvent" and [item.kind for item in site.to_charger()] == ["answer", "answer"]
+    site.session.disconnected("main", site.now)
+    site.up()
+    again = site.answers({})
+    assert again[3] == {**event[3], "offline": True}
+    assert site.to_charger() == []
+
+
 def test_a_dead_letter_leaves_nothing_behind() -> None:
     site = Site()
     site.call("StartTransaction", START)

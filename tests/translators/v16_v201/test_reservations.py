@@ -79,9 +79,29 @@ def test_an_orderly_end_is_not_reported(ending: str) -> None:
         ]
         assert s.answers("charger", status="Accepted") == answered(status="Accepted")
     else:
-        s.transaction(reservation=32)
+        begins(s)
     assert s.after(3600) == []
     assert s.facts.extra["reservations"] == {}
+
+
+def begins(s: Station) -> None:
+    s.charger(
+        "StartTransaction",
+        connectorId=1,
+        idTag="04A1B2C3",
+        meterStart=0,
+        timestamp="2025-03-01T10:00:00Z",
+        reservationId=32,
+    )
+    s.answers("csms", idTokenInfo={"status": "Accepted"})
+
+
+def test_the_number_of_a_used_reservation_may_be_given_again() -> None:
+    s = Station()
+    reserved(s, evseId=1)
+    begins(s)
+    reserved(s, evseId=1)
+    assert [payload["reservationUpdateStatus"] for _, _, payload in s.after(3600)] == ["Expired"]
 
 
 def test_a_refused_cancellation() -> None:
