@@ -160,8 +160,8 @@ class App:
             reasons.append("draining")
         if self._store_problem:
             reasons.append(self._store_problem)
-        elif not self._journal.healthy:
-            reasons.append("the store is unreachable or unsafe")
+        elif self._journal.problem or not self._journal.healthy:
+            reasons.append(self._journal.problem or "the store is unreachable or unsafe")
         if self._edge is not None and not self._edge.addresses:
             reasons.append("not listening yet")
         if "hub" in self._roles and (self._hub is None or not self._hub.ready.is_set()):

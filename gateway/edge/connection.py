@@ -236,6 +236,9 @@ class ChargerConnection(ServerWire):
         if exc is None:
             if failpoints.armed:
                 failpoints.hit("after_append")
+            if self._hold is not None and self._waiting is None:
+                self._hold.cancel()
+                self._hold = None
             result = appended.result()
             count(self._edge.counters.appended, result.outcome)
             if result.outcome == "answered":
@@ -277,10 +280,8 @@ class ChargerConnection(ServerWire):
         waiting, self._waiting = self._waiting, None
         for pending in waiting or ():
             self._append(pending)
+        # The hold goes on until an append has succeeded: a full store is there and takes nothing.
         if self._waiting is None:
-            if self._hold is not None:
-                self._hold.cancel()
-                self._hold = None
             self._read_on()
 
     # Towards the charger.

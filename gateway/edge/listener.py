@@ -183,7 +183,7 @@ class Edge:
         """Decide a handshake. Raises Denied."""
         if self.draining:
             raise Denied(503, "Draining.\n", "draining")
-        if not self.journal.healthy:
+        if not self.journal.healthy or self.journal.problem:
             raise Denied(503, "The store is unavailable.\n", "store_down")
         admission = admit(path, offered, self._listen.subprotocols, self._known, self._native)
         if len(self._sockets) >= self._listen.max_connections and admission.charger.casefold() not in self._chargers:
@@ -290,7 +290,7 @@ class Edge:
     def _retry(self) -> None:
         self._retrying = False
         if self.holding:
-            if self.journal.healthy:
+            if self.journal.healthy and not self.journal.problem:
                 self._resume()
             if self.holding:
                 self.retry_soon()

@@ -52,7 +52,14 @@ async def start_gateway(tmp_path: Path, request: pytest.FixtureRequest) -> Async
     """
     running: list[Gateway] = []
 
-    async def start(upstreams: dict[str, Csms | dict[str, str]], *, failpoint: str = "", **config: Any) -> Gateway:
+    async def start(
+        upstreams: dict[str, Csms | dict[str, Any]],
+        *,
+        failpoint: str = "",
+        until_ready: bool = True,
+        arguments: tuple[str, ...] = (),
+        **config: Any,
+    ) -> Gateway:
         config["upstreams"] = {
             name: {"url": csms.url, "version": csms.version} if isinstance(csms, Csms) else csms
             for name, csms in upstreams.items()
@@ -60,7 +67,7 @@ async def start_gateway(tmp_path: Path, request: pytest.FixtureRequest) -> Async
         config.setdefault("routes", [{"match": "*", "primary": next(iter(upstreams))}])
         gateway = Gateway(tmp_path / f"gateway{len(running)}", config)
         running.append(gateway)
-        await gateway.start(failpoint=failpoint)
+        await gateway.start(failpoint=failpoint, until_ready=until_ready, arguments=arguments)
         return gateway
 
     yield start

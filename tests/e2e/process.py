@@ -40,6 +40,7 @@ class Gateway:
         self.file = directory / "gateway.yaml"
         self.log = directory / "gateway.log"
         self.process: asyncio.subprocess.Process | None = None
+        self.arguments: tuple[str, ...] = ()
         self.deaths = 0
         """How often a fail-point killed it."""
 
@@ -48,11 +49,21 @@ class Gateway:
         """Base URL for chargers; the identity is appended."""
         return f"ws://127.0.0.1:{self.port}/ocpp"
 
-    async def start(self, *, failpoint: str = "", patience: float = 30) -> None:
-        """Starts the process and waits until /readyz is 200.
+    async def start(
+        self,
+        *,
+        failpoint: str = "",
+        patience: float = 30,
+        until_ready: bool = True,
+        arguments: tuple[str, ...] | None = None,
+    ) -> None:
+        """Starts the process and waits until /readyz is 200; with `until_ready=False` until it has any status.
 
-        `failpoint` is `<name>:kill[:<pass>]`; the process may then die before it is ready.
+        `failpoint` is `<name>:kill[:<pass>]`; the process may then die before it is ready. `arguments` follow on the
+        command line, at the next starts as well.
         """
+        if arguments is not None:
+            self.arguments = arguments
         self.directory.mkdir(parents=True, exist_ok=True)
         self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -60,11 +71,11 @@ class Gateway:
             environment["OCPPGW_FAILPOINT"] = failpoint
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                COMMAND, "run", "--config", self.file, stdout=log, stderr=log, env=environment
+                COMMAND, "run", "--config", self.file, *self.arguments, stdout=log, stderr=log, env=environment
             )
         try:
             async with asyncio.timeout(patience):
-                while await self.ready() != 200:
+                while (status := await self.ready()) != 200 and (until_ready or not status):
                     if self.process.returncode is not None:
                         if failpoint and self.process.returncode == -signal.SIGKILL:
                             return
