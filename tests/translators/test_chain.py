@@ -11,7 +11,7 @@ import pytest
 
 from tests.schemas import validate
 from translators import Chain, NoTranslation, Options, Translator, chain, pair, pairs, path, translatable, translator
-from translators.dialogue import Done, Out, Step
+from translators.dialogue import Done, Out, Step, Talk
 from translators.facts import Facts
 from translators.frames import Call, Error, Result, encode
 from translators.models import v16
@@ -283,6 +283,45 @@ def test_what_the_upper_translator_does_not_answer_early_is_done() -> None:
     station.answer()
     assert station.done == [Done("1-0", "ok")] and station.told == []
     assert upper.facts.given == lower.facts.given == {}
+
+
+def test_what_an_entry_was_given_is_kept_until_all_have_ended() -> None:
+    """A translator that asks twice: the next one has done the first question when the process dies in the second."""
+
+    def ask_twice(d: Any, request: v16.HeartbeatRequest) -> Any:
+        yield from d.ask("csms", v16.AuthorizeRequest(idTag="A"))
+        yield from d.ask("csms", v16.AuthorizeRequest(idTag="B"))
+        return v16.HeartbeatResponse(currentTime=T)
+
+    def numbered(d: Any, request: v16.AuthorizeRequest) -> Any:
+        yield from d.ask("csms", v16.AuthorizeRequest(idTag=request.idTag + d.once("id", new_id)))
+        return v16.AuthorizeResponse(idTagInfo=v16.IdTagInfo(status="Accepted"))
+
+    def load(facts: list[Facts]) -> Chain:
+        below = msgspec.structs.replace(rules, from_charger={"Heartbeat": Talk(ask_twice)})
+        above = msgspec.structs.replace(rules, from_charger={"Authorize": Talk(numbered)})
+        return Chain([Translator(each, at, Options(), new_id) for each, at in zip((below, above), facts, strict=True)])
+
+    def asked(steps: list[Step]) -> tuple[str, str]:
+        [out] = [each for each in steps if isinstance(each, Out)]
+        assert isinstance(out.frame, Call)
+        return out.frame.id, json.loads(bytes(out.frame.payload))["idTag"]
+
+    numbers = itertools.count(1)
+    new_id = lambda: str(next(numbers))  # noqa: E731
+    rules = msgspec.structs.replace(pair("ocpp1.6", "ocpp2.0.1"), csms_actions=v16.ACTIONS, first=None)
+    good = msgspec.Raw(b'{"idTagInfo":{"status":"Accepted"}}')
+    told: list[str] = []
+    facts = [Facts(), Facts()]
+    for _ in range(2):
+        both = load(facts)
+        id, first = asked(both.receive("charger", Call("1-0", "Heartbeat"), NOW, key="1-0"))
+        id, second = asked(both.receive("csms", Result(id, good), NOW))
+        told += [first, second]
+        facts = [msgspec.msgpack.decode(part.state(), type=Facts) for part in both.parts]
+    assert told[:2] == told[2:]
+    assert both.receive("csms", Result(id, good), NOW)[-1] == Done("1-0", "ok")
+    assert [part.facts.given for part in both.parts] == [{}, {}]
 
 
 def test_losses_and_patience_travel_along() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, cast, get_args
 
 import msgspec
 
-from ..dialogue import Dialogue, Refusal, Row, Rule, Same, Talk
+from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..models import v15, v16
 from ..models.base import Request, Struct
 from ..values import format_time, tidy_time
@@ -193,7 +193,10 @@ def start(d: Dialogue, request: v15.StartTransactionRequest) -> Rule:
     if reservation == 0:
         facts.reserved_zero = False
     if (known := by_number(facts, tid)) is None or known.connector != request.connectorId:
-        remember(facts, Charge(tid=tid, csms_tid=reply.transactionId, connector=request.connectorId))
+        remember(
+            facts,
+            Charge(tid=tid, csms_tid=reply.transactionId, connector=request.connectorId, minted=d.tx),
+        )
     _heed(d, request.idTag, reply.idTagInfo)
     return v15.StartTransactionResponse(
         transactionId=tid, idTagInfo=carry(d, reply.idTagInfo, v15.IdTagInfo, "idTagInfo.")
@@ -258,7 +261,7 @@ FROM_CHARGER: dict[str, Row] = {
     "FirmwareStatusNotification": _copied(
         v16.FirmwareStatusNotificationRequest, v15.FirmwareStatusNotificationResponse, _keep_firmware
     ),
-    "Heartbeat": Same(),
+    "Heartbeat": _copied(v16.HeartbeatRequest, v15.HeartbeatResponse),
     "MeterValues": Talk(meter),
     "StartTransaction": Talk(start),
     "StatusNotification": Talk(status),

@@ -23,6 +23,8 @@ class Charge(msgspec.Struct, omit_defaults=True, gc=False):
     csms_tid: int
     """Its number as the CSMS knows it; another one when the charger was answered while the CSMS was away."""
     connector: int
+    minted: int = 0
+    """The gateway's own number of it: what the charger knows it by when another CSMS's link has answered with it."""
     open: bool = True
     stop_reason: str = ""
     """The 1.6 reason for its end: what the charger accepted to do for the CSMS last."""
@@ -99,7 +101,7 @@ def open_at(facts: Facts, connector: int) -> Charge | None:
 
 def by_number(facts: Facts, tid: int) -> Charge | None:
     """The transaction with this number of the charger, ended or not."""
-    return next((each for each in reversed(facts.charges) if each.tid == tid), None)
+    return next((each for each in reversed(facts.charges) if tid in (each.tid, each.minted or each.tid)), None)
 
 
 def csms_number(facts: Facts, tid: int) -> int:
