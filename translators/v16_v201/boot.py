@@ -8,12 +8,11 @@ import msgspec
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..facts import Facts, Key
-from ..frames import EMPTY
 from ..models import v16, v201
 from ..topology import connectors
 from ..values import format_time, tidy_time
 from .charger import facts_of, has, options_of
-from .upstream import ask_raw, boot_request, known_boot, register, trigger_served, triggered
+from .upstream import ask, boot_request, known_boot, register, trigger_served, triggered
 
 STATUS_WAIT: Final = 30.0
 """How long after a boot the charger may take to report its connectors, s."""
@@ -121,8 +120,9 @@ def _introduce(d: Dialogue) -> Rule:
 
 
 def heartbeat(d: Dialogue, request: v16.HeartbeatRequest) -> Rule:
-    """The CSMS's time, as it tells it."""
-    return (yield from ask_raw(d, "Heartbeat", EMPTY))
+    """The CSMS's time."""
+    reply = yield from ask(d, v201.HeartbeatRequest())
+    return v16.HeartbeatResponse(currentTime=tidy_time(reply.currentTime) or format_time(d.clock))
 
 
 def _reason(d: Dialogue) -> v201.BootReason:

@@ -31,15 +31,6 @@ def ask(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R]:
     return response
 
 
-def ask_raw(d: Dialogue, action: str, payload: msgspec.Raw) -> Generator[Any, Any, msgspec.Raw]:
-    """`ask` for payloads that nobody reads."""
-    try:
-        return (yield from d.ask_raw("csms", action, payload))
-    except Refusal as refusal:
-        yield from _introduce_again(d, refusal)
-    return (yield from d.ask_raw("csms", action, payload))
-
-
 def _introduce_again(d: Dialogue, refusal: Refusal) -> Generator[Any, Any, None]:
     """Tell a CSMS that forgot the station who it is. Raises the refusal if that is not what it was about."""
     facts = facts_of(d)
