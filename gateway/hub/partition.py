@@ -122,6 +122,8 @@ class Partition:
                 else:
                     acks.setdefault(group, []).append(id)
         passed: dict[str, str] = {}
+        if self.reading:
+            return acks, passed  # a read that is under way may pass them first, and a group never goes back
         for group, handed in self.handed.items():
             while handed:
                 id = next(iter(handed))
