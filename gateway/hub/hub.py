@@ -343,7 +343,7 @@ class Hub:
 
     def _link_one(self, session: Session, name: str, route: Route, version: str, state: bytes) -> None:
         settings = self._config.upstreams[name]
-        options = msgspec.structs.replace(settings.options, post_boot=True)
+        options = msgspec.structs.replace(settings.options, post_boot=name == route.primary)  # a mirror asks nothing
         try:
             translating = translator(version, settings.version, state, options, new_id)
         except NoTranslation as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from .charger import Charger16
 from .charges import charges_16, charges_201
@@ -93,11 +94,11 @@ async def persist(charger: Charger16, step: Any, *arguments: Any) -> Any:
         attempt = asyncio.create_task(step(*arguments))
         gone = asyncio.create_task(charger.lost(60))
         await asyncio.wait([attempt, gone], timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        if attempt.done():
+        if attempt.done() and not isinstance(attempt.exception(), ConnectionClosed):
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
             return attempt.result()
-        lost = gone.done()
+        lost = gone.done() or attempt.done()
         for task in (attempt, gone):
             task.cancel()
         await asyncio.gather(attempt, gone, return_exceptions=True)
