@@ -11,6 +11,7 @@ from ..faults import FAULTS, STATION, Place
 from ..models import v16, v201
 from ..topology import place_of
 from ..values import CHARGING_STATE, CONNECTOR_STATUS, Moment, charger_time, cut, format_time
+from .charger import UNSUPPORTED
 from .ledger import connector_of, is_known, offline, open_at, tell, told_state
 from .monitoring import load
 from .observation import Observed, availability, observe
@@ -43,7 +44,11 @@ def status(d: Dialogue, request: v16.StatusNotificationRequest) -> Rule:
     sends = _sends(d, request, moment, connector, transaction)
     for index, send in enumerate(sends):
         if index == 0:
-            yield from send(d)
+            try:
+                yield from send(d)
+            except Refusal as refusal:
+                if refusal.code not in UNSUPPORTED:  # a CSMS without this message will not take a repetition either
+                    raise
             yield from d.answer(v16.StatusNotificationResponse())
             continue
         try:

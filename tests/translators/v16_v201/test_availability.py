@@ -259,3 +259,19 @@ def test_times_that_are_no_times() -> None:
     c.hears({}, c.answer({}))
     assert Loss("timestamp", "defaulted") in c.play.losses
     c.status(2, "Available", status_of(2, "Available", "2026-03-01T08:00:00Z"), timestamp="2026-03-01T10:00:00+02")
+
+
+@pytest.mark.parametrize("code", ["NotImplemented", "NotSupported", "InternalError"])
+def test_a_csms_that_knows_no_events(code: str) -> None:
+    c = Charger()
+    told = event(
+        timestamp=AT.format(0),
+        trigger="Delta",
+        actualValue="Unavailable",
+        eventNotificationType="HardWiredMonitor",
+        variableMonitoringId=1,
+        component={"name": "ChargingStation"},
+        variable={"name": "AvailabilityState"},
+    )
+    c.status(0, "Unavailable", told)
+    c.refused(code, c.error(code) if code == "InternalError" else c.answer({}))
