@@ -210,7 +210,9 @@ class Session:
 
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None:
         """Queue a CALL of `link` for the charger; it fails at once when the charger is absent or the queue is full."""
-        if not self.edge:
+        if not link.may_command:  # nor may its translation ask, on behalf of a mirror, what the primary would hear of
+            link.command_failed(call.id, "NotSupported", "this upstream may not command the charger", now)
+        elif not self.edge:
             link.command_failed(call.id, "GenericError", "charger offline", now)
         elif not self._lane.offer(call, link.name, timeout_ms):
             link.command_failed(call.id, "InternalError", "queue full", now)

@@ -168,3 +168,20 @@ async def test_the_mirror_goes_on_after_a_kill(
     await ended(heard, 1)
     [one], [two] = charges_201(main.station("CP1").recorder), charges_201(heard)
     assert one.energy == two.energy == Decimal(200)
+
+
+async def test_a_mirror_does_not_ask_a_charger_that_booted_long_ago(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """It hears a boot that the gateway makes up; the primary hears nothing that the charger did not say by itself."""
+    main, copy = await start_csms("ocpp1.6"), await start_csms("ocpp2.0.1")
+    gateway = await start_gateway(upstreams(main, copy), routes=ROUTES)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charge(charger, 800)
+    heard = copy.station("CP1").recorder
+    await ended(heard, 1)
+    assert heard.calls()[0].action == "BootNotification"
+    assert charger.recorder.calls() == []
+    assert [x.action for x in main.station("CP1").recorder.calls()] == [
+        x.action for x in charger.recorder.calls(mine=True)
+    ]
