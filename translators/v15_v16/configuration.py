@@ -14,6 +14,8 @@ from .state import facts_of
 CONNECTORS: Final = "NumberOfConnectors"
 FEATURES: Final = "SupportedFeatureProfiles"
 SAMPLE_INTERVAL: Final = "MeterValueSampleInterval"
+KEY_LIMIT: Final = 50
+VALUE_LIMIT: Final = 500
 _ASSUMED: Final = ("Core", "FirmwareManagement", "LocalAuthListManagement", "Reservation")
 
 
@@ -37,7 +39,8 @@ def get_configuration(d: Dialogue, request: v16.GetConfigurationRequest) -> Rule
     for each in answer.configurationKey or ():
         if each.key.casefold() == HEARTBEAT_16.casefold():
             facts.heartbeat_key = each.key
-        pair = carry(d, each, v16.KeyValue, "configurationKey[].", key=_up(each.key)[:50], value=_value(d, each.value))
+        key = _cut(d, _up(each.key), "configurationKey[].key")
+        pair = carry(d, each, v16.KeyValue, "configurationKey[].", key=key, value=_value(d, each.value))
         found.append(pair)
         _learn(d, pair.key, pair.value)
     names = {each.key.casefold() for each in found}
@@ -47,15 +50,21 @@ def get_configuration(d: Dialogue, request: v16.GetConfigurationRequest) -> Rule
             d.lose(f"configurationKey[{own.key}]", "synthesised")
             found.append(own)
             names.add(own.key.casefold())
-    unknown = [_up(key)[:50] for key in answer.unknownKey or () if _up(key).casefold() not in names]
+    unknown = [_cut(d, _up(key), "unknownKey[]") for key in answer.unknownKey or () if _up(key).casefold() not in names]
     return v16.GetConfigurationResponse(configurationKey=found or None, unknownKey=unknown or None)
+
+
+def _cut(d: Dialogue, key: str, path: str) -> str:
+    if len(key) > KEY_LIMIT:
+        d.lose(path, "shortened")
+    return key[:KEY_LIMIT]
 
 
 def _value(d: Dialogue, value: str | None) -> str | None:
     """The value of a key; an empty one is a value."""
-    if value is not None and len(value) > 500:
+    if value is not None and len(value) > VALUE_LIMIT:
         d.lose("configurationKey[].value", "shortened")
-    return None if value is None else value[:500]
+    return None if value is None else value[:VALUE_LIMIT]
 
 
 def _own(d: Dialogue) -> list[v16.KeyValue]:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS
 from gateway.edge.fingerprint import HOUR, NONE, QUARTER, WEEK, Fingerprint, fingerprint
-from translators.models import v16, v201
+from translators.models import v15, v16, v201
 
 START: dict[str, Any] = {
     "connectorId": 1,
@@ -103,7 +103,21 @@ def test_no_payload_makes_it_raise() -> None:
 
 
 def test_the_action_tables_are_those_of_the_schemas() -> None:
+    assert set(FROM_CHARGER["ocpp1.5"]) == v15.FROM_CHARGER
+    assert FROM_CSMS["ocpp1.5"] == v15.FROM_CSMS
     assert set(FROM_CHARGER["ocpp1.6"]) == v16.FROM_CHARGER
     assert FROM_CSMS["ocpp1.6"] == v16.FROM_CSMS
     assert set(FROM_CHARGER["ocpp2.0.1"]) == v201.FROM_CHARGER
     assert FROM_CSMS["ocpp2.0.1"] == v201.FROM_CSMS
+
+
+def test_transactions_of_15_are_known_by_content() -> None:
+    """Empty texts, transaction data and the dialects of meter values do not matter for who is who."""
+    start = of("StartTransaction", START, version="ocpp1.5")
+    assert start == of("StartTransaction", START) and start.mint_tx and start.ttl == WEEK
+    data = [{"values": [{"timestamp": "2026-01-02T04:04:05Z", "value": "900"}]}]
+    stop = of("StopTransaction", {**STOP, "transactionData": data}, version="ocpp1.5", id="9", epoch=3)
+    assert stop == of("StopTransaction", STOP, version="ocpp1.5")
+    for values in ([{"timestamp": "2026-01-02T03:04:05Z", "value": "1"}], [{"timestamp": "2026-01-02T03:04:05Z"}]):
+        meter = {"connectorId": 1, "values": values}
+        assert of("MeterValues", meter, version="ocpp1.5").ttl == HOUR
