@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from typing import Any
 
 import msgspec
@@ -215,6 +216,96 @@ def test_saved_and_loaded_between_entries(crash: int) -> None:
     assert station.heard == expected.heard
     assert station.told == expected.told
     assert station.stored == expected.stored
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_two_transactions_at_once_with_crashes_silences_and_outages(seed: int) -> None:
+    """Entries one at a time, as a link decides them; whatever happens, each charge arrives whole and as one."""
+    pick, station = random.Random(seed), Station()
+    meters, numbers = {1: 0, 2: 0}, {1: 0, 2: 0}
+    charged: list[int] = []
+    keys = itertools.count(1)
+
+    def deliver(action: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """Until the entry is acknowledged; the charger's answer."""
+        key, tx = f"{next(keys)}-0", 1000 + len(charged) + sum(map(bool, numbers.values()))
+        frame = Call(key, action, msgspec.Raw(encode(payload)))
+        early = pick.random() < 0.2
+        given = station.chain.away(frame, NOW, key=key, tx=tx) if early else None
+        early = given is not None
+        station.stored = station.chain.state()
+        for _ in range(50):
+            if any(each == Done(key, "ok") for each in station.done):
+                told = [bytes(each.payload) for each in station.told if isinstance(each, Result) and each.id == key]
+                raw = bytes(given) if given is not None else told[-1] if told else b"{}"
+                return dict(json.loads(raw))
+            done = len(station.done)
+            sent = pick.random() < 0.8
+            station.take(station.chain.receive("charger", frame, NOW, now=NOW, key=key, tx=tx, early=early), sent=sent)
+            if not sent:
+                station.restart()
+                continue
+            while station.asked and len(station.done) == done:
+                match pick.choice(["answer"] * 6 + ["crash", "silence", "lost"]):
+                    case "answer":
+                        station.answer()
+                    case "crash":
+                        station.restart()
+                    case "silence":
+                        station.take(station.chain.expire("csms", station.asked.pop(0).id, NOW))
+                    case "lost":
+                        station.asked.clear()
+                        station.take(station.chain.lost("csms", NOW))
+            while station.asked:
+                station.answer()
+        raise AssertionError(f"{action} is never acknowledged")
+
+    clock = itertools.count(1)
+    for _ in range(40):
+        connector = pick.choice([1, 2])
+        meters[connector] += pick.randint(1, 500)
+        at = f"2026-03-02T{7 + next(clock) // 60:02d}:{next(clock) % 60:02d}:00Z"
+        base = {"connectorId": connector, "timestamp": at}
+        if not numbers[connector]:
+            start = {**base, "idTag": f"TAG{connector}", "meterStart": meters[connector]}
+            answer = deliver("StartTransaction", start)
+            assert answer is not None
+            numbers[connector] = answer["transactionId"]
+            charged.append(-meters[connector])
+            meters[-connector] = len(charged) - 1
+        elif pick.random() < 0.3:
+            stop = {"transactionId": numbers[connector], "timestamp": at, "meterStop": meters[connector]}
+            deliver("StopTransaction", stop)
+            charged[meters[-connector]] += meters[connector]
+            numbers[connector] = 0
+        elif pick.random() < 0.5:
+            deliver(*status(connector, "Occupied"))
+        else:
+            value = {"timestamp": at, "value": str(meters[connector])}
+            deliver("MeterValues", {"connectorId": connector, "transactionId": numbers[connector], "values": [value]})
+    events: dict[str, dict[int, dict[str, Any]]] = {}
+    for action, payload in station.heard:
+        if action == "TransactionEvent":
+            payload = {name: member for name, member in payload.items() if name != "offline"}
+            known = events.setdefault(payload["transactionInfo"]["transactionId"], {})
+            assert known.setdefault(payload["seqNo"], payload) == payload
+    energies = []
+    for numbered in events.values():
+        assert sorted(numbered) == list(range(len(numbered)))
+        first, last = numbered[0], numbered[len(numbered) - 1]
+        assert first["eventType"] == "Started"
+        if last["eventType"] == "Ended":
+            register = [each["meterValue"][-1]["sampledValue"][0]["value"] for each in (first, last)]
+            energies.append(register[1] - register[0])
+    ended = [each for at, each in enumerate(charged) if not _open(at, meters, numbers)]
+    assert sorted(energies) == sorted(ended)
+    assert station.chain._entries == station.chain._passed == {}
+    assert all(part.facts.given == {} for part in station.chain.parts)
+
+
+def _open(charge: int, meters: dict[int, int], numbers: dict[int, int]) -> bool:
+    """Whether the charge has not ended."""
+    return any(numbers[connector] and meters[-connector] == charge for connector in (1, 2))
 
 
 def test_an_entry_ends_with_the_worst_outcome() -> None:
