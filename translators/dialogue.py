@@ -25,6 +25,9 @@ from .values import format_time
 R = TypeVar("R")
 T = TypeVar("T")
 
+_EARLY = "*"
+"""Key in the facts' `given` of what belongs to no single journal entry."""
+
 Outcome: TypeAlias = Literal["ok", "error", "silence"]
 """How a dialogue ended for its source: answered, refused with a CALLERROR, or without an answer from the other side."""
 
@@ -38,6 +41,9 @@ class Out(msgspec.Struct, frozen=True, gc=False):
     timeout: float = 0
     source: str = ""
     """Action of the CALL that caused this frame, for metrics."""
+    commit: bool = True
+    """The facts must be stored before this frame leaves. Not so for a question that deciding its journal entry again, from
+    the facts as they were stored before, would ask in the same way: then nothing was drawn at random for it."""
 
 
 class Done(msgspec.Struct, frozen=True, gc=False):
@@ -119,6 +125,7 @@ class Dialogue:
         "_translator",
         "action",
         "answered",
+        "drew",
         "early",
         "key",
         "now",
@@ -155,6 +162,8 @@ class Dialogue:
         self.early = early
         """The source was answered before this dialogue began (the upstream was away)."""
         self.answered = early or side is None
+        self.drew = False
+        """Something was drawn at random for this dialogue: it cannot be derived from the entry again."""
         self.subject = ""
         """What the dialogue is about, set by rules that must know whether another one is at it already."""
 
@@ -203,6 +212,11 @@ class Dialogue:
             given[name] = make()
         value: T = given[name]
         return value
+
+    def new_id(self) -> str:
+        """A random id for something that lasts; use it through `once`."""
+        self.drew = True
+        return self._translator.new_id()
 
     def lose(self, field: str, kind: LossKind = "dropped") -> None:
         """Record a loss; it is reported with the next frame of this dialogue."""
@@ -401,6 +415,16 @@ class Translator:
         self.clock = clock
         return self._flush()
 
+    @property
+    def early_until(self) -> str:
+        """Journal id up to which the charger was answered while the upstream was away; "" without an outage."""
+        until: str = self.facts.given.get(_EARLY, {}).get("until", "")
+        return until
+
+    @early_until.setter
+    def early_until(self, key: str) -> None:
+        self.facts.given[_EARLY] = {"until": key}
+
     def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> msgspec.Raw | None:
         """The payload that answers a charger CALL while the upstream is away, or None if it gets no answer."""
         self.clock = clock
@@ -420,6 +444,7 @@ class Translator:
 
     def back(self, clock: int) -> list[Step]:
         """The upstream is back and has been told the backlog: tell it what else changed."""
+        self.facts.given.pop(_EARLY, None)
         return [] if self.pair.back is None else self.begin(self.pair.back, clock)
 
     def state(self) -> bytes:
@@ -524,7 +549,8 @@ class Translator:
 
     def _emit(self, dialogue: Dialogue, to: Side, frame: Frame, timeout: float = 0) -> None:
         losses, dialogue._losses = tuple(dialogue._losses), []
-        self._steps.append(Out(to, frame, losses, timeout, dialogue.action))
+        derived = bool(dialogue.key) and type(frame) is Call and not dialogue.drew and not dialogue.answered
+        self._steps.append(Out(to, frame, losses, timeout, dialogue.action, not derived))
 
     def _answer(self, dialogue: Dialogue, payload: msgspec.Struct | msgspec.Raw) -> None:
         if dialogue.answered or dialogue.side is None:

@@ -171,6 +171,9 @@ class Link:
         """A charger CALL of this group, new or pending."""
         exchange = Exchange(entry, call)
         self._backlog.append(exchange)
+        if self.primary and self.policy != "close" and (until := self.translator.early_until):
+            # Read again by a new owner: whoever owned it before has answered it while the upstream was away.
+            exchange.early = exchange.answered = _order(entry.id) <= _order(until)
         if not self.up and self.down_since:
             self._outlast(exchange, now)
         self.pump(now)
@@ -349,7 +352,8 @@ class Link:
         self._apply(steps, now)
 
     def _apply(self, steps: list[Step], now: int) -> None:
-        self._owner.effects.links.add(self)
+        if not steps or any(type(step) is Done or (type(step) is Out and step.commit) for step in steps):
+            self._owner.effects.links.add(self)
         for step in steps:
             if isinstance(step, Out):
                 self._owner.observer.translated(self, step)
@@ -419,6 +423,11 @@ class Link:
             exchange.early = exchange.call.action not in _QUESTIONS and exchange.call.action != "BootNotification"
         elif self.policy != "close":
             self._answer_away(exchange, now)
+        if exchange.early and self.primary:
+            until = self.translator.early_until
+            if not until or _order(exchange.entry.id) > _order(until):
+                self.translator.early_until = exchange.entry.id
+                self._owner.effects.links.add(self)
 
     def _given_up(self, exchange: Exchange, refusal: Error, now: int) -> bool:
         """Whether a billing message was refused so often that the charger had better stop repeating it (spec 8.2): it is
@@ -469,3 +478,9 @@ class Link:
 
     def _send(self, frame: Frame) -> None:
         self._owner.effects.to_upstream.append((self, encode(frame)))
+
+
+def _order(id: str) -> tuple[int, int]:
+    """A stream id as numbers that compare."""
+    ms, _, seq = id.partition("-")
+    return int(ms), int(seq or 0)

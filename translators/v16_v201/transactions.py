@@ -140,7 +140,7 @@ def _begin(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment, st
 
     transaction = Transaction(
         tid=d.once("tid", next_tid),
-        uuid=d.once("uuid", d.translator.new_id),
+        uuid=d.once("uuid", d.new_id),
         connector=request.connectorId,
         start_key=start_key,
         id_tag=id_tag,
@@ -387,7 +387,7 @@ def _unheard_of(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment
     id_tag = clean_id_tag(request.idTag) if request.idTag else options_of(d).no_auth_idtag
     transaction = Transaction(
         tid=0,
-        uuid=d.once("uuid", d.translator.new_id),
+        uuid=d.once("uuid", d.new_id),
         connector=0,
         start_key=f"stop|{ended_key}",
         id_tag=id_tag,
