@@ -79,6 +79,8 @@ class Chain:
         self._losses: dict[tuple[int, str], tuple[Loss, ...]] = {}
         """(translator, id of the CALL it works on) -> losses on the way to it, for the next frame it makes of that CALL."""
         self._timeouts: dict[tuple[int, str], float] = {}
+        self._binding: set[tuple[int, str]] = set()
+        """(translator, id of a CALL it works on) that deciding a journal entry again would not bring about again."""
         for part in self.parts:
             part.keeps_given = True
             for key in [key for key in part.facts.given if key.startswith(_INTERNAL)]:
@@ -122,6 +124,15 @@ class Chain:
     def overtakes(self, action: str) -> bool:
         """Whether a charger CALL of this action need not wait for those before it: a dialogue waits for it."""
         return any(part.overtakes(action) for part in self.parts)
+
+    @property
+    def early_until(self) -> str:
+        """Journal id up to which the charger was answered while the upstream was away."""
+        return self.parts[-1].early_until
+
+    @early_until.setter
+    def early_until(self, key: str) -> None:
+        self.parts[-1].early_until = key
 
     def forget(self, key: str) -> None:
         """Journal entry `key` is done: drop what it was given."""
@@ -211,9 +222,10 @@ class Chain:
             self._timeouts.pop(at, None)
         elif asker.side not in (None, step.to):
             timeout = timeout or self._timeouts.get(at, 0)
-        if not losses and timeout == step.timeout:
+        commit = step.commit or at in self._binding
+        if not losses and timeout == step.timeout and commit == step.commit:
             return step
-        return msgspec.structs.replace(step, losses=(*losses, *step.losses), timeout=timeout)
+        return msgspec.structs.replace(step, losses=(*losses, *step.losses), timeout=timeout, commit=commit)
 
     def _pass(self, part: int, step: Out) -> tuple[int, list[Step]]:
         """Give a frame to the next translator, and say what it decides."""
@@ -229,6 +241,8 @@ class Chain:
             if not up or asker is None:
                 return then, to.receive("csms", frame, self._clock)
             key = self._derived(asker, part, frame.id)
+            if step.commit:
+                self._binding.add((then, frame.id))
             return then, to.receive(
                 "charger",
                 frame,
@@ -278,6 +292,7 @@ class Chain:
             then, id = passed
             self._losses.pop((part, id), None)
             self._timeouts.pop((part, id), None)
+            self._binding.discard((part, id))
             asker = self.parts[then].asker("csms", id)
             if asker is not None:
                 if done.outcome == "ok" and entry.early:

@@ -37,6 +37,8 @@ class Untouched:
         }
     )
     next_wake: int | None = None
+    early_until = ""
+    """Nothing is stored: on an untouched route nobody asks."""
     facts = None
 
     def __init__(self, new_id: Callable[[], str]) -> None:
