@@ -7,8 +7,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from .charger import Charger16
 from .charges import charges_16, charges_201
 from .conftest import Connect, StartCsms, StartGateway
@@ -275,7 +273,6 @@ async def test_readiness_does_not_wait_for_upstreams(raw_csms: StartRaw, start_g
     await ready(gateway, 200)
 
 
-@pytest.mark.slow
 async def test_the_backlog_of_a_charger_that_left_survives_a_kill(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
@@ -295,3 +292,4 @@ async def test_the_backlog_of_a_charger_that_left_survives_a_kill(
     await heard.until("Ended", lambda: "Ended" in [x.payload.get("eventType") for x in heard.calls()])
     [charge] = charges_201(heard)
     assert charge.energy == Decimal(900)
+    assert all(x.payload["offline"] for x in heard.calls("TransactionEvent"))
