@@ -328,8 +328,11 @@ class Module:
                 default = f'field({given}name="{name}")'
             lines.append(f"    {attribute}: {kind} = {default}" if default else f"    {attribute}: {kind}")
             if kind.startswith("Decimal"):
-                plain = f"is_plain(self.{attribute})"
-                numbers.append(f"self.{attribute} is not None and not {plain}" if default else f"not {plain}")
+                # The test of base.is_plain, without the call: it runs for each sample of each meter value.
+                unfit = f"-400 < self.{attribute}.adjusted() < 400 and self.{attribute}.is_finite()"
+                numbers.append(
+                    f"self.{attribute} is not None and not is_plain(self.{attribute})" if default else f"not ({unfit})"
+                )
         if numbers:
             lines += ["", "    def __post_init__(self) -> None:"]
             tests = " or ".join(f"({test})" if " and " in test and len(numbers) > 1 else test for test in numbers)

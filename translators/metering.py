@@ -180,9 +180,11 @@ def register_of(values: Iterable[v201.MeterValue], context: str | None = None) -
     for index, value in enumerate(values):
         at = parse_time(value.timestamp) or 0
         for sample in value.sampledValue:
+            if sample.measurand is not None and sample.measurand != REGISTER:
+                continue
             unit = sample.unitOfMeasure
             name = unit.unit if unit is not None and unit.unit else "Wh"
-            if not is_register(sample) or name not in ("Wh", "kWh"):
+            if name not in ("Wh", "kWh"):
                 continue
             wh = in_wh(sample.value, name, (unit.multiplier or 0) if unit is not None else 0)
             if sample.phase is not None:

@@ -246,7 +246,7 @@ class ChargingSchedulePeriod(Struct, kw_only=True):
     numberPhases: Int64 | None = None
 
     def __post_init__(self) -> None:
-        if not is_plain(self.limit):
+        if not (-400 < self.limit.adjusted() < 400 and self.limit.is_finite()):
             raise ValueError(NOT_PLAIN)
 
 

@@ -485,7 +485,7 @@ class ChargingSchedulePeriod(Struct, kw_only=True):
     phaseToUse: Int64 | None = None
 
     def __post_init__(self) -> None:
-        if not is_plain(self.limit):
+        if not (-400 < self.limit.adjusted() < 400 and self.limit.is_finite()):
             raise ValueError(NOT_PLAIN)
 
 
@@ -573,7 +573,7 @@ class SampledValue(Struct, kw_only=True):
     unitOfMeasure: UnitOfMeasure | None = None
 
     def __post_init__(self) -> None:
-        if not is_plain(self.value):
+        if not (-400 < self.value.adjusted() < 400 and self.value.is_finite()):
             raise ValueError(NOT_PLAIN)
 
 
@@ -608,7 +608,7 @@ class ConsumptionCost(Struct, kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not is_plain(self.startValue):
+        if not (-400 < self.startValue.adjusted() < 400 and self.startValue.is_finite()):
             raise ValueError(NOT_PLAIN)
 
 
@@ -708,7 +708,7 @@ class VariableMonitoring(Struct, kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not is_plain(self.value):
+        if not (-400 < self.value.adjusted() < 400 and self.value.is_finite()):
             raise ValueError(NOT_PLAIN)
 
 
@@ -738,7 +738,9 @@ class VariableCharacteristics(Struct, kw_only=True):
     valuesList: Text1000 | None = None
 
     def __post_init__(self) -> None:
-        if (self.minLimit is not None and not is_plain(self.minLimit)) or (self.maxLimit is not None and not is_plain(self.maxLimit)):
+        if (self.minLimit is not None and not is_plain(self.minLimit)) or (
+            self.maxLimit is not None and not is_plain(self.maxLimit)
+        ):
             raise ValueError(NOT_PLAIN)
 
 
@@ -824,7 +826,7 @@ class SetMonitoringData(Struct, kw_only=True):
     transaction: bool | None = None
 
     def __post_init__(self) -> None:
-        if not is_plain(self.value):
+        if not (-400 < self.value.adjusted() < 400 and self.value.is_finite()):
             raise ValueError(NOT_PLAIN)
 
 
@@ -1021,7 +1023,7 @@ class CostUpdatedRequest(Request[CostUpdatedResponse], kw_only=True):
     customData: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not is_plain(self.totalCost):
+        if not (-400 < self.totalCost.adjusted() < 400 and self.totalCost.is_finite()):
             raise ValueError(NOT_PLAIN)
 
 

@@ -103,16 +103,13 @@ def offline(d: Dialogue, at: int) -> bool | None:
 def number_of(d: Dialogue, transaction: Transaction, content: str) -> int:
     """The seqNo of an event: taken when the event is made, the same again while the CSMS has not acknowledged it."""
 
-    def take() -> int:
-        pending = transaction.pending
-        if content not in pending:
-            while len(pending) >= PENDING_MOST:
-                del pending[next(iter(pending))]
-            pending[content] = transaction.next_seq
-            transaction.next_seq += 1
-        return pending[content]
-
-    return d.once(f"{transaction.uuid} {content}", take)
+    pending = transaction.pending
+    if content not in pending:
+        while len(pending) >= PENDING_MOST:
+            del pending[next(iter(pending))]
+        pending[content] = transaction.next_seq
+        transaction.next_seq += 1
+    return pending[content]
 
 
 def tell(

@@ -146,7 +146,8 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
     if transaction is not None and not is_known(transaction):
         transaction = None
     found = readings(d, request.meterValue, connector, transaction)
-    asked = d.once("asked for meter values", lambda: triggered(d, "MeterValues", connector))
+    triggers = facts_of(d).triggers
+    asked = bool(triggers) and d.once("asked for meter values", lambda: triggered(d, "MeterValues", connector))
     loose: list[Reading] = found
     if transaction is not None and not asked:
         start = parse_time(transaction.started_at) or 0
@@ -176,7 +177,9 @@ def _updates(d: Dialogue, transaction: Transaction, found: list[Reading]) -> Rul
     moments: dict[int, list[Reading]] = {}
     for each in sorted(found, key=lambda each: each.at):
         moments.setdefault(each.at, []).append(each)
-    wanted = d.once("asked for events", lambda: triggered(d, "TransactionEvent", transaction.connector))
+    wanted = bool(facts_of(d).triggers) and d.once(
+        "asked for events", lambda: triggered(d, "TransactionEvent", transaction.connector)
+    )
     for at, group in moments.items():
         content = "meter " + (group[0].source if len(group) == 1 else digest([each.source for each in group]))
         recent = transaction.recent
@@ -206,13 +209,16 @@ def _updates(d: Dialogue, transaction: Transaction, found: list[Reading]) -> Rul
 
 
 def _reason(group: list[Reading], wanted: bool) -> v201.TriggerReason:
-    samples = [sample for each in group for sample in each.value.sampledValue]
-    contexts = {sample.context for sample in samples}
-    if wanted or "Trigger" in contexts:
+    if wanted:
+        return "Trigger"
+    contexts = {sample.context for each in group for sample in each.value.sampledValue}
+    if "Trigger" in contexts:
         return "Trigger"
     if "Sample.Clock" in contexts:
         return "MeterValueClock"
-    if contexts == {"Transaction.Begin"} and all(sample.signedMeterValue is not None for sample in samples):
+    if contexts == {"Transaction.Begin"} and all(
+        sample.signedMeterValue is not None for each in group for sample in each.value.sampledValue
+    ):
         return "SignedDataReceived"
     return "MeterValuePeriodic"
 
