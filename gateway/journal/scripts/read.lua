@@ -8,6 +8,12 @@ if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
 end
 local stream, wanted = KEYS[2], tonumber(ARGV[2])
+-- A new owner: the next append does not follow what the one before it has taken, so that one, if it is still alive, comes to
+-- read and is fenced, instead of being handed entries. XACK goes first because of a full store (see commit.lua).
+if ARGV[4] and ARGV[4] ~= '>' then
+  redis.call('XACK', stream, 'session', '0-0')
+  redis.call('HINCRBY', KEYS[3], 'run', 1)
+end
 local out, news = {'', redis.call('HGET', KEYS[3], 'run') or '0'}, false
 
 local function fetch(group, from, count)
