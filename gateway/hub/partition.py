@@ -20,6 +20,32 @@ from .link import Effects
 from .session import SESSION, Session
 
 
+class Handed:
+    """Entries that one group was handed and has not read; those that are done wait here for the next commit."""
+
+    __slots__ = ("done", "ids")
+
+    def __init__(self) -> None:
+        self.ids: dict[str, None] = {}
+        """In the order of the stream."""
+        self.done: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def pass_done(self) -> tuple[str, list[str]]:
+        """Forget everything up to the last entry that is done: gives its id, and the ids before it that are not done."""
+        last, open = "", []
+        while self.done:
+            last = next(iter(self.ids))
+            del self.ids[last]
+            if last in self.done:
+                self.done.remove(last)
+            else:
+                open.append(last)
+        return last, open
+
+
 class Partition:
     """Holds what one lease protects. `on_failed` is told when a commit was refused or its outcome is unknown."""
 
@@ -32,6 +58,7 @@ class Partition:
         "effects",
         "failed",
         "handed",
+        "late",
         "loading",
         "number",
         "position",
@@ -61,8 +88,10 @@ class Partition:
         """Stream id after which there may be news."""
         self.run = -1
         """Number of the newest entry that was taken; -1: not known."""
-        self.handed: dict[str, dict[str, bool]] = {}
-        """Per group, entries that this process handed over after their append and the group has not read: id -> done."""
+        self.handed: dict[str, Handed] = {}
+        """Per group, entries that this process handed over after their append."""
+        self.late: dict[str, list[str]] = {}
+        """Per group, entries that were done before a read put them into its pending list: still to be acknowledged."""
         self.waiting: list[tuple[int, Entry]] = []
         """Entries (with their number) that were to be handed over during a read."""
         self.reading = False
@@ -81,7 +110,12 @@ class Partition:
         """Note that an entry is taken without being read. Only `reader` (empty: every group but the session) has a
         business with it; the others are done."""
         for group in groups:
-            self.handed.setdefault(group, {})[entry.id] = group != reader if reader else group == SESSION
+            handed = self.handed.get(group)
+            if handed is None:
+                handed = self.handed[group] = Handed()
+            handed.ids[entry.id] = None
+            if group != reader if reader else group == SESSION:
+                handed.done.add(entry.id)
 
     def took(self, batch: Batch) -> None:
         """Note what a read has passed, so that it is not taken twice; leaves in `batch` only what is new."""
@@ -90,48 +124,38 @@ class Partition:
             if not handed:
                 continue
             entries = batch[group]
-            batch[group] = [entry for entry in entries if entry.id not in handed]
-            if group != SESSION:
+            batch[group] = [entry for entry in entries if entry.id not in handed.ids]
+            if group != SESSION and handed.done:
                 # They are in the group's pending list now, and acknowledged like any other.
-                done = [entry.id for entry in entries if handed.get(entry.id)]
+                done = [entry.id for entry in entries if entry.id in handed.done]
                 if done:
-                    self.effects.acks.setdefault(group, []).extend(done)
+                    self.late.setdefault(group, []).extend(done)
             end = order(last)
-            for id in [id for id in handed if order(id) <= end]:
-                del handed[id]
+            for id in [id for id in handed.ids if order(id) <= end]:
+                del handed.ids[id]
+                handed.done.discard(id)
 
     def acknowledge(self, group: str, id: str) -> None:
         """`group` has done with an entry."""
         handed = self.handed.get(group)
-        if handed and id in handed:
-            handed[id] = True
+        if handed and id in handed.ids:
+            handed.done.add(id)
         else:
             self.effects.acks.setdefault(group, []).append(id)
 
-    def _settle(self, effects: Effects) -> tuple[dict[str, list[str]], dict[str, str]]:
+    def _settle(self, effects: Effects) -> tuple[dict[str, list[str]], dict[str, tuple[str, list[str]]]]:
         """Acknowledgements as the store needs them: of entries that were read, and how far the others reach."""
-        acks: dict[str, list[str]] = {}
+        acks, self.late = self.late, {}
         for group, ids in effects.acks.items():
             handed = self.handed.get(group)
-            if not handed:
-                acks[group] = ids
-                continue
             for id in ids:
-                if id in handed:
-                    handed[id] = True
+                if handed and id in handed.ids:
+                    handed.done.add(id)
                 else:
                     acks.setdefault(group, []).append(id)
-        passed: dict[str, str] = {}
         if self.reading:
-            return acks, passed  # a read that is under way may pass them first, and a group never goes back
-        for group, handed in self.handed.items():
-            while handed:
-                id = next(iter(handed))
-                if not handed[id]:
-                    break
-                passed[group] = id
-                del handed[id]
-        return acks, passed
+            return acks, {}  # a read that is under way may pass them first, and a group never goes back
+        return acks, {group: handed.pass_done() for group, handed in self.handed.items() if handed.done}
 
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""
@@ -145,7 +169,7 @@ class Partition:
             if state != link.stored:
                 facts[(link.charger, f"link:{link.name}")] = state
                 link.stored = state
-        if facts or effects.to_commit:
+        if facts or effects.to_commit or self.late:
             if failpoints.armed:
                 failpoints.hit("before_commit")
             for upstream, entry, why in effects.dead:
@@ -162,7 +186,10 @@ class Partition:
     @property
     def quiet(self) -> bool:
         """Nothing is decided and not yet sent."""
-        return not self._in_flight and not self.dirty
+        if self._in_flight or self.dirty or self.late:
+            return False
+        # what was done during a read is committed after it
+        return not self.reading or not any(handed.done for name, handed in self.handed.items() if name != SESSION)
 
     def _committed(self, future: Future[None]) -> None:
         if self.failed:
@@ -178,6 +205,11 @@ class Partition:
             return
         if failpoints.armed:
             failpoints.hit("after_commit")
-        while self._in_flight and ((head := self._in_flight[0][0]) is None or head.done()):
+        while self._in_flight and ((head := self._in_flight[0][0]) is None or _succeeded(head)):
             _, effects = self._in_flight.popleft()
             self._send(effects)
+
+
+def _succeeded(commit: Future[None]) -> bool:
+    """One that failed may be done before its callback tells so."""
+    return commit.done() and not commit.cancelled() and commit.exception() is None

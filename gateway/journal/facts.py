@@ -27,8 +27,9 @@ class Commit(msgspec.Struct):
     dedup key; ignored when that is gone."""
     acks: dict[str, list[str]] = {}
     """Group -> ids of the entries that it has done with."""
-    passed: dict[str, str] = {}
-    """Group -> id up to which it has done with everything without having read it (the entries were handed over)."""
+    passed: dict[str, tuple[str, list[str]]] = {}
+    """Group -> (id up to which it need not read, because the entries were handed over; those of them that it has not
+    done with, which go to its pending list)."""
 
 
 class Facts:
@@ -58,8 +59,8 @@ class Facts:
         args: list[Argument] = [token, len(sets) // 2, *sets, len(deletes), *deletes, len(commit.answers)]
         args += [payload for _, _, payload in commit.answers]
         args.append(len(commit.passed))
-        for group, id in commit.passed.items():
-            args += (group, id)
+        for group, (id, open) in commit.passed.items():
+            args += (group, id, len(open), *open)
         for group, ids in commit.acks.items():
             if ids:
                 args += (group, len(ids), *ids)

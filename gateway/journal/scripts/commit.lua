@@ -1,6 +1,7 @@
 -- What a hub decided, in one transaction under its lease: facts, stored answers, acknowledgements.
 -- KEYS lease, stream, one facts hash per set, one per delete, one dedup key per answer
--- ARGV token, n, n * (field, value), n, n * field, n, n * answer, n, n * (group, id it has passed), then per group: name, n, n * id
+-- ARGV token, n, n * (field, value), n, n * field, n, n * answer, n, n * (group, id it has passed, n, n * id
+-- that it has not done with), then per group: name, n, n * id
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
@@ -28,8 +29,19 @@ for _ = 1, tonumber(ARGV[arg]) do
 end
 arg = arg + 1
 for _ = 1, tonumber(ARGV[arg]) do
-  redis.call('XGROUP', 'SETID', KEYS[2], ARGV[arg + 1], ARGV[arg + 2])
-  arg = arg + 2
+  local group, id, last = ARGV[arg + 1], ARGV[arg + 2], arg + 3 + tonumber(ARGV[arg + 3])
+  local set = redis.pcall('XGROUP', 'SETID', KEYS[2], group, id)
+  if not set.err then
+    for first = arg + 4, last, 1000 do
+      local claim = {unpack(ARGV, first, math.min(first + 999, last))}
+      claim[#claim + 1] = 'FORCE'
+      claim[#claim + 1] = 'JUSTID'
+      redis.call('XCLAIM', KEYS[2], group, 'hub', 0, unpack(claim))
+    end
+  elseif redis.call('EXISTS', KEYS[2]) == 1 and not string.find(set.err, 'NOGROUP', 1, true) then
+    return set
+  end
+  arg = last
 end
 arg = arg + 1
 while arg < #ARGV do
