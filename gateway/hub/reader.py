@@ -128,12 +128,15 @@ class Reader:
             partition.run = -1 if batch.more else batch.run
             partition.took(batch)
             self._take(partition, batch)
+            if partition.late and not partition.dirty:
+                partition.flush()  # nothing else may happen for long, and a crash would have them taken again
             if batch.more:
                 self._read(partition)
                 return
             waiting, partition.waiting = partition.waiting, []
             for run, entry in waiting:
-                self.hand_over(partition.number, run, entry)
+                if run > batch.run:  # else the read has brought it
+                    self.hand_over(partition.number, run, entry)
             if partition.rung:
                 self._read(partition)
 
@@ -150,5 +153,7 @@ class Reader:
         elif run == partition.run + 1:
             partition.run, partition.position = run, entry.id
             self._hand(partition, entry)
-        elif run > partition.run:
+        else:
+            # Something lies between, or the numbers went back: then the store has lost its newest entries.
+            partition.run = -1
             self.ring(number)
