@@ -7,6 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from .charger import Charger16
 from .charges import charges_201
 from .conftest import Connect, StartCsms, StartGateway
@@ -120,6 +122,7 @@ async def test_the_timeout_ends_the_wait_and_nothing_is_lost(
     assert await charger.start(1, TAG, began) == 7
 
 
+@pytest.mark.slow
 async def test_restarts_under_load_lose_nothing(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:

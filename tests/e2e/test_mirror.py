@@ -145,6 +145,7 @@ async def test_a_mirror_that_never_answers_does_not_slow_the_primary(
     assert len(copy.heard) == 1, "one open CALL at a time"
 
 
+@pytest.mark.slow
 async def test_the_mirror_goes_on_after_a_kill(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from .charger import Charger16
 from .charges import charges_16, charges_201
 from .conftest import Connect, StartCsms, StartGateway
@@ -84,6 +86,7 @@ async def test_a_short_absence_is_not_noticed(
     assert charger.recorder.connections == 1
 
 
+@pytest.mark.slow
 async def test_one_refused_charger_does_not_put_the_upstream_down(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
@@ -141,6 +144,7 @@ async def test_buffer_keeps_everything_and_delivers_it_in_order(
     assert charger.recorder.connections == 1
 
 
+@pytest.mark.slow
 async def test_an_absent_charger_is_connected_until_its_backlog_is_empty(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
