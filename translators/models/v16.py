@@ -258,7 +258,7 @@ class ChargingSchedule(Struct, kw_only=True):
     minChargingRate: Decimal | None = None
 
     def __post_init__(self) -> None:
-        if self.minChargingRate is not None and not is_plain(self.minChargingRate):
+        if not (self.minChargingRate is None or is_plain(self.minChargingRate)):
             raise ValueError(NOT_PLAIN)
 
 

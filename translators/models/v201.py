@@ -638,7 +638,7 @@ class ChargingSchedule(Struct, kw_only=True):
     salesTariff: SalesTariff | None = None
 
     def __post_init__(self) -> None:
-        if self.minChargingRate is not None and not is_plain(self.minChargingRate):
+        if not (self.minChargingRate is None or is_plain(self.minChargingRate)):
             raise ValueError(NOT_PLAIN)
 
 
@@ -738,9 +738,9 @@ class VariableCharacteristics(Struct, kw_only=True):
     valuesList: Text1000 | None = None
 
     def __post_init__(self) -> None:
-        if (self.minLimit is not None and not is_plain(self.minLimit)) or (
-            self.maxLimit is not None and not is_plain(self.maxLimit)
-        ):
+        if not (self.minLimit is None or is_plain(self.minLimit)):
+            raise ValueError(NOT_PLAIN)
+        if not (self.maxLimit is None or is_plain(self.maxLimit)):
             raise ValueError(NOT_PLAIN)
 
 
@@ -1762,7 +1762,7 @@ class TransactionEventResponse(Struct, kw_only=True):
     updatedPersonalMessage: MessageContent | None = None
 
     def __post_init__(self) -> None:
-        if self.totalCost is not None and not is_plain(self.totalCost):
+        if not (self.totalCost is None or is_plain(self.totalCost)):
             raise ValueError(NOT_PLAIN)
 
 
