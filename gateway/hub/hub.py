@@ -98,6 +98,8 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._outbox: dict[str, list[ToCharger]] = {}
         self._draining = False
+        self._dropped = asyncio.Event()
+        """The store was away and all partitions are given up: take them again as soon as it is back."""
         self._edges: set[str] = set()
         self._health = Health(config.upstreams, journal, lambda: self._dials.tls, self._upstream_back)
         self.lag: dict[str, tuple[int, float]] = {}
@@ -141,7 +143,11 @@ class Hub:
                 self._drop_all(error)
                 await asyncio.sleep(0.2)
                 continue
-            await asyncio.sleep(TEND_SECONDS)
+            self._dropped.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TEND_SECONDS):
+                    await self._dropped.wait()
+                    await asyncio.sleep(0.2)  # a store that refuses us again and again is not asked in a circle
 
     async def _tend_once(self) -> None:
         await self._journal.hub_alive(self.id)
@@ -204,6 +210,7 @@ class Hub:
             log.warning("store_down", reason=str(error))
         for partition in list(self.partitions.values()):
             self._drop(partition)
+        self._dropped.set()
 
     def _failed(self, partition: Partition, error: BaseException) -> None:
         if isinstance(error, Fenced):
