@@ -67,6 +67,7 @@ async def test_open_exchanges_finish_before_the_socket_closes(
     assert await gateway.stop() == 0
 
 
+@pytest.mark.slow
 async def test_an_open_command_finishes_too(
     raw_csms: Callable[[str], Any], start_gateway: StartGateway, plug_in: Connect
 ) -> None:

@@ -67,6 +67,7 @@ async def test_close_holds_then_closes_refuses_and_finds_the_way_back(
     assert charger.close_code is None
 
 
+@pytest.mark.slow
 async def test_a_short_absence_is_not_noticed(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:

@@ -107,6 +107,7 @@ async def persist(charger: Charger16, step: Any, *arguments: Any) -> Any:
             await charger.connect()
 
 
+@pytest.mark.slow
 async def test_a_short_stall_of_the_store_is_not_noticed(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:

@@ -188,7 +188,7 @@ async def test_a_server_without_our_subprotocol_is_left_alone(
     offered: str | None, script: Script, dial: MakeOurs
 ) -> None:
     script.subprotocol = offered
-    ours = dial()
+    ours = dial(reconnect_min=0.01)
     await until(lambda: len(script.dials) >= 2)
     assert ours.events[0] == "subprotocol"
     assert "connected" not in ours.events
@@ -252,7 +252,7 @@ async def test_retry_after_is_honoured(script: Script, dial: MakeOurs) -> None:
 
 async def test_nobody_listens(script: Script, dial: MakeOurs) -> None:
     await script.stop()
-    ours = dial(reconnect_max=1)
+    ours = dial(reconnect_min=0.01)
     await until(lambda: ours.events)
     assert ours.events == ["refused"] and ours.upstream.state == "backoff"
     await script.start()
