@@ -10,14 +10,14 @@ every id and every counter through `Dialogue.once`, and change other facts only 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from . import frames
 from .facts import encode as encode_facts
 from .frames import OTHER, Call, Error, Frame, Result, Side
-from .losses import Loss, LossKind
+from .losses import Loss, LossKind, Undeclared, ledger
 from .models import lenient
 from .models.base import Request
 from .values import format_time
@@ -222,6 +222,14 @@ class Dialogue:
         """Record a loss; it is reported with the next frame of this dialogue."""
         self._losses.append(Loss(field, kind))
 
+    def losses(self) -> int:
+        """How many losses wait for the next frame, for `spare`."""
+        return len(self._losses)
+
+    def spare(self, since: int = 0) -> None:
+        """What was recorded after the first `since` losses is not lost after all: another way carried it, or it was told."""
+        del self._losses[since:]
+
     def spawn(self, rule: Callable[[Dialogue], Rule], action: str = "") -> None:
         """Begin an independent dialogue right after this step."""
         self._translator.spawned.append((rule, action or self.action))
@@ -285,8 +293,12 @@ class Pair(msgspec.Struct, frozen=True):
     """(facts, ms): the charger has a new connection."""
     resume: Callable[[Dialogue], None] | None = None
     """Spawns the dialogues that a restart has ended."""
+    numbered: Callable[[Any, str, int, int], None] | None = None
+    """(facts, journal entry of a StartTransaction, minted number, number): what the charger was told by another upstream."""
     first: Callable[[Dialogue], Rule | None] | None = None
     """What has to happen before a charger CALL passes, None for nothing."""
+    custom_data: frozenset[Side] = frozenset()
+    """The sides whose version has customData, for which the other has no place."""
     neutral: frozenset[str] = frozenset()
     """Charger actions that need no decision: answered with an empty payload when the upstream stays silent."""
 
@@ -299,6 +311,9 @@ class Pair(msgspec.Struct, frozen=True):
 
 class Translator:
     """One charger as one upstream sees it: frames in, frames out. State: facts and open dialogues."""
+
+    strict_losses: ClassVar[bool] = False
+    """Fail on a loss or a message that the pair's tables do not declare (losses.py). The tests switch it on."""
 
     def __init__(self, pair: Pair, facts: Any, options: Any, new_id: Callable[[], str]) -> None:
         self.pair = pair
@@ -343,7 +358,7 @@ class Translator:
             case Result():
                 asked = self._asked.pop((side, frame.id), None)
                 if asked is not None:
-                    self._answered(asked[0], asked[1], frame.payload)
+                    self._answered(asked[0], side, asked[1], frame.payload)
             case Error():
                 asked = self._asked.pop((side, frame.id), None)
                 if asked is not None:
@@ -370,6 +385,12 @@ class Translator:
             return
         for each in [each for each in given if each == key or each.startswith(key + "/")]:
             del given[each]
+
+    def numbered(self, key: str, tx: int, number: int) -> None:
+        """Another upstream has answered the StartTransaction of entry `key`, for which `tx` was minted: the charger knows
+        the transaction by `number`."""
+        if self.pair.numbered is not None:
+            self.pair.numbered(self.facts, key, tx, number)
 
     def assume(self, registered: bool, connectors: int) -> None:
         """Begin with a charger that has booted before (or not), with this many connectors."""
@@ -498,10 +519,11 @@ class Translator:
             details = msgspec.Raw(frames.encode({"originalCode": error.code}))
         return Refusal(code, f"upstream: {error.description}", details)
 
-    def _answered(self, dialogue: Dialogue, request: Request[Any] | None, payload: msgspec.Raw) -> None:
+    def _answered(self, dialogue: Dialogue, side: Side, request: Request[Any] | None, payload: msgspec.Raw) -> None:
         if request is None:
             self._resume(dialogue, payload)
             return
+        _custom_data(dialogue, side, payload)
         try:
             response, _ = lenient.decode(type(request).response, bytes(payload))
         except lenient.Invalid as invalid:
@@ -544,13 +566,32 @@ class Translator:
             self._refuse(dialogue, refusal)
         except Silence:
             self._silent(dialogue)
+        except Undeclared:
+            raise
         except Exception as bug:  # a poisoned payload costs one CALLERROR, not the session
             self._refuse(dialogue, Refusal("InternalError", f"{type(bug).__name__} in the rule of {dialogue.action}"))
 
     def _emit(self, dialogue: Dialogue, to: Side, frame: Frame, timeout: float = 0) -> None:
-        losses, dialogue._losses = tuple(dialogue._losses), []
+        losses: tuple[Loss, ...] = ()
+        if dialogue._losses:
+            losses, dialogue._losses = tuple(dict.fromkeys(dialogue._losses)), []
+        if self.strict_losses:
+            self._declared(dialogue, frame, losses)
         derived = bool(dialogue.key) and type(frame) is Call and not dialogue.drew and not dialogue.answered
         self._steps.append(Out(to, frame, losses, timeout, dialogue.action, not derived))
+
+    def _declared(self, dialogue: Dialogue, frame: Frame, losses: tuple[Loss, ...]) -> None:
+        """Raise Undeclared unless the pair's tables name what is lost and sent."""
+        found = ledger(self.pair.charger, self.pair.csms)
+        if found is None:
+            return
+        source = dialogue.side or "gateway"
+        about = f"{self.pair.charger} - {self.pair.csms}, {source} {dialogue.action}"
+        for loss in losses:
+            if not found.loses(source, dialogue.action, loss):
+                raise Undeclared(f"{about}: {loss}")
+        if type(frame) is Call and not found.causes(source, dialogue.action, frame.action):
+            raise Undeclared(f"{about}: sends {frame.action}")
 
     def _answer(self, dialogue: Dialogue, payload: msgspec.Struct | msgspec.Raw) -> None:
         if dialogue.answered or dialogue.side is None:
@@ -615,6 +656,8 @@ class Translator:
 
 def _request(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
     """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
+    if dialogue.side is not None:
+        _custom_data(dialogue, dialogue.side, call.payload)
     try:
         return lenient.decode(type_, call.payload)[0]
     except lenient.Invalid as invalid:
@@ -622,6 +665,12 @@ def _request(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Reque
             raise
     dialogue.lose("timestamp", "defaulted")
     return lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))[0]
+
+
+def _custom_data(dialogue: Dialogue, side: Side, payload: msgspec.Raw) -> None:
+    """Record that a payload of `side` holds customData, wherever it is."""
+    if side in dialogue.translator.pair.custom_data and b'"customData"' in bytes(payload):
+        dialogue.lose("customData")
 
 
 def _after(first: Rule, rule: Rule | None) -> Rule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .dialogue import Dialogue
 from .enums import PROFILE_PURPOSE
 from .models import v16, v201
-from .values import tenth, tidy_time
+from .values import format_time, tenth, tidy_time
 
 
 class Unfit(Exception):
@@ -54,13 +54,73 @@ def down(
         chargingProfilePurpose=purpose,
         chargingProfileKind=profile.chargingProfileKind,
         recurrencyKind=profile.recurrencyKind,
-        validFrom=tidy_time(profile.validFrom),
-        validTo=tidy_time(profile.validTo),
+        validFrom=_time(d, profile.validFrom, f"{path}.validFrom"),
+        validTo=_time(d, profile.validTo, f"{path}.validTo"),
         chargingSchedule=v16.ChargingSchedule(
             duration=schedule.duration,
-            startSchedule=tidy_time(schedule.startSchedule),
+            startSchedule=_time(d, schedule.startSchedule, f"{path_of_schedule}.startSchedule"),
             chargingRateUnit=schedule.chargingRateUnit,
             chargingSchedulePeriod=periods,
             minChargingRate=tenth(rate) if rate is not None else None,
         ),
+    )
+
+
+def _time(d: Dialogue, text: str | None, field: str) -> str | None:
+    found = tidy_time(text)
+    if text and found is None:
+        d.lose(field)
+    return found
+
+
+def up(
+    d: Dialogue, profile: v16.ChargingProfile, txid: str | None, schedule_id: int, path: str = "csChargingProfiles"
+) -> v201.ChargingProfile:
+    """The profile for a 2.0.1 charger, with `txid` as its transactionId and a generated id for its schedule.
+
+    What 2.0.1 forbids is made right: an absolute start that is missing, a relative one that is there (K01.FR.38, 40, 41).
+    """
+    purpose, kind = PROFILE_PURPOSE.up(profile.chargingProfilePurpose), profile.chargingProfileKind
+    schedule = profile.chargingSchedule
+    start = tidy_time(schedule.startSchedule)
+    if kind == "Relative" and purpose == "ChargingStationMaxProfile":
+        kind = "Absolute"
+        d.lose(f"{path}.chargingProfileKind", "folded")
+    if kind == "Relative" and start is not None:
+        start = None
+        d.lose(f"{path}.chargingSchedule.startSchedule")
+    elif kind == "Recurring" and start is None:
+        start = format_time(d.clock)[:10] + "T00:00:00Z"
+        d.lose(f"{path}.chargingSchedule.startSchedule", "defaulted")
+    elif kind == "Absolute" and start is None:
+        if purpose == "ChargingStationMaxProfile":
+            start = format_time(d.clock - d.clock % 1000)
+            d.lose(f"{path}.chargingSchedule.startSchedule", "defaulted")
+        else:
+            kind = "Relative"
+            d.lose(f"{path}.chargingProfileKind", "folded")
+    return v201.ChargingProfile(
+        id=profile.chargingProfileId,
+        transactionId=txid,
+        stackLevel=profile.stackLevel,
+        chargingProfilePurpose=purpose,
+        chargingProfileKind=kind,
+        recurrencyKind=profile.recurrencyKind if kind == "Recurring" else None,
+        validFrom=tidy_time(profile.validFrom),
+        validTo=tidy_time(profile.validTo),
+        chargingSchedule=[
+            v201.ChargingSchedule(
+                id=schedule_id,
+                duration=schedule.duration,
+                startSchedule=start,
+                chargingRateUnit=schedule.chargingRateUnit,
+                chargingSchedulePeriod=[
+                    v201.ChargingSchedulePeriod(
+                        startPeriod=period.startPeriod, limit=period.limit, numberPhases=period.numberPhases
+                    )
+                    for period in schedule.chargingSchedulePeriod
+                ],
+                minChargingRate=schedule.minChargingRate,
+            )
+        ],
     )

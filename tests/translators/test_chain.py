@@ -422,7 +422,7 @@ def test_losses_and_patience_travel_along() -> None:
     station.call("1-0", "StatusNotification", payload | {"errorCode": "OtherError"})
     [first] = station.outs
     losses = [(loss.field, loss.kind) for loss in first.losses]
-    assert losses == [("status", "folded"), ("info", "shortened"), ("info", "dropped"), ("vendorId", "dropped")]
+    assert losses == [("status", "folded"), ("info", "shortened"), ("vendorId", "dropped")]
     upper = station.chain.parts[1]
 
     def patient(d: Any) -> Any:

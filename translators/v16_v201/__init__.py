@@ -107,8 +107,10 @@ PAIR = Pair(
     away=away.away,
     back=away.back,
     connected=boot.connected,
+    numbered=transactions.numbered,
     first=boot.first,
     resume=reservations.resume,
     neutral=frozenset(away.NEUTRAL),
+    custom_data=frozenset({"csms"}),
 )
 PAIR.require_complete(v16.FROM_CHARGER, v201.FROM_CSMS)

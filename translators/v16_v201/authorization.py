@@ -12,8 +12,8 @@ from ..enums import COST_VENDOR
 from ..facts import Authorization, RemoteStart
 from ..models import v16, v201
 from ..topology import evses
-from ..values import AUTHORIZATION, DAY_MS, clean_id_tag, id_tag_info, id_token_of, parse_time
-from .charger import facts_of, has, options_of
+from ..values import AUTHORIZATION, DAY_MS, ID_TAG_LENGTH, clean_id_tag, id_tag_info, id_token_of, parse_time
+from .charger import facts_of, has, options_of, told_time
 from .upstream import ask
 
 VERDICTS_MOST: Final = 256
@@ -59,12 +59,14 @@ def verdict(d: Dialogue, id_tag: str, info: v201.IdTokenInfo) -> v16.IdTagInfo:
     facts, options = facts_of(d), options_of(d)
     if info.status != AUTHORIZATION.down_or(info.status, "Invalid"):
         d.lose("idTokenInfo.status", "folded")
-    for name in ("chargingPriority", "language1", "language2", "personalMessage", "evseId", "customData"):
+    for name in ("chargingPriority", "language1", "language2", "personalMessage", "evseId"):
         if getattr(info, name) is not None and not (name == "personalMessage" and has(d, "costmsg")):
             d.lose(f"idTokenInfo.{name}")
     group = info.groupIdToken
     if group is not None:
-        d.lose("idTokenInfo.groupIdToken.type")
+        lose_group(d, group, "idTokenInfo.groupIdToken")
+    if info.cacheExpiryDateTime:
+        told_time(d, info.cacheExpiryDateTime, "idTokenInfo.cacheExpiryDateTime")
     found = id_tag_info(info, facts.tokens, no_auth=options.no_auth_idtag)
     station = set(evses(d))
     if found.status == "Accepted" and info.evseId and station and not station.intersection(info.evseId):
@@ -73,6 +75,17 @@ def verdict(d: Dialogue, id_tag: str, info: v201.IdTokenInfo) -> v16.IdTagInfo:
     if info.personalMessage is not None and has(d, "costmsg"):
         show_price(d, id_tag, info.personalMessage)
     return found
+
+
+def lose_group(d: Dialogue, group: v201.IdToken, path: str) -> None:
+    """What a parentIdTag does not say of a groupIdToken."""
+    d.lose(f"{path}.type")
+    if group.additionalInfo is not None:
+        d.lose(f"{path}.additionalInfo")
+    if not group.idToken:
+        d.lose(f"{path}.idToken")
+    elif len(group.idToken) > ID_TAG_LENGTH:
+        d.lose(f"{path}.idToken", "folded")
 
 
 def remember(d: Dialogue, id_tag: str, info: v16.IdTagInfo, allowed: list[int]) -> None:

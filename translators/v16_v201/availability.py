@@ -71,28 +71,44 @@ def _sends(
     """What the CSMS is to hear, in order: connector status, charging state, faults, reservations."""
     number = request.connectorId
     sends: list[Send] = []
-    custom = carried(d, info=request.info, status=request.status)
-    if custom is None:
-        if request.info:
-            d.lose("info")
-        if CONNECTOR_STATUS[request.status] != request.status:
-            d.lose("status", "folded")
-    if request.vendorId:
-        d.lose("vendorId")
     wanted = triggered(d, "StatusNotification", number)
     changed = connector.told != CONNECTOR_STATUS[request.status]
-    if (changed or wanted) and not d.early:
+    told = (changed or wanted) and not d.early
+    custom = carried(d, info=request.info, status=request.status) if told and number > 0 else None
+    if request.vendorId:
+        d.lose("vendorId")
+    if told:
         sends.append(lambda d: tell_status(d, number, moment.text, custom, wanted=wanted))
     if transaction is not None:
         state = _state(request, transaction, moment)
         if state is not None:
             sends.append(state)
     sends.extend(_faults(request, moment, connector, transaction))
+    _lose_words(d, request, connector, custom)
+    if not sends:
+        d.lose("StatusNotification", "folded")
     if load(d).custom:
         seen = _seen(d, request, moment, connector)
         uuid = transaction.uuid if transaction is not None else None
         sends.append(lambda d: observe(d, seen, uuid))
     return sends
+
+
+def _lose_words(
+    d: Dialogue, request: v16.StatusNotificationRequest, connector: Connector, custom: dict[str, object] | None
+) -> None:
+    """What the charger says of its status that no message tells: an error that is news takes the words along."""
+    code: str = request.errorCode if request.errorCode in FAULTS else "OtherError"
+    news = request.errorCode != "NoError" and code not in connector.errors
+    raised = news or (request.connectorId == 0 and request.status == "Faulted" and not connector.errors)
+    if request.info and custom is None and not raised:
+        d.lose("info")
+    if request.vendorErrorCode and not raised:
+        d.lose("vendorErrorCode")
+    if request.errorCode not in FAULTS and request.errorCode != "NoError" and request.vendorErrorCode:
+        d.lose("errorCode", "folded")
+    if custom is None and CONNECTOR_STATUS[request.status] != request.status:
+        d.lose("status", "folded")
 
 
 def _seen(d: Dialogue, request: v16.StatusNotificationRequest, moment: Moment, connector: Connector) -> list[Observed]:

@@ -10,9 +10,8 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..facts import Facts, Key
 from ..models import v16, v201
 from ..topology import connectors
-from ..values import format_time, tidy_time
 from .charger import facts_of, has, options_of
-from .upstream import ask, boot_request, known_boot, register, trigger_served, triggered
+from .upstream import ask, boot_request, known_boot, register, told_time, trigger_served, triggered
 
 STATUS_WAIT: Final = 30.0
 """How long after a boot the charger may take to report its connectors, s."""
@@ -65,11 +64,10 @@ def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
             d.spawn(booted, "GetConfiguration")
     if reply.statusInfo is not None:
         d.lose("statusInfo")
-    current = tidy_time(reply.currentTime)
-    if current is None:
-        d.lose("currentTime", "defaulted")
     return v16.BootNotificationResponse(
-        currentTime=current or format_time(d.clock), interval=reply.interval, status=facts.registration or "Rejected"
+        currentTime=told_time(d, reply.currentTime, "currentTime"),
+        interval=reply.interval,
+        status=facts.registration or "Rejected",
     )
 
 
@@ -108,7 +106,6 @@ def _introduce(d: Dialogue) -> Rule:
         awaited.discard("BootNotification")
     if facts.registration:
         return None
-    d.lose("BootNotification", "synthesised")
     try:
         register(facts, (yield from d.ask("csms", known_boot(d))))
     except Refusal:
@@ -122,7 +119,7 @@ def _introduce(d: Dialogue) -> Rule:
 def heartbeat(d: Dialogue, request: v16.HeartbeatRequest) -> Rule:
     """The CSMS's time."""
     reply = yield from ask(d, v201.HeartbeatRequest())
-    return v16.HeartbeatResponse(currentTime=tidy_time(reply.currentTime) or format_time(d.clock))
+    return v16.HeartbeatResponse(currentTime=told_time(d, reply.currentTime, "currentTime"))
 
 
 def _reason(d: Dialogue) -> v201.BootReason:

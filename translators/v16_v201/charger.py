@@ -10,6 +10,7 @@ from ..facts import Facts, Transaction
 from ..models import v201
 from ..models.base import Request, Struct
 from ..options import Options
+from ..values import tidy_time
 
 R = TypeVar("R", bound=Struct)
 
@@ -62,6 +63,14 @@ def running(d: Dialogue, connector: int | None = None) -> list[Transaction]:
 def transaction_of(d: Dialogue, uuid: str) -> Transaction | None:
     """The transaction with this 2.x id, ended or not."""
     return next((transaction for transaction in facts_of(d).transactions if transaction.uuid == uuid), None)
+
+
+def told_time(d: Dialogue, text: str | None, field: str) -> str | None:
+    """An optional time as every charger reads it; one that is no time is left out."""
+    found = tidy_time(text)
+    if text and found is None:
+        d.lose(field)
+    return found
 
 
 def has(d: Dialogue, feature: str) -> bool:

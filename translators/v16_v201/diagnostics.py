@@ -9,7 +9,7 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..facts import Job
 from ..models import v16, v201
 from ..values import format_time, parse_time, tidy_time
-from .charger import UNSUPPORTED, ask, because, facts_of, has, options_of
+from .charger import UNSUPPORTED, ask, because, facts_of, has, options_of, told_time
 
 _OVER = frozenset(
     (
@@ -38,8 +38,8 @@ def get_log(d: Dialogue, request: v201.GetLogRequest) -> Rule:
         command = v16.GetLogRequest(
             log=v16.LogParameters(
                 remoteLocation=request.log.remoteLocation,
-                oldestTimestamp=tidy_time(request.log.oldestTimestamp),
-                latestTimestamp=tidy_time(request.log.latestTimestamp),
+                oldestTimestamp=told_time(d, request.log.oldestTimestamp, "log.oldestTimestamp"),
+                latestTimestamp=told_time(d, request.log.latestTimestamp, "log.latestTimestamp"),
             ),
             logType=request.logType,
             requestId=request.requestId,
@@ -57,8 +57,8 @@ def get_log(d: Dialogue, request: v201.GetLogRequest) -> Rule:
         return v201.GetLogResponse(status="Rejected", statusInfo=because("UnsupportedParam"))
     diagnostics = v16.GetDiagnosticsRequest(
         location=location,
-        startTime=tidy_time(request.log.oldestTimestamp),
-        stopTime=tidy_time(request.log.latestTimestamp),
+        startTime=told_time(d, request.log.oldestTimestamp, "log.oldestTimestamp"),
+        stopTime=told_time(d, request.log.latestTimestamp, "log.latestTimestamp"),
         retries=request.retries,
         retryInterval=request.retryInterval,
     )
@@ -85,7 +85,7 @@ def update_firmware(d: Dialogue, request: v201.UpdateFirmwareRequest) -> Rule:
             firmware=v16.Firmware(
                 location=firmware.location,
                 retrieveDateTime=tidy_time(firmware.retrieveDateTime) or firmware.retrieveDateTime,
-                installDateTime=tidy_time(firmware.installDateTime),
+                installDateTime=told_time(d, firmware.installDateTime, "firmware.installDateTime"),
                 signingCertificate=firmware.signingCertificate,
                 signature=firmware.signature,
             ),
@@ -105,10 +105,15 @@ def update_firmware(d: Dialogue, request: v201.UpdateFirmwareRequest) -> Rule:
         if getattr(firmware, name) is not None:
             d.lose(f"firmware.{name}")
     d.lose("requestId")
-    retrieve = parse_time(firmware.retrieveDateTime) or d.clock
+    retrieve = parse_time(firmware.retrieveDateTime)
+    if retrieve is None:
+        d.lose("firmware.retrieveDateTime", "defaulted")
+        retrieve = d.clock
     install = parse_time(firmware.installDateTime)
-    if install is not None:
-        d.lose("firmware.installDateTime", "folded")
+    if firmware.installDateTime:
+        d.lose("firmware.installDateTime", "folded" if install is not None else "dropped")
+    if install is not None and install > retrieve:
+        d.lose("firmware.retrieveDateTime", "folded")
     when = max(retrieve, install or retrieve)
     plain = v16.UpdateFirmwareRequest(
         location=location,

@@ -12,7 +12,7 @@ from ..dialogue import Ask, Dialogue, Refusal, Rule, Silence
 from ..facts import Connector, Transaction
 from ..models import v16, v201
 from ..values import CHARGING_STATE, DAY_MS
-from .charger import facts_of
+from .charger import facts_of, has
 from .upstream import ask
 
 KEPT_MS: Final = 7 * DAY_MS
@@ -71,7 +71,10 @@ def by_number(d: Dialogue, tid: int | None) -> Transaction | None:
     """The transaction the charger knows by this number."""
     if tid is None or tid <= 0:
         return None  # numbers of chargers that never got one
-    return next((each for each in reversed(facts_of(d).transactions) if each.tid == tid), None)
+    for transaction in reversed(facts_of(d).transactions):
+        if transaction.tid == tid:
+            return transaction
+    return None
 
 
 def by_start(d: Dialogue, start_key: str) -> Transaction | None:
@@ -119,7 +122,7 @@ def tell(
     event.seqNo = number_of(d, transaction, content)
     reply = yield from ask(d, event)
     transaction.pending.pop(content, None)
-    lose_costs(d, reply)
+    lose_costs(d, reply, told=content == END and has(d, "costmsg"))
     info = reply.idTokenInfo
     if info is not None and content != END:
         d.lose("idTokenInfo")
@@ -128,10 +131,11 @@ def tell(
     return reply
 
 
-def lose_costs(d: Dialogue, reply: v201.TransactionEventResponse) -> None:
-    """Members of an answer that 1.6 has no place for."""
+def lose_costs(d: Dialogue, reply: v201.TransactionEventResponse, *, told: bool = False) -> None:
+    """Members of an answer that 1.6 has no place for; `told`: the charger is shown the final cost."""
+    told = told and reply.totalCost is not None
     for name in ("totalCost", "chargingPriority", "updatedPersonalMessage"):
-        if getattr(reply, name) is not None:
+        if getattr(reply, name) is not None and (name == "chargingPriority" or not told):
             d.lose(name)
 
 

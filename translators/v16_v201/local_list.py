@@ -11,7 +11,8 @@ from ..enums import SEND_LOCAL_LIST
 from ..models import v16, v201
 from ..topology import evses
 from ..values import ID_TAG_LENGTH, id_tag_info, remember_token
-from .charger import UNSUPPORTED, ask, because, facts_of, options_of
+from .authorization import lose_group
+from .charger import UNSUPPORTED, ask, because, facts_of, options_of, told_time
 from .device_model import cached
 
 BLOCK = "local_list"
@@ -73,11 +74,11 @@ def _entries(d: Dialogue, request: v201.SendLocalListRequest) -> dict[str, v16.A
     for entry in request.localAuthorizationList or ():
         id_tag = entry.idToken.idToken
         if not 0 < len(id_tag) <= ID_TAG_LENGTH:  # a reader can never present an alias
-            d.lose(f"{path}.idToken")
+            d.lose(path)
             continue
         info = entry.idTokenInfo
         if info is not None and info.status == "Accepted" and info.evseId and not station.issubset(info.evseId):
-            d.lose(f"{path}.idTokenInfo.evseId")
+            d.lose(path)
             continue
         remember_token(facts.tokens, id_tag, entry.idToken)
         d.lose(f"{path}.idToken.type")
@@ -92,7 +93,10 @@ def _entries(d: Dialogue, request: v201.SendLocalListRequest) -> dict[str, v16.A
                 down.status = "Accepted"
             if down.status != info.status:
                 d.lose(f"{path}.idTokenInfo.status", "folded")
-            for name in ("chargingPriority", "language1", "language2", "personalMessage"):
+            told_time(d, info.cacheExpiryDateTime, f"{path}.idTokenInfo.cacheExpiryDateTime")
+            if info.groupIdToken is not None:
+                lose_group(d, info.groupIdToken, f"{path}.idTokenInfo.groupIdToken")
+            for name in ("chargingPriority", "language1", "language2", "personalMessage", "evseId"):
                 if getattr(info, name) is not None:
                     d.lose(f"{path}.idTokenInfo.{name}")
         found[id_tag.casefold()] = v16.AuthorizationData(idTag=id_tag, idTagInfo=down)

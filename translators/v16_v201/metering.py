@@ -73,13 +73,15 @@ def readings(
         samples: list[v201.SampledValue] = []
         unfit: list[Any] = []
         for sample in value.sampledValue:
-            fit = _sample(d, sample, connector, transaction, meter_stop)
+            fit = _sample(d, sample, connector, transaction, meter_stop, path)
             if fit is not None:
                 samples.append(fit)
             else:
                 unfit.append(msgspec.to_builtins(sample))
         custom = carried(d, samples=unfit) if unfit and samples else None
-        if unfit and custom is None:
+        if not samples:
+            d.lose(path)
+        elif unfit and custom is None:
             d.lose(f"{path}.sampledValue")
         if samples:
             translated = v201.MeterValue(timestamp=moment.text, sampledValue=samples, customData=custom)
@@ -99,8 +101,15 @@ def see_register(transaction: Transaction, values: list[v201.MeterValue]) -> Non
 
 
 def _sample(
-    d: Dialogue, sample: Sample16, connector: int, transaction: Transaction | None, meter_stop: Decimal | None
+    d: Dialogue,
+    sample: Sample16,
+    connector: int,
+    transaction: Transaction | None,
+    meter_stop: Decimal | None,
+    path: str,
 ) -> v201.SampledValue | None:
+    if sample.unit is not None and sample.measurand == "Power.Factor":
+        d.lose(f"{path}.sampledValue.unit")
     if sample.measurand in CACHED:
         facts_of(d).measured[sample.measurand] = sample.value[:TEXT_LIMIT]
         return None
@@ -112,7 +121,7 @@ def _sample(
     if fit is not None:
         fit.signedMeterValue = signature_up(sample.value, _public_key(d, connector))
         if fit.signedMeterValue is None:
-            d.lose("meterValue.sampledValue.value")
+            d.lose(f"{path}.sampledValue.value")
     return fit
 
 
@@ -155,6 +164,8 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
         found = [each for each in found if each not in loose]
     else:
         found = []
+    if request.transactionId is not None and (loose or tagged is None or transaction is None):
+        d.lose("transactionId")
     if loose:
         yield from ask(
             d,
@@ -186,6 +197,7 @@ def _updates(d: Dialogue, transaction: Transaction, found: list[Reading]) -> Rul
         while recent and recent[oldest := next(iter(recent))] <= d.now - RECENT_MS:
             del recent[oldest]
         if content in recent and not group[0].substituted:
+            d.lose("meterValue", "folded")
             continue
         reason = _reason(group, wanted)
         state = current_state(d, transaction) if reason == "Trigger" else None

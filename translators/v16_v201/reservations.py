@@ -35,6 +35,8 @@ def reserve(d: Dialogue, request: v201.ReserveNowRequest) -> Rule:
     if request.groupIdToken is not None and request.groupIdToken.idToken:
         parent = id_tag_of(request.groupIdToken, facts.tokens, no_auth=no_auth)
         lose_token(d, request.groupIdToken, parent, "groupIdToken")
+    elif request.groupIdToken is not None:
+        d.lose("groupIdToken")
     expires = parse_time(request.expiryDateTime)
     command = v16.ReserveNowRequest(
         reservationId=request.id,

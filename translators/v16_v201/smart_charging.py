@@ -203,6 +203,8 @@ def composite_schedule(d: Dialogue, request: v201.GetCompositeScheduleRequest) -
     if schedule.minChargingRate is not None:
         d.lose("chargingSchedule.minChargingRate")
     start = tidy_time(answer.scheduleStart) or tidy_time(schedule.startSchedule)
+    if schedule.startSchedule and answer.scheduleStart and tidy_time(schedule.startSchedule) != start:
+        d.lose("chargingSchedule.startSchedule")
     if start is None:
         d.lose("schedule.scheduleStart", "defaulted")
     if schedule.duration is None:

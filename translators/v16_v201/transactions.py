@@ -9,8 +9,8 @@ from typing import Any, cast
 import msgspec
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
-from ..facts import Transaction
-from ..metering import REGISTER, energy_sample, register_of
+from ..facts import Facts, Transaction
+from ..metering import REGISTER, energy_sample, in_wh, register_of
 from ..models import v16, v201
 from ..topology import place_of
 from ..values import STOP_UP, Moment, Stop, charger_time, clean_id_tag, kept_token, parse_time, restore_token
@@ -46,6 +46,7 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
     start_key = _start_key(d, request, moment)
     known = by_start(d, start_key)
     if known is not None and known.state != "starting" and known.auth_info is not None:
+        d.lose("StartTransaction", "folded")
         return _conf(known)
     if _taken_over(d, f"start {start_key}"):
         return None
@@ -60,6 +61,8 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
         d.lose("timestamp", "defaulted")
     if request.reservationId == 0:
         d.lose("reservationId")
+    if transaction.place is None:
+        d.lose("connectorId")
     try:
         info = yield from _tell_start(d, transaction, moment)
     except Refusal:
@@ -167,6 +170,20 @@ def _begin(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment, st
     return transaction
 
 
+def numbered(facts: Facts, key: str, tx: int, number: int) -> None:
+    """The charger knows the transaction that entry `key` begins by `number`, another upstream's, not by `tx`."""
+    if number == tx:
+        return
+    found = next((each for each in reversed(facts.transactions) if each.tid == tx), None)
+    if found is not None:
+        found.tid = number
+    given = facts.given.get(key)
+    if given is not None:
+        given["tid"] = number
+    elif found is None:
+        facts.given[key] = {"tid": number}
+
+
 def _started(d: Dialogue, transaction: Transaction, moment: Moment) -> v201.TransactionEventRequest:
     """The same event each time it is made; only `offline` may be new."""
     place = transaction.place
@@ -256,12 +273,14 @@ def stop(d: Dialogue, request: v16.StopTransactionRequest) -> Rule:
     transaction = _resolve(d, request, moment, ended_key)
     if transaction is None:
         if options_of(d).unknown_tx_policy == "ack_and_log":
-            d.lose("transactionId")
+            d.lose("StopTransaction")
             return v16.StopTransactionResponse()
         transaction = _unheard_of(d, request, moment, ended_key)
     if transaction.state == "ended":
         if transaction.ended_key != ended_key:
+            d.lose("StopTransaction")
             return v16.StopTransactionResponse()
+        d.lose("StopTransaction", "folded")
         return msgspec.convert(transaction.stop_info or {}, v16.StopTransactionResponse)
     if _taken_over(d, f"stop {transaction.uuid}"):
         return None
@@ -342,7 +361,9 @@ def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRe
     reply = yield from tell(d, transaction, END, event)
     told_state(transaction, state)
     answer = v16.StopTransactionResponse()
-    if reply.idTokenInfo is not None and id_tag:
+    if reply.idTokenInfo is not None and not id_tag:
+        d.lose("idTokenInfo")
+    elif reply.idTokenInfo is not None:
         answer.idTagInfo = verdict(d, id_tag, reply.idTokenInfo)
     _end(d, transaction, answer)
     if reply.totalCost is not None and has(d, "costmsg"):
@@ -377,8 +398,17 @@ def _final_values(
             same[-1].sampledValue.append(sample)
         else:
             values.append(v201.MeterValue(timestamp=moment.text, sampledValue=[sample]))
+    elif not any(_tells(sample, stop_wh) for value in values for sample in value.sampledValue):
+        d.lose("meterStop", "folded")
     see_register(transaction, values)
     return values
+
+
+def _tells(sample: v201.SampledValue, stop_wh: Decimal) -> bool:
+    """Whether it is the register that meterStop gives."""
+    unit = sample.unitOfMeasure
+    energy = sample.context == "Transaction.End" and sample.phase is None and sample.measurand in (None, REGISTER)
+    return energy and in_wh(sample.value, unit.unit if unit is not None else None) == stop_wh
 
 
 def _unheard_of(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment, ended_key: str) -> Transaction:

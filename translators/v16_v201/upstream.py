@@ -12,6 +12,7 @@ from ..facts import Facts
 from ..models import v16, v201
 from ..models.base import Request, Struct
 from ..options import Options
+from ..values import format_time, tidy_time
 from .charger import facts_of, options_of
 
 R = TypeVar("R", bound=Struct)
@@ -45,10 +46,13 @@ def _introduce_again(d: Dialogue, refusal: Refusal) -> Generator[Any, Any, None]
 def known_boot(d: Dialogue) -> v201.BootNotificationRequest:
     """The last boot once more, or one of a station that never told who it is."""
     boot = v16.BootNotificationRequest(chargePointVendor="unknown", chargePointModel="unknown")
-    stored = facts_of(d).boot
-    return boot_request(
+    stored, before = facts_of(d).boot, d.losses()
+    told = boot_request(
         d, msgspec.convert(stored, v16.BootNotificationRequest, strict=False) if stored else boot, "Unknown"
     )
+    d.spare(before)
+    d.lose("BootNotification", "synthesised")
+    return told
 
 
 def register(facts: Facts, reply: v201.BootNotificationResponse) -> None:
@@ -88,6 +92,14 @@ def boot_request(
 def _unknown(d: Dialogue, field: str) -> str:
     d.lose(field, "defaulted")
     return "unknown"
+
+
+def told_time(d: Dialogue, text: str, field: str) -> str:
+    """A time that the CSMS told; the present if it is none."""
+    found = tidy_time(text)
+    if found is None:
+        d.lose(field, "defaulted")
+    return found or format_time(d.clock)
 
 
 def shorten(d: Dialogue, text: str | None, length: int, field: str) -> str | None:

@@ -59,7 +59,7 @@ def test_entries() -> None:
     ]
     assert s.answers("charger", status="Accepted") == answered(status="Accepted")
     assert set(s.facts.extra["local_list"]["entries"]) == {"d4", "f6", "a1"}
-    assert {("localAuthorizationList", "folded"), ("localAuthorizationList.idToken", "dropped")} <= s.lost()
+    assert {("localAuthorizationList", "folded"), ("localAuthorizationList", "dropped")} <= s.lost()
 
 
 @pytest.mark.parametrize(

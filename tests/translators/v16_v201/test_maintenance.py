@@ -125,7 +125,7 @@ def ended(s: Station) -> list[Any]:
     def rule(d: Dialogue) -> Any:
         return after_ended(d)
 
-    return s._leaving(s.translator.begin(rule, s.clock))
+    return s._leaving(s.translator.begin(rule, s.clock, "Reset"))
 
 
 def test_immediate_overrides_a_scheduled_reset() -> None:

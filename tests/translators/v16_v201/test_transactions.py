@@ -228,7 +228,7 @@ def test_with_two_open_transactions_nobody_guesses() -> None:
     c.starts(1)
     c.starts(2)
     c.local("StopTransaction", stop() | {"transactionId": -1}, {})
-    assert Loss("transactionId", "dropped") in c.play.losses
+    assert Loss("StopTransaction", "dropped") in c.play.losses
 
 
 def test_a_stop_from_before_the_start_is_not_meant() -> None:
