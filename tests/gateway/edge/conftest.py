@@ -136,7 +136,8 @@ class World:
     async def close(self) -> None:
         for edge in self.edges:
             await edge.stop()
-        self.thaw()
+        if self.journals and (server := self.server):
+            os.kill(server, signal.SIGKILL)  # its own way down takes a tenth of a second
         for journal in reversed(self.journals):
             await journal.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
