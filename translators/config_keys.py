@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from typing import Literal, NamedTuple
 
@@ -90,3 +92,68 @@ def key_rows() -> tuple[KeyRow, ...]:
 def local_rows() -> tuple[LocalRow, ...]:
     """Every variable of the gateway's own, read at its first use."""
     return tuple(LocalRow(*row) for row in _rows("base_report.csv"))  # type: ignore[arg-type]
+
+
+class Spot(NamedTuple):
+    """A variable of a 2.x charger as a flat 1.6 key names it (config-keys 6.2)."""
+
+    component: str
+    component_instance: str
+    evse: int
+    """0: of the station."""
+    connector: int
+    """0: of the EVSE as a whole."""
+    variable: str
+    variable_instance: str
+    attribute: str = "Actual"
+
+    @property
+    def address(self) -> Address:
+        return address(self.component, self.component_instance, self.variable, self.variable_instance)
+
+    @property
+    def key(self) -> str:
+        """The flat key, of any length."""
+        where = f":{self.evse}" + (f"/{self.connector}" if self.connector else "") if self.evse else ""
+        component = _escaped(self.component) + (
+            f"#{_escaped(self.component_instance)}" if self.component_instance else ""
+        )
+        variable = _escaped(self.variable) + (f"#{_escaped(self.variable_instance)}" if self.variable_instance else "")
+        return f"{component}{where}.{variable}" + (f"@{self.attribute}" if self.attribute != "Actual" else "")
+
+
+_SPOT = re.compile(
+    r"(?P<c>[^.#:/@\[\]]+)(?:#(?P<ci>[^.#:/@\[\]]+)|\[(?P<cb>[^\[\]]+)\])?(?::(?P<e>\d{1,9})(?:/(?P<n>\d{1,9}))?)?"
+    r"\.(?P<v>[^.#:/@\[\]]+)(?:#(?P<vi>[^#:/@\[\]]+)|\[(?P<vb>[^\[\]]+)\])?(?:@(?P<a>Target|MinSet|MaxSet))?",
+    re.ASCII,
+)
+
+
+def spot_of(key: str) -> Spot | None:
+    """What a flat key names: `Comp#inst:evse/connector.Var#inst@Attr`, or with instances in brackets. None if it is none."""
+    match = _SPOT.fullmatch(key)
+    if match is None:
+        return None
+    part = match.groupdict(default="")
+    return Spot(
+        _plain(part["c"]),
+        _plain(part["ci"] or part["cb"]),
+        int(part["e"] or 0),
+        int(part["n"] or 0),
+        _plain(part["v"]),
+        _plain(part["vi"] or part["vb"]),
+        part["a"] or "Actual",
+    )
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"%{ord(letter):02X}" if letter in "%#:/.@" else letter for letter in name)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"%([0-9A-Fa-f]{2})", lambda match: chr(int(match[1], 16)), text)
+
+
+def short_key(key: str) -> str:
+    """A flat key that fits 1.6: beyond 50 characters the first 40, and the start of its digest."""
+    return key if len(key) <= 50 else f"{key[:40]}~{sha256(key.encode()).hexdigest()[:9]}"

@@ -34,6 +34,8 @@ _ONLY_201 = frozenset(
         "Energy.Apparent.Export",
     )
 )
+ONLY_IN_201: Final = _ONLY_201
+"""Measurands of 2.0.1 that 1.6 does not have."""
 _ROTATIONS = ("RST", "RTS", "SRT", "STR", "TRS", "TSR")
 
 
@@ -149,6 +151,21 @@ CONVERSIONS: Final[dict[str, tuple[Callable[[str], str], Callable[[str, str], st
 """Conversion -> (1.6 value to 2.x, (2.x value, present 1.6 value) to 1.6). Values for one of several places: see below."""
 
 
+_SUFFIX = re.compile(r"(.+)\.(?:L1|L2|L3|N|L1-N|L2-N|L3-N|L1-L2|L2-L3|L3-L1)")
+
+
+def measurand_of(item: str) -> str:
+    """A measurand without the phase that 1.6 may append to it (config-keys 3.3)."""
+    match = _SUFFIX.fullmatch(item)
+    return match[1] if match is not None else item
+
+
+def up(conversion: str, text: str) -> str:
+    """The 2.x value of a 1.6 value by the name of its conversion; one without a conversion stays."""
+    known = CONVERSIONS.get(conversion)
+    return known[0](text) if known is not None else text
+
+
 # Values that hold one variable per connector or per path
 
 
@@ -174,6 +191,14 @@ def rotation_down(value: str, present: str, connector: int) -> str:
         raise Unfit(value)
     entries[connector] = word
     return ",".join(f"{number}.{entry}" for number, entry in sorted(entries.items()))
+
+
+def rotation_from(value: str) -> str:
+    """The 1.6 word for a PhaseRotation of a 2.x charger."""
+    text = value.strip()
+    if text.upper() in _ROTATIONS:
+        return text.upper()
+    return "NotApplicable" if "x" in text.casefold() else text or "Unknown"
 
 
 def _rotations(text: str) -> dict[int, str]:

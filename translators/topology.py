@@ -95,5 +95,26 @@ def one_connector_at(d: Dialogue, evse: int) -> int:
     return min(numbers)
 
 
+def number_at(d: Dialogue, place: Place) -> int:
+    """The 1.6 connector that stands for a place of a 2.x charger. A new place is appended: the EVSE's own number for its
+    first connector while that is free, else the next one."""
+    known = connectors(d)
+    for number in known:
+        if place_of(d, number) == place:
+            return number
+    evse, connector = place
+    number = evse if connector == 1 and evse not in known else 1 + max(known, default=0)
+    # The others keep the places they have been believed to have.
+    for other in known:
+        d.facts.topology.setdefault(other, place_of(d, other))
+    d.facts.topology[number] = place
+    return number
+
+
+def is_connector(d: Dialogue, number: int) -> bool:
+    """Whether a 2.x charger has something behind this 1.6 connector, as far as anyone knows."""
+    return number >= 1 and (number in connectors(d) or not _counted(d))
+
+
 def _counted(d: Dialogue) -> bool:
     return bool(d.options.topology) or d.facts.known_connectors > 0

@@ -14,6 +14,8 @@ from decimal import ROUND_DOWN, Decimal
 from functools import lru_cache
 from typing import Final, Generic, Literal, NamedTuple, TypeVar, cast
 
+import msgspec
+
 from .facts import Token
 from .models import v16, v201
 
@@ -158,6 +160,14 @@ def tenth(value: Decimal) -> Decimal:
 def cut(text: str, length: int) -> str:
     """At most `length` code points."""
     return text[:length]
+
+
+def json_text(data: bytes) -> str:
+    """JSON of any type as the string that a 1.6 DataTransfer carries: a string as it is, the rest as compact JSON."""
+    try:
+        return msgspec.json.decode(data, type=str)
+    except msgspec.ValidationError:
+        return msgspec.json.format(data, indent=-1).decode()
 
 
 # 2.3 idTag and IdToken

@@ -1,0 +1,367 @@
+"""TransactionEvent as StartTransaction, MeterValues, StatusNotification and StopTransaction (spec 3.3, 6.20, 6.21, 8.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Final
+
+import msgspec
+
+from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
+from ..metering import is_register
+from ..models import v16, v201
+from ..values import Moment, charger_time, id_token_info
+from .authorization import ask_verdict, heed, is_free, recent_verdict, tag_of, verdict_while_away
+from .availability import tell_changed
+from .ledger import answer_again, found, read_meter, see, start_register, stop_register, was_seen
+from .metering import final_readings, readings, send
+from .peers import tell
+from .places import number_of
+from .state import Transaction, connector_of, done, facts_of, mark, options_of
+from .stopping import STOPS, reason_of
+from .verdicts import refuse_late, respond
+
+REGISTER_WAIT: Final = 10.0
+"""How long a start waits for a first register, s (spec 3.3)."""
+
+
+def event(d: Dialogue, request: v201.TransactionEventRequest) -> Rule:
+    """Each event is dealt with once; a repetition gets the same answer."""
+    transaction = found(d, request.transactionInfo.transactionId)
+    if was_seen(transaction, request):
+        return answer_again(transaction, request)
+    moment = charger_time(request.timestamp, d.now)
+    if moment.substituted:
+        d.lose("timestamp", "defaulted")
+    _lose(d, request)
+    if transaction.state == "ended" and not done(d, "stopped"):
+        see(transaction, request, v201.TransactionEventResponse())
+        return v201.TransactionEventResponse()  # older than its end, or an end that was told before
+    _learn(d, transaction, request)
+    if request.eventType == "Ended":
+        answer = yield from _ended(d, transaction, request, moment)
+    elif transaction.state in ("new", "starting"):
+        answer = yield from _before_start(d, transaction, request, moment)
+    else:
+        answer = yield from _updated(d, transaction, request, moment)
+    see(transaction, request, answer)
+    return answer
+
+
+def _lose(d: Dialogue, request: v201.TransactionEventRequest) -> None:
+    """What no 1.6 message has a place for."""
+    for name in ("offline", "numberOfPhasesUsed", "cableMaxCurrent"):
+        if getattr(request, name) is not None:
+            d.lose(name)
+    for name in ("remoteStartId", "timeSpentCharging"):
+        if getattr(request.transactionInfo, name) is not None:
+            d.lose(f"transactionInfo.{name}")
+    d.lose("seqNo")
+    d.lose("triggerReason", "folded" if request.eventType == "Ended" else "dropped")
+    if request.transactionInfo.chargingState is not None:
+        d.lose("transactionInfo.chargingState", "folded")
+
+
+def _learn(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> None:
+    """What an event says of its transaction. The same event says the same again."""
+    facts, evse = facts_of(d), request.evse
+    if evse is not None and evse.id >= 1 and (not transaction.connector or transaction.state == "new"):
+        if not transaction.evse and transaction.last:
+            facts.registers[evse.id] = transaction.last
+        transaction.connector = number_of(d, evse.id, evse.connectorId)
+        transaction.evse = evse.id
+    if transaction.state == "new":
+        _learn_token(d, transaction, request)
+        transaction.reservation = request.reservationId or transaction.reservation
+        if transaction.connector and request.eventType != "Ended":
+            connector_of(d, transaction.connector).finishing = False
+    elif request.reservationId is not None:
+        d.lose("reservationId")
+    state = request.transactionInfo.chargingState
+    if state is not None:
+        transaction.charging_state = state
+        transaction.charged = transaction.charged or state == "Charging"
+        if state != "Idle":
+            transaction.connected, transaction.freed = True, False
+    if request.triggerReason in STOPS:
+        transaction.stopping = True
+    read_meter(d, transaction, request.meterValue or [])
+
+
+def _learn_token(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> None:
+    """Who pays: the token of the event, or the one that the CSMS started it with."""
+    facts = facts_of(d)
+    if request.idToken is not None:
+        transaction.id_tag = tag_of(d, request.idToken)
+    number = request.transactionInfo.remoteStartId
+    for start in facts.remote_starts:
+        if start.id == number or (start.txid and start.txid == transaction.txid):
+            transaction.id_tag = transaction.id_tag or start.id_tag
+            facts.remote_starts = [each for each in facts.remote_starts if each is not start]
+            break
+
+
+# Before the CSMS knows of it
+
+
+def _before_start(
+    d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest, moment: Moment
+) -> Generator[Any, Any, v201.TransactionEventResponse]:
+    """Held until a token, a place and a closed power path make it a 1.6 transaction."""
+    yield from _start_elsewhere(d, transaction)
+    if transaction.state == "open":  # a start that waited for a register has been told meanwhile
+        return (yield from _updated(d, transaction, request, moment))
+    if transaction.state == "new" and _ready(d, transaction):
+        _settle(d, transaction, moment.text)
+    if transaction.state == "new":
+        if request.meterValue and any(not is_register(s) for v in request.meterValue for s in v.sampledValue):
+            d.lose("meterValue")
+        info = yield from _verdict(d, request.idToken, transaction)
+        answer = respond(d, transaction, info)
+        yield from d.answer(answer)
+        yield from _status(d, transaction, moment)
+        return answer
+    info = yield from start(d, transaction)
+    answer = respond(d, transaction, info if request.idToken is not None or info.status != "Accepted" else None)
+    if d.early:
+        refuse_late(d, transaction, info)
+    rest = _rest(d, request)
+    yield from d.answer(answer)
+    if rest and not done(d, "metered"):
+        try:
+            yield from send(d, transaction.connector, rest, transaction.tid)
+        except (Refusal, Silence):
+            pass
+        mark(d, "metered")
+    yield from _status(d, transaction, moment)
+    return answer
+
+
+def _ready(d: Dialogue, transaction: Transaction) -> bool:
+    known = bool(transaction.id_tag and transaction.connector)
+    return known and (options_of(d).start_on == "authorized" or transaction.charging_state != "Idle")
+
+
+def _settle(d: Dialogue, transaction: Transaction, at: str) -> None:
+    """Decide what the StartTransaction says. Without any register it waits for the next event, at most 10 s."""
+    register = start_register(d, transaction)
+    transaction.start_at = transaction.start_at or at
+    if register is None and d.once("waits", lambda: not transaction.awaits_register):
+        transaction.awaits_register = True
+        d.spawn(lambda d: waits_for_register(d, transaction), "StartTransaction")
+        return
+    if register is None:
+        d.lose("meterStart", "defaulted")
+    transaction.relative = register is None
+    transaction.meter_start = register or 0
+    transaction.awaits_register = False
+    transaction.state = "starting"
+
+
+def waits_for_register(d: Dialogue, transaction: Transaction) -> Rule:
+    """The start of a transaction that no register is known of yet."""
+    yield from d.wait(REGISTER_WAIT, lambda: transaction.state != "new" or start_register(d, transaction) is not None)
+    if transaction.state != "new" or transaction.ending:
+        return None
+    transaction.awaits_register = True
+    d.once("waits", lambda: False)
+    register = start_register(d, transaction)
+    transaction.relative, transaction.meter_start = register is None, register or 0
+    transaction.awaits_register, transaction.state = False, "starting"
+    if register is None:
+        d.lose("meterStart", "defaulted")
+    info = yield from start(d, transaction)
+    refuse_late(d, transaction, info)
+    yield from tell_changed(d, transaction.connector, transaction.start_at)
+    return None
+
+
+def _start_elsewhere(d: Dialogue, transaction: Transaction) -> Rule:
+    """Wait for the answer to a StartTransaction that is on its way already."""
+    subject = f"start {transaction.txid}"
+    if d.translator.asking(subject) is not None:
+        yield from d.wait(60, lambda: d.translator.asking(subject) is None)
+    return None
+
+
+def start(d: Dialogue, transaction: Transaction) -> Generator[Any, Any, v201.IdTokenInfo]:
+    """Tell the CSMS the start; what it says of the token. Its number is bound to this very transaction."""
+    facts = facts_of(d)
+    if transaction.state == "open" and transaction.verdict is not None:
+        return id_token_info(msgspec.convert(transaction.verdict, v16.IdTagInfo), facts.tokens)
+    d.subject = f"start {transaction.txid}"
+    reply = yield from tell(
+        d,
+        v16.StartTransactionRequest(
+            connectorId=transaction.connector,
+            idTag=transaction.id_tag,
+            meterStart=transaction.meter_start,
+            timestamp=transaction.start_at,
+            reservationId=transaction.reservation,
+        ),
+    )
+    d.subject = ""
+    facts.bindings += 1
+    transaction.state, transaction.tid, transaction.bound = "open", reply.transactionId, facts.bindings
+    transaction.verdict = msgspec.to_builtins(reply.idTagInfo)
+    info = heed(d, transaction.id_tag, reply.idTagInfo)
+    if info.status != "Accepted":
+        transaction.stopping = True
+    mark(d, "started")
+    return info
+
+
+def _rest(d: Dialogue, request: v201.TransactionEventRequest) -> list[v16.MeterValue]:
+    """What an Updated event measured beside the register that the start has taken."""
+    values = []
+    for value in request.meterValue or []:
+        samples = [sample for sample in value.sampledValue if not is_register(sample)]
+        if samples:
+            values.append(v201.MeterValue(timestamp=value.timestamp, sampledValue=samples))
+    if request.eventType == "Started":
+        if values:
+            d.lose("meterValue")
+        return []
+    return readings(d, values)
+
+
+# While the CSMS knows it
+
+
+def _updated(
+    d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest, moment: Moment
+) -> Generator[Any, Any, v201.TransactionEventResponse]:
+    """MeterValues first, then the status. The event that made the start true comes here again after a crash."""
+    if done(d, "started"):
+        info: v201.IdTokenInfo | None = yield from start(d, transaction)
+        if request.idToken is None and info is not None and info.status == "Accepted":
+            info = None
+        metered = _rest(d, request)
+    else:
+        info = yield from _verdict(d, request.idToken, transaction)
+        metered = readings(d, request.meterValue or [])
+    if metered and not done(d, "metered"):
+        yield from send(d, transaction.connector, metered, transaction.tid)
+        mark(d, "metered")
+    stops = options_of(d).stop_on == "deauthorized" and request.triggerReason in STOPS
+    if stops:
+        yield from _stop(d, transaction, request, moment)
+    answer = respond(d, transaction, info)
+    if metered or stops:
+        yield from d.answer(answer)
+    yield from _status(d, transaction, moment)
+    return answer
+
+
+def _status(d: Dialogue, transaction: Transaction, moment: Moment) -> Rule:
+    """The 1.6 status that an event makes, if it is news. As a follow-up of another message it may fail."""
+    try:
+        yield from tell_changed(d, transaction.connector, moment.text)
+    except (Refusal, Silence):
+        if not d.answered:
+            raise
+    return None
+
+
+def _verdict(
+    d: Dialogue, token: v201.IdToken | None, transaction: Transaction
+) -> Generator[Any, Any, v201.IdTokenInfo | None]:
+    """What an event with a token that no 1.6 message carries is answered: a verdict of the last minutes, or a new one."""
+    if token is None or d.early:
+        return None
+    id_tag = tag_of(d, token)
+    if transaction.verdict is not None and id_tag.casefold() == transaction.id_tag.casefold():
+        return id_token_info(msgspec.convert(transaction.verdict, v16.IdTagInfo), facts_of(d).tokens)
+    info: v201.IdTokenInfo = recent_verdict(d, id_tag) or (yield from ask_verdict(d, token))
+    return info
+
+
+# The end
+
+
+def _ended(
+    d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest, moment: Moment
+) -> Generator[Any, Any, v201.TransactionEventResponse]:
+    """A transaction that never became a 1.6 one ends without a word."""
+    transaction.ending = True
+    yield from _start_elsewhere(d, transaction)
+    if transaction.state == "new" and transaction.awaits_register:
+        d.once("waits", lambda: False)
+        _settle(d, transaction, moment.text)
+    if transaction.state == "new":
+        token = request.idToken
+        known = recent_verdict(d, tag_of(d, token)) if token is not None and not is_free(token) else None
+        answer = respond(d, transaction, (known or v201.IdTokenInfo(status="Accepted")) if token is not None else None)
+        _leave(d, transaction, request)
+        return answer
+    if transaction.state == "starting":
+        yield from start(d, transaction)
+    info = yield from _stop(d, transaction, request, moment)
+    answer = respond(d, transaction, info if request.idToken is not None else None)
+    yield from d.answer(answer)
+    yield from _status(d, transaction, moment)
+    return answer
+
+
+def _stop(
+    d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest, moment: Moment
+) -> Generator[Any, Any, v201.IdTokenInfo]:
+    """Tell the CSMS the end; what it says of the token."""
+    facts = facts_of(d)
+    if done(d, "stopped"):
+        return v201.IdTokenInfo(status="Accepted")
+    ended = request.eventType == "Ended"
+    id_tag = tag_of(d, request.idToken) if request.idToken is not None else None
+    reply = yield from tell(
+        d,
+        v16.StopTransactionRequest(
+            transactionId=transaction.tid,
+            idTag=id_tag,
+            meterStop=stop_register(transaction),
+            timestamp=moment.text,
+            reason=reason_of(d, transaction, request),
+            transactionData=(final_readings(d, request.meterValue or []) if ended else None) or None,
+        ),
+    )
+    _leave(d, transaction, request)
+    info = v201.IdTokenInfo(status="Accepted")
+    if reply.idTagInfo is not None:
+        info = heed(d, id_tag, reply.idTagInfo) if id_tag else id_token_info(reply.idTagInfo, facts.tokens)
+    mark(d, "stopped")
+    return info
+
+
+def _leave(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> None:
+    """The transaction is over. Its connector is Finishing until it is Available, unless the EV has left already."""
+    facts = facts_of(d)
+    told = transaction.state == "open"
+    transaction.state, transaction.ended_at, transaction.ending = "ended", d.clock, True
+    transaction.refusal = None
+    facts.profiles = [each for each in facts.profiles if each.txid != transaction.txid]
+    facts.unlocking.pop(transaction.connector, None)
+    if not transaction.connector:
+        return
+    place = connector_of(d, transaction.connector)
+    gone = transaction.charging_state == "Idle" or request.transactionInfo.stoppedReason in (
+        "EVDisconnected",
+        "Timeout",
+    )
+    place.finishing = not transaction.freed if told else not gone and not transaction.freed
+    if place.finishing and told and place.status in ("", "Available", "Reserved"):
+        place.status = "Occupied"
+
+
+def event_while_away(d: Dialogue, request: v201.TransactionEventRequest) -> v201.TransactionEventResponse:
+    """The local answer: what the gateway knows of the token. The CSMS gives the number when it is back."""
+    transaction = found(d, request.transactionInfo.transactionId)
+    if was_seen(transaction, request):
+        return answer_again(transaction, request)
+    info = None
+    if request.idToken is not None:
+        verdict = verdict_while_away(d, request.idToken)
+        info = verdict
+        d.once("told", lambda: verdict.status)
+    return respond(d, transaction, info)
+
+
+FROM_CHARGER: dict[str, Row] = {"TransactionEvent": Talk(event)}
