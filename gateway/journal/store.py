@@ -61,8 +61,10 @@ class Store:
     async def stop(self) -> None:
         """Closes all connections and stops the embedded server."""
         if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
+            while not self._watcher.done():
+                # More than once if need be: wait_for of Python 3.11 may swallow a cancellation when its wait ends in the same turn.
+                self._watcher.cancel()
+                await asyncio.wait([self._watcher], timeout=0.2)
             self._watcher = None
         self._turn(False)
         if self._embedded is not None:
