@@ -27,6 +27,12 @@ class Route(msgspec.Struct, frozen=True):
         """The primary, then the mirrors."""
         return (self.primary, *self.mirrors)
 
+    def role(self, name: str) -> Literal["only", "primary", "mirror"]:
+        """What an upstream of this route is to the charger."""
+        if name != self.primary:
+            return "mirror"
+        return "primary" if self.mirrors else "only"
+
 
 class NoRoute(LookupError):
     """No route fits this identity; the charger is to be refused like an unknown one (404)."""

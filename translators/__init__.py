@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -22,6 +22,7 @@ from .facts import decode as decode_facts
 from .frames import Call, Error, Frame, Result, Side
 from .options import Options
 from .untouched import Untouched
+from .v16_v16 import Renumbering, unfinished
 
 PAIRS: list[tuple[str, str, str]] = [
     ("ocpp1.5", "ocpp1.6", "translators.v15_v16"),
@@ -61,12 +62,17 @@ class Translating(Protocol):
     early_until: str
 
     def forget(self, key: str) -> None: ...
+    def numbered(self, key: str, tx: int, number: int) -> None: ...
     def lost(self, side: Side, clock: int) -> list[Step]: ...
     def tick(self, clock: int) -> list[Step]: ...
     def back(self, clock: int) -> list[Step]: ...
     def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> Raw | None: ...
     def assume(self, registered: bool, connectors: int) -> None: ...
     def state(self) -> bytes: ...
+
+
+Role: TypeAlias = Literal["only", "primary", "mirror"]
+"""What an upstream is to a charger: the only one, the one of several whose answers count, or one of the others."""
 
 
 class NoTranslation(ValueError):
@@ -111,9 +117,18 @@ def translatable(charger: str, csms: str) -> bool:
     return True
 
 
-def translator(charger: str, csms: str, state: bytes, options: Options, new_id: Callable[[], str]) -> Translating:
-    """A translator that continues from `state` (empty: from the beginning). Raises NoTranslation, ValueError for newer facts."""
+def translator(
+    charger: str, csms: str, state: bytes, options: Options, new_id: Callable[[], str], role: Role = "only"
+) -> Translating:
+    """A translator that continues from `state` (empty: from the beginning). Raises NoTranslation, ValueError for newer facts.
+
+    Between equal versions nothing is translated, but for the transaction ids of one 1.6 upstream among several; an only one that
+    still has transactions under other ids than the charger is one of several until they have ended.
+    """
     if charger == csms:
+        if charger == "ocpp1.6" and (role != "only" or unfinished(state)):
+            accept_away = options.offline_unknown_id == "Accepted"
+            return Renumbering(state, new_id, primary=role != "mirror", accept_away=accept_away)
         return Untouched(new_id)
     parts = [Translator(each, _facts(each, state), options, new_id) for each in pairs(charger, csms)]
     return parts[0] if len(parts) == 1 else Chain(parts)
@@ -150,7 +165,9 @@ __all__ = [
     "Error",
     "NoTranslation",
     "Options",
+    "Renumbering",
     "Result",
+    "Role",
     "Translating",
     "Translator",
     "pair",

@@ -139,6 +139,10 @@ class Chain:
         for part in self.parts:
             part.forget(key)
 
+    def numbered(self, key: str, tx: int, number: int) -> None:
+        """The charger was told `number` as the answer to the StartTransaction of entry `key`: the first knows its numbers."""
+        self.parts[0].numbered(key, tx, number)
+
     @property
     def backlog(self) -> Callable[[], Iterable[Call]]:
         """Charger CALLs that wait for their turn, as the charger said them."""

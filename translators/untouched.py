@@ -98,6 +98,9 @@ class Untouched:
     def forget(self, key: str) -> None:
         """Nothing was given."""
 
+    def numbered(self, key: str, tx: int, number: int) -> None:
+        """The upstream's number is the charger's."""
+
     def overtakes(self, action: str) -> bool:
         """Nothing is waited for."""
         return False

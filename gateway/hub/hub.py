@@ -26,7 +26,7 @@ from gateway.journal.streams import Batch
 from gateway.metrics import Metrics
 from gateway.routes import NoRoute, Route, Routes
 from gateway.wheel import Wheel
-from translators import NoTranslation, translator
+from translators import NoTranslation, Renumbering, translator
 from translators.frames import Frame
 
 from .health import Health
@@ -35,6 +35,8 @@ from .metering import Metering
 from .partition import Partition
 from .reader import Reader
 from .session import SESSION, Session
+from .shared import FIELD
+from .shared import decode as decode_shared
 from .upstream import Dials, Upstream
 
 log = structlog.get_logger(__name__)
@@ -335,6 +337,7 @@ class Hub:
         partition.sessions[folded] = session
         for happen in partition.loading.pop(folded):
             happen(session)
+        session.shared = decode_shared(facts.get(FIELD, b""))
         self._connect_upstreams(session)
         self._touched(partition, session)
 
@@ -352,8 +355,13 @@ class Hub:
         settings = self._config.upstreams[name]
         options = msgspec.structs.replace(settings.options, post_boot=name == route.primary)  # a mirror asks nothing
         try:
-            translating = translator(version, settings.version, state, options, new_id)
+            translating = translator(version, settings.version, state, options, new_id, role)
+            if isinstance(translating, Renumbering):
+                for each in foreign:
+                    translating.adopt(each.entry, each.number)
         except NoTranslation as error:
+        foreign = [each for each in session.shared.open if each.minted or each.by != name]
+        role = "primary" if foreign and route.role(name) == "only" else route.role(name)
             log.warning("no_translation", charger_id=session.charger, upstream=name, reason=str(error))
             return
         primary = name == route.primary

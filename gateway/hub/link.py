@@ -19,16 +19,19 @@ from translators.frames import EMPTY, Call, Error, Frame, Result, Side, encode
 
 from .lane import Lane
 from .observer import Observer
+from .shared import LEARNED_FROM, Shared
 
 
 class Effects:
     """What a tick decided for one partition: first the commit (facts, answers, acks), then the sends."""
 
-    __slots__ = ("acks", "answers", "dead", "links", "to_charger", "to_upstream")
+    __slots__ = ("acks", "answers", "dead", "links", "shared", "to_charger", "to_upstream")
 
     def __init__(self) -> None:
         self.links: set[Link] = set()
         """Links whose facts may have changed."""
+        self.shared: dict[str, Shared] = {}
+        """Charger -> facts of it that have changed and belong to no single link."""
         self.answers: list[tuple[str, str, bytes]] = []
         """(charger, dedup key, CALLRESULT payload): what a retry of the charger is answered."""
         self.acks: dict[str, list[str]] = {}
@@ -42,6 +45,7 @@ class Effects:
         """Everything so far; this object starts again empty (sessions keep their reference to it)."""
         taken = Effects.__new__(Effects)
         taken.links, self.links = self.links, set()
+        taken.shared, self.shared = self.shared, {}
         taken.answers, self.answers = self.answers, []
         taken.acks, self.acks = self.acks, {}
         taken.dead, self.dead = self.dead, []
@@ -81,6 +85,7 @@ class Owner(Protocol):
     observer: Observer
 
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
+    def learn(self, link: Link, exchange: Exchange, answer: Result) -> None: ...
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None: ...
 
 
@@ -194,6 +199,11 @@ class Link:
         self.pump(now)
 
     def from_upstream(self, frame: Frame, now: int) -> None:
+    def numbered(self, entry: str, tx: int, number: int) -> None:
+        """Another upstream has answered a StartTransaction, for which `tx` was minted: the charger calls it `number`."""
+        self.translator.numbered(entry, tx, number)
+        self._owner.effects.links.add(self)
+
         """A frame of the CSMS."""
         if isinstance(frame, Call):
             if not self.may_command:
@@ -470,6 +480,8 @@ class Link:
         self._owner.observer.answered(self, exchange, frame, now - exchange.entry.head.received_at)
         self._owner.answer(self, exchange, frame)
         if final and isinstance(frame, Result) and exchange.entry.head.dedup:
+        if exchange.call.action in LEARNED_FROM and isinstance(frame, Result):
+            self._owner.learn(self, exchange, frame)
             self._owner.effects.answers.append((self.charger, exchange.entry.head.dedup, bytes(frame.payload)))
 
     def _ack(self, exchange: Exchange) -> None:

@@ -18,6 +18,8 @@ from gateway.journal.streams import Batch, order
 
 from .link import Effects
 from .session import SESSION, Session
+from .shared import FIELD
+from .shared import encode as encode_shared
 
 
 class Handed:
@@ -172,6 +174,8 @@ class Partition:
         if facts or effects.to_commit or self.late:
             if failpoints.armed:
                 failpoints.hit("before_commit")
+        for charger, shared in effects.shared.items():
+            facts[(charger, FIELD)] = encode_shared(shared)
             for upstream, entry, why in effects.dead:
                 self._journal.dead_letter(upstream, entry, why)
             commit = Commit(facts, effects.answers, *self._settle(effects))

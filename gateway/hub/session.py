@@ -12,6 +12,7 @@ from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 from .lane import Lane
 from .link import Effects, Exchange, Link
 from .observer import Observer
+from .shared import Shared, learn
 
 SESSION = "session"
 """Name of the consumer group that reads opens, closes, answers and repeats at live pace."""
@@ -38,6 +39,7 @@ class Session:
         "links",
         "observer",
         "opened_at",
+        "shared",
         "timer",
         "version",
     )
@@ -56,6 +58,7 @@ class Session:
         self.charger = charger
         self.effects = effects
         self.links: dict[str, Link] = {}
+        self.shared = Shared()
         self.version = ""
         self.edge = ""
         """Edge that holds the charger's socket; empty while the charger is absent."""
@@ -207,6 +210,16 @@ class Session:
             body = encode([frame.code, frame.description, frame.details])[1:-1]
             item = ToCharger(self.charger, epoch, "error", body, seq)
         self.effects.to_charger.append((self.edge, item))
+
+    def learn(self, link: Link, exchange: Exchange, answer: Result) -> None:
+        """Keep what any other upstream needs of what the charger is answered now; the others hear its transaction's number."""
+        entry = exchange.entry
+        number = learn(self.shared, entry.head.version, link.name, entry.id, entry.tx, exchange.call, answer)
+        self.effects.shared[self.charger] = self.shared
+        if number is not None and len(self.links) > 1:
+            for other in self.links.values():
+                if other is not link:
+                    other.numbered(entry.id, entry.tx, number)
 
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None:
         """Queue a CALL of `link` for the charger; it fails at once when the charger is absent or the queue is full."""

@@ -6,7 +6,7 @@ from ..dialogue import Pair
 from ..models import v15, v16
 from ..options import Options
 from ..values import neutral_code, spell_code
-from . import away, charger, csms
+from . import away, charger, csms, state
 from .metering import AnyMeterValuesRequest, AnyStopTransactionRequest
 from .state import Facts
 
@@ -27,6 +27,7 @@ PAIR = Pair(
     spell={"charger": spell_code("1.5"), "csms": spell_code("1.6")},
     neutral_code=neutral_code,
     away=away.away,
+    numbered=state.numbered,
     neutral=frozenset(away.NEUTRAL),
 )
 PAIR.require_complete(v15.FROM_CHARGER, v16.FROM_CSMS)

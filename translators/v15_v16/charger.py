@@ -188,7 +188,8 @@ def start(d: Dialogue, request: v15.StartTransactionRequest) -> Rule:
         d, request, v16.StartTransactionRequest, timestamp=_time(d, request.timestamp), reservationId=reservation
     )
     reply = yield from d.ask("csms", asked)
-    told = facts.given.get(d.key, {}).get("tid", 0) if d.early else 0
+    given = facts.given.get(d.key, {})
+    told = given.get("number") or (given.get("tid", 0) if d.early else 0)
     tid = told or reply.transactionId
     if reservation == 0:
         facts.reserved_zero = False

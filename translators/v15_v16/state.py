@@ -115,6 +115,15 @@ def charger_number(facts: Facts, csms_tid: int) -> int:
     return next((each.tid for each in reversed(facts.charges) if each.csms_tid == csms_tid), csms_tid)
 
 
+def numbered(facts: Facts, key: str, tx: int, number: int) -> None:
+    """The charger knows the transaction that entry `key` begins by `number`, another upstream's."""
+    for each in reversed(facts.charges):
+        if tx and each.minted == tx:
+            each.tid = number
+            return
+    facts.given.setdefault(key, {})["number"] = number
+
+
 def remember(facts: Facts, charge: Charge) -> None:
     """A transaction begins: an earlier one on its connector is over."""
     for each in facts.charges:

@@ -1,0 +1,112 @@
+"""What is known of a charger whatever its upstreams are: so that one can be added, or the primary switched, at any time. Pure.
+
+It is learned from what the primary was asked and what the charger was answered, and stored in the commit of that answer.
+Payloads are kept as the charger sent them, in the version it speaks.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from translators.frames import Call, Result
+
+FIELD: Final = "shared"
+"""Of the charger's facts."""
+FORMAT: Final = 1
+"""A reader refuses facts with a newer number."""
+OPEN_MOST: Final = 32
+"""The most open transactions that are kept: a charger that never tells the end of one does not add up."""
+STATUSES_MOST: Final = 256
+
+LEARNED_FROM: Final = frozenset(("BootNotification", "StatusNotification", "StartTransaction", "StopTransaction"))
+
+
+class Open(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A transaction of a 1.x charger that has not ended."""
+
+    entry: str
+    """Journal entry of its StartTransaction."""
+    number: int
+    """What the charger calls it."""
+    by: str
+    """The upstream whose answer that was."""
+    minted: bool
+    """The number is the gateway's, not the upstream's."""
+    start: bytes
+    """Payload of the StartTransaction."""
+
+
+class Shared(msgspec.Struct, omit_defaults=True):
+    """The field `shared` of a charger's facts."""
+
+    format: int = FORMAT
+    version: str = ""
+    """OCPP version of the payloads."""
+    boot: bytes = b""
+    """Payload of the last BootNotification that was answered."""
+    statuses: dict[str, bytes] = {}
+    """Connector (1.x: `1`; 2.x: `<evse>/<connector>`) -> payload of its last StatusNotification."""
+    open: list[Open] = []
+
+
+class _Connector(msgspec.Struct):
+    connectorId: int = -1
+    evseId: int = -1
+
+
+class _Transaction(msgspec.Struct):
+    transactionId: int
+
+
+_connector = msgspec.json.Decoder(_Connector, strict=False)
+_transaction = msgspec.json.Decoder(_Transaction, strict=False)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def learn(shared: Shared, version: str, by: str, entry: str, tx: int, call: Call, answer: Result) -> int | None:
+    """The charger was answered with what upstream `by` had to say to the CALL of a journal entry, or with what was said in
+    its place; `call.action` is one of LEARNED_FROM.
+
+    Gives the number of the transaction that has begun; None if none has. A payload that cannot be read teaches nothing.
+    """
+    payload = bytes(call.payload)
+    if shared.version != version:
+        shared.version, shared.boot, shared.statuses = version, b"", {}
+    try:
+        match call.action:
+            case "BootNotification":
+                shared.boot = payload
+            case "StatusNotification":
+                place = _connector.decode(payload)
+                where = f"{place.connectorId}" if place.evseId < 0 else f"{place.evseId}/{place.connectorId}"
+                if where in shared.statuses or len(shared.statuses) < STATUSES_MOST:
+                    shared.statuses[where] = payload
+            case "StartTransaction":
+                number = _transaction.decode(answer.payload).transactionId
+                shared.open = [each for each in shared.open if each.entry != entry and each.number != number]
+                shared.open.append(Open(entry, number, by, number == tx, payload))
+                del shared.open[:-OPEN_MOST]
+                return number
+            case "StopTransaction":
+                number = _transaction.decode(payload).transactionId
+                shared.open = [each for each in shared.open if each.number != number]
+    except msgspec.MsgspecError:
+        pass
+    return None
+
+
+def encode(shared: Shared) -> bytes:
+    """For the store."""
+    return _encoder.encode(shared)
+
+
+def decode(state: bytes) -> Shared:
+    """Load; new if `state` is empty. Raises ValueError if a newer release wrote it."""
+    if not state:
+        return Shared()
+    shared = msgspec.msgpack.decode(state, type=Shared)
+    if shared.format > FORMAT:
+        raise ValueError(f"shared facts have format {shared.format}, this release reads up to {FORMAT}")
+    return shared
