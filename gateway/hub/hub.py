@@ -120,7 +120,7 @@ class Hub:
     async def drain(self, seconds: float) -> None:
         """Let open exchanges finish, up to `seconds`; then close the upstream sockets and hand the leases back."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self._settled():
+        while time.monotonic() < end and not self._settled():  # noqa: ASYNC110  the sessions tell nobody
             await asyncio.sleep(0.05)
         self._draining = True
         with contextlib.suppress(StoreDown):
@@ -156,20 +156,27 @@ class Hub:
         hubs = sorted(await self._journal.hubs() | {self.id})
         self._health.alone = hubs == [self.id]
         self._edges = await self._journal.edges()
+        renewing: list[Partition] = []
         for number in range(self._config.redis.partitions):
             mine = owner(number, hubs) == self.id
             partition = self.partitions.get(number)
             if partition is not None and mine:
-                if not await self._journal.renew(number, partition.token):
-                    log.warning("partition_lost", partition=number)
-                    self._drop(partition)
+                renewing.append(partition)
             elif partition is not None:
                 self._drop(partition)
                 await self._journal.release(number, partition.token)
             elif mine:
                 token = await self._journal.acquire(number, self.id)
                 if token is not None:
-                    await self._take_over(number, token)
+                    try:
+                        await self._take_over(number, token)
+                    except Fenced as error:
+                        self._failed(self.partitions[number], error)
+        renewed = await asyncio.gather(*(self._journal.renew(each.number, each.token) for each in renewing))
+        for partition, held in zip(renewing, renewed, strict=True):
+            if not held:
+                log.warning("partition_lost", partition=partition.number)
+                self._drop(partition)
         for number, partition in self.partitions.items():
             if any(partition.handed.values()):
                 self._reader.ring(number)  # what is not done yet belongs into the pending lists
@@ -333,11 +340,11 @@ class Hub:
             call_timeout_ms=round(self._config.charger.call_timeout * 1000),
         )
         session.absent_since = now_ms()
+        session.shared = decode_shared(facts.get(FIELD, b""))
         self._link(session, version, facts)
         partition.sessions[folded] = session
         for happen in partition.loading.pop(folded):
             happen(session)
-        session.shared = decode_shared(facts.get(FIELD, b""))
         self._connect_upstreams(session)
         self._touched(partition, session)
 
@@ -353,6 +360,8 @@ class Hub:
 
     def _link_one(self, session: Session, name: str, route: Route, version: str, state: bytes) -> None:
         settings = self._config.upstreams[name]
+        foreign = [each for each in session.shared.open if each.minted or each.by != name]
+        role = "primary" if foreign and route.role(name) == "only" else route.role(name)
         options = msgspec.structs.replace(settings.options, post_boot=name == route.primary)  # a mirror asks nothing
         try:
             translating = translator(version, settings.version, state, options, new_id, role)
@@ -360,8 +369,6 @@ class Hub:
                 for each in foreign:
                     translating.adopt(each.entry, each.number)
         except NoTranslation as error:
-        foreign = [each for each in session.shared.open if each.minted or each.by != name]
-        role = "primary" if foreign and route.role(name) == "only" else route.role(name)
             log.warning("no_translation", charger_id=session.charger, upstream=name, reason=str(error))
             return
         primary = name == route.primary
@@ -542,8 +549,9 @@ class Hub:
         """How far each upstream is behind, over the partitions owned here."""
         pending = dict.fromkeys(self._config.upstreams, 0)
         age_ms = dict.fromkeys(self._config.upstreams, 0)
-        for number in list(self.partitions):
-            for name, lag in (await self._journal.lag(number, list(self._config.upstreams))).items():
+        names = list(self._config.upstreams)
+        for lags in await asyncio.gather(*(self._journal.lag(number, names) for number in list(self.partitions))):
+            for name, lag in lags.items():
                 pending[name] += lag.pending
                 age_ms[name] = max(age_ms[name], lag.age_ms)
         self.lag = {name: (pending[name], age_ms[name] / 1000) for name in pending}
