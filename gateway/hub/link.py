@@ -198,12 +198,12 @@ class Link:
         self._backlog.append(Exchange(original, msgspec.structs.replace(call, id=original.id)))
         self.pump(now)
 
-    def from_upstream(self, frame: Frame, now: int) -> None:
     def numbered(self, entry: str, tx: int, number: int) -> None:
         """Another upstream has answered a StartTransaction, for which `tx` was minted: the charger calls it `number`."""
         self.translator.numbered(entry, tx, number)
         self._owner.effects.links.add(self)
 
+    def from_upstream(self, frame: Frame, now: int) -> None:
         """A frame of the CSMS."""
         if isinstance(frame, Call):
             if not self.may_command:
@@ -479,9 +479,9 @@ class Link:
         exchange.answered = True
         self._owner.observer.answered(self, exchange, frame, now - exchange.entry.head.received_at)
         self._owner.answer(self, exchange, frame)
-        if final and isinstance(frame, Result) and exchange.entry.head.dedup:
         if exchange.call.action in LEARNED_FROM and isinstance(frame, Result):
             self._owner.learn(self, exchange, frame)
+        if final and isinstance(frame, Result) and exchange.entry.head.dedup:
             self._owner.effects.answers.append((self.charger, exchange.entry.head.dedup, bytes(frame.payload)))
 
     def _ack(self, exchange: Exchange) -> None:

@@ -171,11 +171,11 @@ class Partition:
             if state != link.stored:
                 facts[(link.charger, f"link:{link.name}")] = state
                 link.stored = state
+        for charger, shared in effects.shared.items():
+            facts[(charger, FIELD)] = encode_shared(shared)
         if facts or effects.to_commit or self.late:
             if failpoints.armed:
                 failpoints.hit("before_commit")
-        for charger, shared in effects.shared.items():
-            facts[(charger, FIELD)] = encode_shared(shared)
             for upstream, entry, why in effects.dead:
                 self._journal.dead_letter(upstream, entry, why)
             commit = Commit(facts, effects.answers, *self._settle(effects))
