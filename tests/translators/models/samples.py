@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
+
+from tests import schemas
 
 Schema = dict[str, Any]
 
@@ -43,6 +46,13 @@ def fullest(node: Schema, root: Schema) -> Any:
         case "boolean":
             return True
     return {"any": ["thing", 1.5]}
+
+
+@cache
+def payloads(version: schemas.Version, action: str, kind: schemas.Kind) -> st.SearchStrategy[Any]:
+    """Random payloads. Hypothesis looks at every new strategy for long: there is one of each."""
+    schema = schemas.schema(version, action, kind)
+    return instances(schema, schema)
 
 
 def instances(node: Schema, root: Schema) -> st.SearchStrategy[Any]:

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from tests import schemas
 from tests.schemas import Version
-from tests.translators.models.samples import instances
+from tests.translators.models.samples import payloads
 from translators import Options, Translating, translator
 from translators.dialogue import Out, Step
 from translators.frames import OTHER, Call, Error, Result, Side, encode
@@ -40,8 +40,7 @@ class Peers:
         self.passed: list[tuple[Side, str, Any]] = []
 
     def draw(self, version: Version, action: str, kind: schemas.Kind) -> Any:
-        schema = schemas.schema(version, action, kind)
-        return self.data.draw(instances(schema, schema))
+        return self.data.draw(payloads(version, action, kind))
 
     def call(self, side: Side, action: str) -> Any:
         payload = self.draw(self.versions[side], action, "request")
