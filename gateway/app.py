@@ -17,7 +17,7 @@ from gateway import __version__, logs
 from gateway.admin.api import AdminApi
 from gateway.config import Config
 from gateway.edge.listener import Edge
-from gateway.edge.metering import export
+from gateway.edge.metering import call_timer, export
 from gateway.hub.hub import Hub
 from gateway.hub.metering import Metering
 from gateway.journal.errors import StoreDown, UnsafeStore
@@ -93,6 +93,7 @@ class App:
                     wheel=wheel,
                     now_ms=now_ms,
                 )
+                self._edge.counters.observe_call = call_timer(self._metrics)
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._serve(wheel, admin))
                 await self._stop.wait()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.metrics import Metrics
+from collections.abc import Callable
+
+from gateway.metrics import HistogramCell, Metrics
+from gateway.metrics_actions import action_group
 
 from .counters import EdgeCounters
 
@@ -34,3 +37,17 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
     metrics.sent_bytes.cell("charger").n = counters.sent_bytes
     metrics.unmatched_responses.cell("charger").n = counters.unmatched
     metrics.stream_published.cell().n = counters.appended.get("new", 0) + counters.appended.get("repeat", 0)
+
+
+def call_timer(metrics: Metrics) -> Callable[[str, float], None]:
+    """For `EdgeCounters.observe_call`: observes how long a charger waited for an answer."""
+    cells: dict[str, HistogramCell] = {}
+
+    def observe(action: str, seconds: float) -> None:
+        group = action_group(action)
+        cell = cells.get(group)
+        if cell is None:
+            cell = cells[group] = metrics.call_duration.cell("charger", group)
+        cell.observe(seconds)
+
+    return observe

@@ -61,7 +61,8 @@ class Metering(Observer):
         assert isinstance(cell, Cell)
         cell.n += 1
         if step.to == "csms":
-            self.passed("out", kind, known(step.source), link.versions[1])
+            action = frame.action if type(frame) is Call else step.source
+            self.passed("out", kind, known(action), link.versions[1])
         if not step.losses:
             return
         if log.is_enabled_for(logging.DEBUG):

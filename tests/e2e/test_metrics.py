@@ -1,0 +1,54 @@
+"""What a charging session leaves in /metrics, through the real gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from .charger import Charger16
+from .conftest import Connect, StartCsms, StartGateway
+
+
+async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+    csms = await start_csms("ocpp2.0.1")
+    gateway = await start_gateway({"main": csms})
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await charger.status(1, "Available")
+    transaction = await charger.start(1, "DEADBEEF")
+    await charger.meter_values(1, transaction)
+    await charger.stop(transaction)
+
+    def scrape() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/metrics", timeout=5) as page:
+            return str(page.read().decode())
+
+    text = await asyncio.to_thread(scrape)
+    samples = {
+        (sample.name.removeprefix("ocppgw_"), tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+    def value(name: str, **labels: str) -> float:
+        return samples.get((name, tuple(sorted(labels.items()))), 0.0)
+
+    assert value("connections", ocpp_version="1.6") == 1
+    assert value("connection_attempts_total", ocpp_version="1.6", outcome="accepted") == 1
+    events = {"direction": "out", "ocpp_version": "2.0.1", "side": "csms", "type": "call"}
+    assert value("messages_total", action="TransactionEvent", **events) == 3
+    assert value("calls_total", action="StartTransaction", initiator="charger", outcome="ok") == 1
+    assert value("call_duration_seconds_count", action_group="transaction", initiator="charger") == 2
+    assert (
+        value("translations_total", action="MeterValues", from_version="1.6", outcome="exact", to_version="2.0.1") == 1
+    )
+    assert value("stream_acked_total", upstream="main") >= 5
+    assert value("stream_delivered_total", upstream="main") >= 5
+    assert value("upstream_sessions", upstream="main", state="connected") == 1
+    assert value("upstream_connect_attempts_total", upstream="main", outcome="connected") == 1
+    assert value("translation_duration_seconds_count", from_version="1.6", to_version="2.0.1") >= 5
+    assert value("redis_up") == 1
+    assert value("event_loop_lag_seconds_count") > 0
+    assert "CP1" not in text and "DEADBEEF" not in text
