@@ -148,6 +148,12 @@ def in_unit(wh: Decimal, unit: str | None) -> Decimal:
     return wh / 1000 if unit == "kWh" else wh
 
 
+MULTIPLIER_MOST: Final = 24
+"""Beyond this a multiplier is no unit prefix but a mistake."""
+WH_MOST: Final = Decimal(10) ** 15
+"""No meter has counted more."""
+
+
 def in_wh(value: Decimal, unit: str | None, multiplier: int = 0) -> Decimal:
     """An energy in `unit` as Wh."""
     return value.scaleb(multiplier) * (1000 if unit == "kWh" else 1)
@@ -184,9 +190,12 @@ def register_of(values: Iterable[v201.MeterValue], context: str | None = None) -
                 continue
             unit = sample.unitOfMeasure
             name = unit.unit if unit is not None and unit.unit else "Wh"
-            if name not in ("Wh", "kWh"):
+            multiplier = (unit.multiplier or 0) if unit is not None else 0
+            if name not in ("Wh", "kWh") or abs(multiplier) > MULTIPLIER_MOST:
                 continue
-            wh = in_wh(sample.value, name, (unit.multiplier or 0) if unit is not None else 0)
+            wh = in_wh(sample.value, name, multiplier)
+            if abs(wh) > WH_MOST:
+                continue
             if sample.phase is not None:
                 if sample.phase in ("L1", "L2", "L3"):
                     phases.setdefault(index, {})[sample.phase] = wh
@@ -204,7 +213,10 @@ def samples_down(sample: v201.SampledValue) -> list[v16.SampledValue]:
     if sample.measurand in _DROPPED_DOWN:
         return []
     unit = sample.unitOfMeasure
-    value = sample.value.scaleb((unit.multiplier or 0) if unit is not None else 0)
+    multiplier = (unit.multiplier or 0) if unit is not None else 0
+    if abs(multiplier) > MULTIPLIER_MOST:
+        return []
+    value = sample.value.scaleb(multiplier)
     name = unit.unit if unit is not None else None
     if name is not None:
         name = _UNITS_DOWN.get(name.casefold(), name)
