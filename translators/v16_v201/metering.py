@@ -155,6 +155,8 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
     if transaction is not None and not is_known(transaction):
         transaction = None
     found = readings(d, request.meterValue, connector, transaction)
+    if not found:
+        d.lose("MeterValues")
     triggers = facts_of(d).triggers
     asked = bool(triggers) and d.once("asked for meter values", lambda: triggered(d, "MeterValues", connector))
     loose: list[Reading] = found

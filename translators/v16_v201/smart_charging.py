@@ -199,6 +199,10 @@ def composite_schedule(d: Dialogue, request: v201.GetCompositeScheduleRequest) -
     answer = yield from ask(d, command)
     schedule = answer.chargingSchedule
     if answer.status != "Accepted" or schedule is None or not schedule.chargingSchedulePeriod:
+        if schedule is not None:
+            d.lose("chargingSchedule")
+        if answer.scheduleStart:
+            d.lose("scheduleStart")
         return v201.GetCompositeScheduleResponse(status=answer.status)
     if schedule.minChargingRate is not None:
         d.lose("chargingSchedule.minChargingRate")

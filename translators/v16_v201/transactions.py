@@ -250,7 +250,9 @@ def _orphaned(d: Dialogue, transaction: Transaction, moment: Moment) -> Rule:
         meterValue=[v201.MeterValue(timestamp=moment.text, sampledValue=[energy_sample(register, "Transaction.End")])],
     )
     try:
-        yield from tell(d, transaction, END, event)
+        reply = yield from tell(d, transaction, END, event)
+        if reply.idTokenInfo is not None:
+            d.lose("idTokenInfo")
     except Refusal:
         pass  # a CSMS that does not want the end of the old one must not keep the new one from starting
     _end(d, transaction, None)
@@ -289,6 +291,7 @@ def stop(d: Dialogue, request: v16.StopTransactionRequest) -> Rule:
         began = charger_time(transaction.started_at, d.now)
         try:
             yield from _tell_start(d, transaction, began)
+            d.lose("idTokenInfo")  # remembered; the charger is told what the CSMS says to the end
         except Refusal:
             pass  # its end is worth telling all the same
     return (yield from _ended(d, transaction, request, moment))
