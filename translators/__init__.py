@@ -27,6 +27,7 @@ from .v16_v16 import Renumbering, unfinished
 PAIRS: list[tuple[str, str, str]] = [
     ("ocpp1.5", "ocpp1.6", "translators.v15_v16"),
     ("ocpp1.6", "ocpp2.0.1", "translators.v16_v201"),
+    ("ocpp2.0.1", "ocpp1.6", "translators.v201_v16"),
 ]
 """(charger version, CSMS version, module that holds the PAIR)."""
 
