@@ -143,7 +143,8 @@ async def test_kill_at_a_fail_point(
     charger.meter += 600
     await persist(gateway, charger, lambda: charger.stop(transaction, tag=TAG))
     assert_one_charge(csms, 1000)
-    assert gateway.deaths == 1 or time > 4, "four CALLs pass every place at least four times"
+    passes = 3 if "upstream" in failpoint else 4  # the retried start is answered from what is stored
+    assert gateway.deaths == 1 or time > passes, "every CALL passes every place"
 
 
 async def test_kill_on_an_untouched_route_keeps_the_id_of_the_csms(
