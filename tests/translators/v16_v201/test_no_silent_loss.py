@@ -48,7 +48,7 @@ class Recorder(Station):
             if isinstance(step, Out):
                 self.told.losses |= set(step.losses)
                 match step.frame:
-                    case Call(action=action, payload=raw):
+                    case Call(payload=raw):
                         self.told.add(json.loads(bytes(raw)), "")
                     case Result(payload=raw):
                         self.answer = json.loads(bytes(raw))
@@ -73,7 +73,9 @@ class Recorder(Station):
         return left
 
 
-MESSAGES = [("charger", each) for each in sorted(v16.FROM_CHARGER)] + [("csms", each) for each in sorted(v201.FROM_CSMS)]
+MESSAGES = [("charger", each) for each in sorted(v16.FROM_CHARGER)] + [
+    ("csms", each) for each in sorted(v201.FROM_CSMS)
+]
 
 
 @pytest.mark.parametrize(("side", "action"), MESSAGES)
