@@ -110,7 +110,7 @@ class Renumbering(Untouched):
         self._minted.pop(key, None)
 
     @property
-    def early_until(self) -> str:  # type: ignore[override]
+    def early_until(self) -> str:
         """Journal id up to which the charger was answered while the upstream was away; "" without an outage."""
         return self._facts.early_until
 
