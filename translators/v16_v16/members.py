@@ -8,7 +8,9 @@ from collections.abc import Callable
 import msgspec
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+')
+_COLON = re.compile(rb"\s*:\s*")
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _EXACT = 2**53
 """Up to here every integer that is written as a decimal fraction or with an exponent is exact."""
 
@@ -43,6 +45,8 @@ def read(raw: bytes, path: tuple[str, ...]) -> int | None:
 def _spans(raw: bytes, path: tuple[str, ...]) -> list[tuple[int, int]]:
     """Where the simple values (no objects, no arrays) at `path` are."""
     names = [b'"' + name.encode() + b'"' for name in path]
+    if len(path) == 1 and b"\\" not in raw and (count := raw.count(names[0])) < 2:
+        return _only(raw, path[0], names[0]) if count else []
     found: list[tuple[int, int]] = []
     depth = entered = 0  # objects and arrays around this token; how many of them, from outside, are on the path
     wanted = False  # the next value belongs to the member of the path
@@ -72,6 +76,19 @@ def _spans(raw: bytes, path: tuple[str, ...]) -> list[tuple[int, int]]:
             wanted = False
             last = token.group()
     return found
+
+
+def _only(raw: bytes, name: str, token: bytes) -> list[tuple[int, int]]:
+    """`_spans` of a member of the outermost object whose name is there once, at whatever depth, and nothing with escapes."""
+    try:
+        value = _members(raw).get(name)
+    except msgspec.ValidationError:
+        return []
+    if value is None or bytes(value)[:1] in b"{[":
+        return []
+    colon = _COLON.match(raw, raw.index(token) + len(token))
+    assert colon is not None
+    return [(colon.end(), colon.end() + len(bytes(value)))]
 
 
 def _same(token: bytes, name: bytes) -> bool:
