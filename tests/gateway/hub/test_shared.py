@@ -73,6 +73,10 @@ class Bench:
         for group in groups:
             self.session.called(group, entry, self.now)
 
+    def feed_all(self, entries: list[Entry], group: str) -> None:
+        for entry in entries:
+            self.feed(entry, group)
+
     def sent(self, name: str) -> list[Any]:
         """CALLs that left for an upstream since the last look, with what the commit before them has stored."""
         self.commit()
