@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.metrics_actions import action_group
-from gateway.metrics_catalogue import CATALOGUE, FIELDS, OTHER, PREFIX, UPSTREAMS, VERSIONS, Label, Spec
+from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, UPSTREAMS, VERSIONS, Label, Spec
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -119,7 +119,7 @@ class Family(Generic[C]):
 
 def _allowed(label: Label) -> dict[str, str] | None:
     """Accepted spelling -> label value; None where the set is not known beforehand."""
-    if label.values is UPSTREAMS or label.values is FIELDS or label.values[0].startswith("<"):
+    if label.values is UPSTREAMS or label.values[0].startswith("<"):
         return None
     allowed = {value: value for value in label.values}
     if set(VERSIONS) <= set(allowed):

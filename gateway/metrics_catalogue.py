@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from gateway.metrics_actions import ACTION_GROUPS, ACTIONS
+from translators.losses import names
 
 PREFIX = "ocppgw_"
 OTHER = "other"
@@ -18,8 +19,6 @@ OTHER = "other"
 
 UPSTREAMS: tuple[str, ...] = ("<name of an upstream>",)
 """Stands for the names in the configuration."""
-FIELDS: tuple[str, ...] = ("<field of the mapping tables>",)
-"""Stands for the fields that the translators' own tables name."""
 
 VERSIONS = ("1.5", "1.6", "2.0.1", "2.1")
 SIDES = ("charger", "csms")
@@ -40,7 +39,7 @@ class Label(msgspec.Struct, frozen=True):
     @property
     def folds(self) -> bool:
         """Whether a value outside of the set, or too many series, become `other`."""
-        return OTHER in self.values or self.values is FIELDS
+        return OTHER in self.values
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -141,7 +140,7 @@ CATALOGUE: tuple[Spec, ...] = (
          'sum(rate($m{outcome="error"}[5m])) / sum(rate($m[5m]))',
          (FROM, TO, ACTION, _label("outcome", "exact", "lossy", "synthesized", "unsupported", "error")), limit=250),
     Spec("translation_lossy_fields_total", "counter", "Fields dropped, cut or invented by a translation.",
-         "topk(10, sum by (action, field) (rate($m[1h])))", (FROM, TO, ACTION, Label("field", FIELDS)), limit=250),
+         "topk(10, sum by (action, field) (rate($m[1h])))", (FROM, TO, ACTION, Label("field", (*names(), OTHER))), limit=250),
     Spec("translation_duration_seconds", "histogram", "Time one translation step took.", _P99, (FROM, TO),
          TRANSLATION_SECONDS, limit=8),
     Spec("stream_published_total", "counter", "Entries appended to the journal.", "sum(rate($m[5m]))"),

@@ -1,4 +1,4 @@
-"""Writes docs/config.md, docs/metrics.md and docs/cli.md from the program itself.
+"""Writes docs/config.md, docs/metrics.md, docs/cli.md and docs/translation/ from the program itself.
 
 `python -m tools.docs` writes them; `--check` writes nothing and exits with 1 when one of them is out of date.
 """
@@ -20,6 +20,7 @@ from msgspec import inspect as types
 from gateway.config import Config
 from gateway.config_check import TRANSLATE_ONLY
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
+from tools import translation_docs
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ("", "run", "check-config", "translate", "demo")
@@ -197,7 +198,7 @@ def _help(command: str) -> str:
     return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
 
 
-PAGES = {"config.md": config_page, "metrics.md": metrics_page, "cli.md": cli_page}
+PAGES = {"config.md": config_page, "metrics.md": metrics_page, "cli.md": cli_page, **translation_docs.pages()}
 
 
 def main(arguments: list[str]) -> int:
@@ -211,7 +212,7 @@ def main(arguments: list[str]) -> int:
             print(f"docs/{name} is out of date: run make docs")
             stale = 1
         else:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"docs/{name} written")
     return stale
