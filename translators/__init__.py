@@ -72,6 +72,9 @@ class Translating(Protocol):
     def state(self) -> bytes: ...
 
 
+NUMBERED = frozenset(("ocpp1.5", "ocpp1.6"))
+"""Versions in which the CSMS gives a transaction its id."""
+
 Role: TypeAlias = Literal["only", "primary", "mirror"]
 """What an upstream is to a charger: the only one, the one of several whose answers count, or one of the others."""
 
@@ -123,11 +126,11 @@ def translator(
 ) -> Translating:
     """A translator that continues from `state` (empty: from the beginning). Raises NoTranslation, ValueError for newer facts.
 
-    Between equal versions nothing is translated, but for the transaction ids of one 1.6 upstream among several; an only one that
+    Between equal versions nothing is translated, but for the transaction ids of one 1.x upstream among several; an only one that
     still has transactions under other ids than the charger is one of several until they have ended.
     """
     if charger == csms:
-        if charger == "ocpp1.6" and (role != "only" or unfinished(state)):
+        if charger in NUMBERED and (role != "only" or unfinished(state)):
             accept_away = options.offline_unknown_id == "Accepted"
             return Renumbering(state, new_id, primary=role != "mirror", accept_away=accept_away)
         return Untouched(new_id)

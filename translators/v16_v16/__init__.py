@@ -1,4 +1,4 @@
-"""1.6 on both sides, one upstream among several: its transaction ids are its own, everything else passes byte for byte.
+"""1.6 (or 1.5) on both sides, one upstream among several: its transaction ids are its own, everything else passes byte for byte.
 
 The charger knows a transaction by one number: what the primary has answered, or what the gateway gave it. Each 1.6 upstream
 answers a StartTransaction with a number of its own; what it is told of that transaction carries this number, and what it

@@ -214,6 +214,7 @@ def test_who_is_renumbered() -> None:
 
     assert made("ocpp1.6", "only") is made("ocpp2.0.1", "mirror") is Untouched
     assert made("ocpp1.6", "primary") is made("ocpp1.6", "mirror") is Renumbering
+    assert made("ocpp1.5", "mirror") is Renumbering and made("ocpp1.5", "only") is Untouched
     bench = Bench()
     bench.made.numbered("10-0", 900, 41)
     bench.start(10, 1001)
