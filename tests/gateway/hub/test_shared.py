@@ -19,7 +19,7 @@ from translators.frames import decode
 
 START = {"connectorId": 1, "idTag": "TAG", "meterStart": 100, "timestamp": "2026-01-01T00:00:00Z"}
 ACCEPTED = {"status": "Accepted"}
-OPTIONS = Options(post_boot=False)
+OPTIONS = Options(post_boot=False, offline_unknown_id="Accepted")
 
 
 class Bench:
@@ -209,6 +209,30 @@ def test_a_charger_of_1_5_with_two_of_1_6(first: str) -> None:
     bench.call("StopTransaction", stop(41))
     assert bench.answer("main", {})["transactionId"] == 41
     assert bench.answer("copy", {})["transactionId"] == 1001
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_primary_that_is_away_leaves_the_minted_number(crash: bool) -> None:
+    bench = Bench(policy="buffer", main="ocpp1.6", copy="ocpp1.6")
+    bench.up("copy")
+    bench.session.disconnected("main", bench.now)
+    started = bench.call("StartTransaction", START, tx=900)
+    bench.start("copy", 1001)
+    assert bench.told == [{"transactionId": 900, "idTagInfo": ACCEPTED}]
+    metered = bench.call("MeterValues", meter(900))
+    assert bench.answer("copy", {}) == meter(1001)
+    if crash:
+        bench.crash()
+        bench.feed(started, "main")
+        bench.feed(metered, "main")
+        bench.up("copy")
+    bench.told = []
+    bench.up("main")
+    bench.start("main", 41)
+    assert bench.answer("main", {}) == meter(41)
+    assert bench.told == [], "it was answered before"
+    bench.call("StopTransaction", stop(900))
+    assert (bench.answer("main", {}), bench.answer("copy", {})) == (stop(41), stop(1001))
 
 
 def test_an_untouched_route_is_read_and_not_changed() -> None:
