@@ -79,7 +79,10 @@ def up(
     """The profile for a 2.0.1 charger, with `txid` as its transactionId and a generated id for its schedule.
 
     What 2.0.1 forbids is made right: an absolute start that is missing, a relative one that is there (K01.FR.38, 40, 41).
+    Raises Unfit for a schedule without periods, or with too many.
     """
+    if not 0 < len(profile.chargingSchedule.chargingSchedulePeriod) <= 1024:
+        raise Unfit("InvalidSchedule")
     purpose, kind = PROFILE_PURPOSE.up(profile.chargingProfilePurpose), profile.chargingProfileKind
     schedule = profile.chargingSchedule
     start = tidy_time(schedule.startSchedule)

@@ -67,9 +67,9 @@ def _while_open(transaction: Transaction) -> v16.ChargePointStatus | None:
         case "Charging" | "SuspendedEV" | "SuspendedEVSE" as state:
             return state
         case "EVConnected":
-            if transaction.stopping:
-                return "Finishing"
-            return "SuspendedEV" if transaction.charged else None
+            if not transaction.charged:
+                return None
+            return "Finishing" if transaction.stopping else "SuspendedEV"
         case "Idle":
             return "SuspendedEV" if transaction.connected else None
     return None

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..dialogue import Ask, Dialogue, Refusal, Row, Rule, Talk
 from ..enums import EXTENDED_TRIGGER, TRIGGER, UNLOCK
 from ..models import v16, v201
-from ..profiles import up
+from ..profiles import Unfit, up
 from ..topology import place_of
 from ..values import ID_TAG_LENGTH, clean_id_tag, format_time, id_token_of
 from .availability import tell_station
@@ -44,7 +44,10 @@ def remote_start(d: Dialogue, request: v16.RemoteStartTransactionRequest) -> Rul
             return rejected
         if given.transactionId is not None:
             d.lose("chargingProfile.transactionId")
-        profile = up(d, given, None, next_number(d, "schedule"), "chargingProfile")
+        try:
+            profile = up(d, given, None, next_number(d, "schedule"), "chargingProfile")
+        except Unfit:
+            return rejected
     id_tag = clean_id_tag(request.idTag)
     token = id_token_of(id_tag, facts.tokens, no_auth=options.no_auth_idtag, default_type=options.idtoken_default_type)
     remote = next_number(d, "remote start")

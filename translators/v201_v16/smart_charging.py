@@ -7,7 +7,7 @@ from typing import get_args
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import CHARGING_PROFILE, PROFILE_PURPOSE
 from ..models import v16, v201
-from ..profiles import up
+from ..profiles import Unfit, up
 from ..topology import place_of
 from ..values import tenth, tidy_time
 from .ledger import by_number, running_at
@@ -41,9 +41,10 @@ def set_profile(d: Dialogue, request: v16.SetChargingProfileRequest) -> Rule:
         evse, txid = transaction.evse, transaction.txid
     elif given.transactionId is not None:
         d.lose("csChargingProfiles.transactionId")
-    if not given.chargingSchedule.chargingSchedulePeriod:
+    try:
+        profile = up(d, given, txid, next_number(d, "schedule"))
+    except Unfit:
         return rejected
-    profile = up(d, given, txid, next_number(d, "schedule"))
     wanted = (profile.chargingProfilePurpose, profile.stackLevel, evse, txid or "")
     for old in [each for each in facts.profiles if _slot(each) == wanted and each.id != profile.id]:
         d.lose("ClearChargingProfile", "synthesised")

@@ -89,6 +89,10 @@ class World:
         """The charger's CALL (the latest) is answered."""
         return "charger", [3, f"c{number or self.count}", payload]
 
+    def answer_next(self, payload: dict[str, Any]) -> Left:
+        """The charger's next CALL is answered at once."""
+        return self.answer(payload, self.count + 1)
+
     def result(self, payload: dict[str, Any], number: int | None = None) -> Left:
         """The CSMS's CALL (the latest) is answered."""
         return "csms", [3, f"s{number or self.count}", payload]
