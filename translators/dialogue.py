@@ -226,9 +226,11 @@ class Dialogue:
         """How many losses wait for the next frame, for `spare`."""
         return len(self._losses)
 
-    def spare(self, since: int = 0) -> None:
+    def spare(self, since: int = 0) -> list[Loss]:
         """What was recorded after the first `since` losses is not lost after all: another way carried it, or it was told."""
+        spared = self._losses[since:]
         del self._losses[since:]
+        return spared
 
     def spawn(self, rule: Callable[[Dialogue], Rule], action: str = "") -> None:
         """Begin an independent dialogue right after this step."""

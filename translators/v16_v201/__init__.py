@@ -30,6 +30,7 @@ from . import (
     reservations,
     smart_charging,
     transactions,
+    tunnel,
 )
 
 _FLOW_A: tuple[dict[str, Row], ...] = (
@@ -67,6 +68,11 @@ def _merged(blocks: tuple[dict[str, Row], ...]) -> dict[str, Row]:
     return rows
 
 
+def _tunnelled(rows: dict[str, Row]) -> dict[str, Row]:
+    """What the gateway answers in the charger's stead, unless the charger takes it through the gateway's own tunnel."""
+    return {action: tunnel.first(action, row) if action in tunnel.ACTIONS else row for action, row in rows.items()}
+
+
 def _admitted(row: Row) -> Row:
     """The row behind the gate: a station that the CSMS rejected takes no commands (B03.FR.08)."""
 
@@ -96,7 +102,7 @@ PAIR = Pair(
     charger="1.6",
     csms="2.0.1",
     from_charger=_merged(_FLOW_A),
-    from_csms={action: _admitted(row) for action, row in _merged(_FLOW_B).items()},
+    from_csms={action: _admitted(row) for action, row in _tunnelled(_merged(_FLOW_B)).items()},
     charger_actions=v16.ACTIONS,
     csms_actions=v201.ACTIONS,
     facts=Facts,

@@ -21,19 +21,23 @@ R = TypeVar("R", bound=Struct)
 _NO = because("UnsupportedRequest")
 
 
-def tunnel(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R | None]:
-    """Send a 2.0.1 request through the PnC DataTransfer; None if the charger does not take it."""
+def tunnel(d: Dialogue, request: Request[R], vendor: str = PNC_VENDOR) -> Generator[Ask, Any, R | None]:
+    """Send a 2.0.1 request, whole, through a DataTransfer; None if the charger does not take it."""
+    lost = d.spare()
     command = v16.DataTransferRequest(
-        vendorId=PNC_VENDOR, messageId=type(request).action, data=lenient.check(request).decode()
+        vendorId=vendor, messageId=type(request).action, data=lenient.check(request).decode()
     )
     answer = yield from ask(d, command)
-    if answer.status != "Accepted" or not answer.data:
-        return None
-    try:
-        response: R = lenient.decode(type(request).response, answer.data.encode())[0]  # type: ignore[assignment]
-    except lenient.Invalid:
-        return None
-    return response
+    if answer.status == "Accepted" and answer.data:
+        try:
+            response: R = lenient.decode(type(request).response, answer.data.encode())[0]  # type: ignore[assignment]
+            lenient.check(response)
+            return response
+        except (lenient.Invalid, msgspec.MsgspecError, UnicodeEncodeError):
+            pass
+    for each in lost:
+        d.lose(each.field, each.kind)
+    return None
 
 
 def certificate_signed(d: Dialogue, request: v201.CertificateSignedRequest) -> Rule:

@@ -56,6 +56,7 @@ def _untunnel(d: Dialogue, type_: type[Request[Any]], text: str) -> Rule:
         reply = yield from ask(d, message)
     except Refusal:
         return v16.DataTransferResponse(status="Rejected")
+    d.spare()
     return v16.DataTransferResponse(status="Accepted", data=frames.encode(reply).decode())
 
 

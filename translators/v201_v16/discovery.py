@@ -15,6 +15,7 @@ from ..values import plain
 from .device_model import is_mapped, remembers_value
 from .peers import command
 from .state import Known, facts_of, next_number, options_of
+from .tunnel import offer
 
 REPORT_WAIT: Final = 120.0
 """How long a charger may take to report its variables, s."""
@@ -47,8 +48,8 @@ def notify_report(d: Dialogue, request: v201.NotifyReportRequest) -> Rule:
             facts.report_id, facts.model_read_at = 0, d.clock
     if request.reportData:
         d.lose("reportData")
-    yield from ()
-    return v201.NotifyReportResponse()
+    taken = None if own else (yield from offer(d, request))
+    return taken or v201.NotifyReportResponse()
 
 
 def learn(d: Dialogue, entry: v201.ReportData) -> None:

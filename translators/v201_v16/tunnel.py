@@ -24,7 +24,16 @@ PNC_COMMANDS = frozenset(
 
 
 def ask_tunnelled(d: Dialogue, request: Request[R], vendor: str = PNC_VENDOR) -> Generator[Ask, Any, R | None]:
-    """Send a 2.0.1 request to the 1.6 CSMS through a DataTransfer; None if it does not take it."""
+    """Send a 2.0.1 request, whole, to the 1.6 CSMS through a DataTransfer; None if it does not take it."""
+    lost = d.spare()
+    response = yield from _ask_tunnelled(d, request, vendor)
+    if response is None:
+        for each in lost:
+            d.lose(each.field, each.kind)
+    return response
+
+
+def _ask_tunnelled(d: Dialogue, request: Request[R], vendor: str) -> Generator[Ask, Any, R | None]:
     message = v16.DataTransferRequest(
         vendorId=vendor, messageId=type(request).action, data=lenient.check(request).decode()
     )
