@@ -100,6 +100,10 @@ class World:
     def error(self, code: str) -> Left:
         return "charger", [4, f"c{self.count}", code, "$any", "$any"]
 
+    def error_next(self, code: str) -> Left:
+        """The charger's next CALL is refused at once."""
+        return "charger", [4, f"c{self.count + 1}", code, "$any", "$any"]
+
     def passes(self, action: str, payload: dict[str, Any], asked: Left, reply: Any, answer: Any) -> None:
         """A whole exchange: CALL of the charger, its translation, the CSMS's answer, the charger's answer."""
         self.says(action, payload, asked)
