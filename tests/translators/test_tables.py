@@ -15,11 +15,14 @@ TABLES: list[tuple[Pair, Ledger]] = [
     for pair in pairs(charger, csms)
     if (found := ledger(pair.charger, pair.csms)) is not None
 ]
+WITHOUT: set[str] = {"v201_v16"}
+"""Pairs that have none yet."""
 EACH = pytest.mark.parametrize(("pair", "found"), [pytest.param(*each, id=docs.name(each[0])) for each in TABLES])
 
 
 def test_every_pair_has_tables() -> None:
-    assert folders() == sorted(folder(*(each.removeprefix("ocpp") for each in pair[:2])) for pair in PAIRS)
+    have = {folder(*(each.removeprefix("ocpp") for each in pair[:2])) for pair in PAIRS}
+    assert set(folders()) == have - WITHOUT
 
 
 @EACH

@@ -51,7 +51,7 @@ def carry(d: Dialogue, source: msgspec.Struct, target: type[T], path: str = "", 
 def _fit(d: Dialogue, value: Any, member: _Member, path: str) -> Any:
     if member.many:
         alone = member._replace(many=False)
-        return [_fit(d, each, alone, f"{path}[]") for each in value]
+        return [_fit(d, each, alone, path) for each in value]
     if member.struct is not None:
         return carry(d, value, member.struct, f"{path}.")
     if member.values is not None and value not in member.values:

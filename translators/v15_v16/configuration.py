@@ -39,18 +39,18 @@ def get_configuration(d: Dialogue, request: v16.GetConfigurationRequest) -> Rule
     for each in answer.configurationKey or ():
         if each.key.casefold() == HEARTBEAT_16.casefold():
             facts.heartbeat_key = each.key
-        key = _cut(d, _up(each.key), "configurationKey[].key")
-        pair = carry(d, each, v16.KeyValue, "configurationKey[].", key=key, value=_value(d, each.value))
+        key = _cut(d, _up(each.key), "configurationKey.key")
+        pair = carry(d, each, v16.KeyValue, "configurationKey.", key=key, value=_value(d, each.value))
         found.append(pair)
         _learn(d, pair.key, pair.value)
     names = {each.key.casefold() for each in found}
     wanted = {key.casefold() for key in request.key or (CONNECTORS, FEATURES)}
     for own in _own(d):
         if own.key.casefold() in wanted - names:
-            d.lose(f"configurationKey[{own.key}]", "synthesised")
+            d.lose("configurationKey", "synthesised")
             found.append(own)
             names.add(own.key.casefold())
-    unknown = [_cut(d, _up(key), "unknownKey[]") for key in answer.unknownKey or () if _up(key).casefold() not in names]
+    unknown = [_cut(d, _up(key), "unknownKey") for key in answer.unknownKey or () if _up(key).casefold() not in names]
     return v16.GetConfigurationResponse(configurationKey=found or None, unknownKey=unknown or None)
 
 
@@ -63,7 +63,7 @@ def _cut(d: Dialogue, key: str, path: str) -> str:
 def _value(d: Dialogue, value: str | None) -> str | None:
     """The value of a key; an empty one is a value."""
     if value is not None and len(value) > VALUE_LIMIT:
-        d.lose("configurationKey[].value", "shortened")
+        d.lose("configurationKey.value", "shortened")
     return None if value is None else value[:VALUE_LIMIT]
 
 

@@ -126,7 +126,7 @@ def send_list(d: Dialogue, request: v16.SendLocalListRequest) -> Rule:
         listVersion=request.listVersion,
         localAuthorisationList=None
         if entries is None
-        else [carry(d, each, v15.AuthorisationData, "localAuthorizationList[].") for each in entries],
+        else [carry(d, each, v15.AuthorisationData, "localAuthorizationList.") for each in entries],
     )
     reply = yield from ask(d, command)
     if reply.hash:
