@@ -33,6 +33,7 @@ from .device_model import (
     limit_of,
     slots,
     usual_keys,
+    wrote,
 )
 from .peers import command
 from .state import facts_of, has, options_of
@@ -241,6 +242,9 @@ def change_configuration(d: Dialogue, request: v16.ChangeConfigurationRequest) -
     if not data:
         return v16.ChangeConfigurationResponse(status="Rejected")
     answer = yield from command(d, v201.SetVariablesRequest(setVariableData=data))
+    for slot, asked, result in zip(meant, data, answer.setVariableResult, strict=False):
+        if result.attributeStatus == "Accepted" and len(data) == len(meant):
+            wrote(d, slot.spot, asked.attributeValue)
     statuses = [_status(result.attributeStatus) for result in answer.setVariableResult]
     if "Rejected" in statuses:
         status: v16.ConfigurationStatus = "Rejected"

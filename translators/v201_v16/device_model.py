@@ -77,6 +77,13 @@ def remembers_value(spot: Spot) -> bool:
     return spot.address in _REMEMBERED
 
 
+def wrote(d: Dialogue, spot: Spot, value: str) -> None:
+    """The charger has taken a value."""
+    reported = known(d, spot)
+    if reported is not None and remembers_value(spot):
+        reported.value = value
+
+
 def slots(d: Dialogue, key: str) -> list[Slot]:
     """The variables that a key means; none if the charger cannot have it."""
     key = key.strip()

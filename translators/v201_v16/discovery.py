@@ -12,7 +12,7 @@ from ..metering import REGISTER
 from ..models import v201
 from ..topology import connectors, number_at
 from ..values import plain
-from .device_model import is_mapped, remembers_value
+from .device_model import is_mapped, remembers_value, wrote
 from .peers import command
 from .state import Known, facts_of, next_number, options_of
 from .tunnel import offer
@@ -149,7 +149,10 @@ def _provision(d: Dialogue) -> Rule:
             v201.SetVariableData(component=_component(spot), variable=_variable(spot), attributeValue=value)
             for spot, value in values
         ]
-        yield from command(d, v201.SetVariablesRequest(setVariableData=data))
+        answer = yield from command(d, v201.SetVariablesRequest(setVariableData=data))
+        for (spot, value), result in zip(values, answer.setVariableResult, strict=False):
+            if result.attributeStatus in ("Accepted", "RebootRequired"):
+                wrote(d, spot, value)
     return None
 
 

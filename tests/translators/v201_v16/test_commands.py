@@ -186,7 +186,8 @@ def test_a_station_out_of_order_is_connector_0_unavailable() -> None:
 
 
 def test_resets() -> None:
-    for kind, asked, option in (("Hard", "Immediate", "OnIdle"), ("Soft", "OnIdle", "OnIdle"), ("Soft", "Immediate", "Immediate")):  # fmt: skip
+    kinds = (("Hard", "Immediate", "OnIdle"), ("Soft", "OnIdle", "OnIdle"), ("Soft", "Immediate", "Immediate"))
+    for kind, asked, option in kinds:
         for status, told in (("Accepted", "Accepted"), ("Rejected", "Rejected"), ("Scheduled", "Accepted")):
             World(soft_reset_as=option).obeys("Reset", {"type": kind}, to_charger("Reset", {"type": asked}),
                                               {"status": status}, {"status": told})  # fmt: skip
@@ -284,6 +285,7 @@ def profile201(
 
 MAX, STATION_MAX = "ChargePointMaxProfile", "ChargingStationMaxProfile"
 START = {"startSchedule": AT.format(0)}
+NOW = {"startSchedule": "$now"}
 
 
 @pytest.mark.parametrize(
@@ -295,8 +297,8 @@ START = {"startSchedule": AT.format(0)}
         (profile16(schedule=START), profile201()),
         (profile16(kind="Recurring", recurrencyKind="Daily"),
          profile201(kind="Recurring", recurrencyKind="Daily", schedule={"startSchedule": "2026-03-01T00:00:00Z"})),
-        (profile16(purpose=MAX, kind="Absolute"), profile201(purpose=STATION_MAX, kind="Absolute", schedule={"startSchedule": "$now"})),
-        (profile16(purpose=MAX), profile201(purpose=STATION_MAX, kind="Absolute", schedule={"startSchedule": "$now"})),
+        (profile16(purpose=MAX, kind="Absolute"), profile201(purpose=STATION_MAX, kind="Absolute", schedule=NOW)),
+        (profile16(purpose=MAX), profile201(purpose=STATION_MAX, kind="Absolute", schedule=NOW)),
         (profile16(validFrom=AT.format(0), validTo=AT.format(9), schedule={"duration": 60, "minChargingRate": 6.5}),
          profile201(validFrom=AT.format(0), validTo=AT.format(9), schedule={"duration": 60, "minChargingRate": 6.5})),
     ],

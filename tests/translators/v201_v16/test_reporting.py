@@ -71,7 +71,8 @@ def test_a_csms_that_forgot_the_station_is_told_again() -> None:
 def test_a_station_that_never_boots_is_introduced() -> None:
     w = World(registered=False)
     w.says("Heartbeat", {}, to_charger("TriggerMessage", {"requestedMessage": "BootNotification"}))
-    w.charger({"status": "Rejected"}, to_csms("BootNotification", {"chargePointVendor": "unknown", "chargePointModel": "unknown"}))  # fmt: skip
+    unknown = {"chargePointVendor": "unknown", "chargePointModel": "unknown"}
+    w.charger({"status": "Rejected"}, to_csms("BootNotification", unknown))
     w.csms({**NOW, "status": "Accepted"}, to_csms("Heartbeat", {}))
     w.csms({"currentTime": "2026-03-01T12:00:00Z"}, w.answer({"currentTime": "2026-03-01T12:00:00Z"}))
 
@@ -153,7 +154,9 @@ def test_a_status_that_was_asked_for_is_told_unchanged() -> None:
     w.local("StatusNotification", reported("Available"), {})
 
 
-def fault(component: str, variable: str, evse: Any = None, value: str = "true", trigger: str = "Alerting", **more: Any) -> Any:  # fmt: skip
+def fault(
+    component: str, variable: str, evse: Any = None, value: str = "true", trigger: str = "Alerting", **more: Any
+) -> Any:
     about: dict[str, Any] = {"name": component}
     if evse:
         about["evse"] = evse
