@@ -7,6 +7,8 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.admin.api import LAG_INTERVAL
+
 from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
 
@@ -25,6 +27,7 @@ async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartG
         with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/metrics", timeout=5) as page:
             return str(page.read().decode())
 
+    await asyncio.sleep(2 * LAG_INTERVAL)  # a session is shorter than the time to the first measurement
     text = await asyncio.to_thread(scrape)
     samples = {
         (sample.name.removeprefix("ocppgw_"), tuple(sorted(sample.labels.items()))): sample.value
