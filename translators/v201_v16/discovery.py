@@ -150,8 +150,8 @@ def _provision(d: Dialogue) -> Rule:
             for spot, value in values
         ]
         answer = yield from command(d, v201.SetVariablesRequest(setVariableData=data))
-        for (spot, value), result in zip(values, answer.setVariableResult, strict=False):
-            if result.attributeStatus in ("Accepted", "RebootRequired"):
+        for (spot, value), written in zip(values, answer.setVariableResult, strict=False):
+            if written.attributeStatus in ("Accepted", "RebootRequired"):
                 wrote(d, spot, value)
     return None
 
