@@ -117,6 +117,8 @@ and hours.
 - "load core" says how busy load generator and CSMS kept theirs: below 100 % they are not what limits the row.
 - Messages: 1.6 MeterValues of about 300 bytes inside an open transaction, no two equal, and Heartbeat. Closed loop:
   every charger sends as soon as it is answered. Low load: fixed rate, chargers in turn.
+- Translation: the translators alone in one process, without I/O and without the store; both sides answer at once, and
+  what they do is not counted.
 - Memory: proportional set size (PSS) of the processes, the store left out: growth from a first group of booted chargers
   to many more, per additional charger. All are idle and have their upstream connection.
 """

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import translation
+from .conversations import CONFIGURATION
 from .gateway import gateway, split_gateway
 from .processes import GATEWAY_CORE, LOAD_CORE, Failed, Process, cpu_ns, is_store, pss_kib, running, tree
 from .report import Report, Section
@@ -268,20 +269,46 @@ class Bench:
         self.report.at_most("edge: KiB per idle charger", 12, edge)
 
     def translation(self) -> None:
-        """The pure layer."""
-        section = Section("Translation 1.6 -> 2.0.1 in the pure layer, CALL only", ("message", "median us", "min us"))
-        median = None
-        try:
-            found = translation.measure(self.plan.rounds)
-            section.rows += [(name, f"{middle:.1f}", f"{least:.1f}") for name, (middle, least) in found.items()]
-            section.notes.append(
-                "from the charger's bytes to the bytes for the CSMS: decode, validate, translate, encode"
-            )
-            median = found["MeterValues x10"][0]
-        except translation.Missing as missing:
-            section.notes.append(f"missing: {missing}")
+        """The pure layer: times of each pair and chain, then what a link keeps."""
+        found = {}
+        for charger, csms in TRANSLATIONS:
+            title = f"Translation {_pair(charger, csms)} in the pure layer"
+            section = Section(title, ("message", "CALL us", "min", "round trip us", "min"))
+            try:
+                found[charger] = translation.measure(charger, csms, self.plan.rounds)
+                section.rows += [(name, *(f"{us:.1f}" for us in spent)) for name, spent in found[charger].items()]
+                section.notes += TRANSLATION_NOTES
+            except translation.Missing as missing:
+                section.notes.append(f"missing: {missing}")
+            self.report.sections.append(section)
+        ours = found.get("ocpp1.6", {})
+        for name in ("Heartbeat", "StatusNotification", "StartTransaction", "MeterValues x4"):
+            value = ours[name].trip if ours else None
+            self.report.at_most(f"translation 1.6 -> 2.0.1, round trip of {name}, median us", 40, value)
+        value = ours["MeterValues x10"].call if ours else None
+        self.report.at_most("translation 1.6 -> 2.0.1, CALL of MeterValues x10, median us", 40, value)
+        self._links()
+
+    def _links(self) -> None:
+        """What a link's translator keeps at rest."""
+        header = ("charger -> CSMS", "sessions", "state() KiB", "memory KiB")
+        section = Section("A link's state at rest", header)
+        for charger, csms in TRANSLATIONS:
+            name, after_one = _pair(charger, csms), None
+            try:
+                for sessions in (1, 20):
+                    kept = translation.measure_memory(charger, csms, sessions)
+                    section.rows.append((name, str(sessions), f"{kept.stored:.1f}", f"{kept.memory:.1f}"))
+                    after_one = after_one or kept.memory
+            except translation.Missing as missing:
+                section.notes.append(f"missing, {name}: {missing}")
+            self.report.at_most(f"translation {name}: a link at rest, KiB", 8, after_one)
+        section.notes += [
+            "after the boot, the tasks that follow it and so many finished sessions; the bar is for one session",
+            f"a 1.x charger has {len(CONFIGURATION)} configuration keys, a 2.0.1 charger reports no device model",
+            f"memory as tracemalloc counts it, the mean of {translation.LINKS} links",
+        ]
         self.report.sections.append(section)
-        self.report.at_most("translation of MeterValues x10, median us", 40, median)
 
     # samples
 
@@ -305,6 +332,19 @@ class Bench:
 
 
 FORWARD_HEADER = ("target", "message", "CPU us/rt", "of it store", "rt/s", "p50 ms", "p99 ms", "load core", "ratio")
+
+
+TRANSLATIONS = (("ocpp1.6", "ocpp2.0.1"), ("ocpp1.5", "ocpp2.0.1"), ("ocpp2.0.1", "ocpp1.6"))
+"""(charger, CSMS) of the measured pairs and chains."""
+
+TRANSLATION_NOTES = (
+    "CALL: from the source's bytes to the bytes that leave: decode, validate, translate, encode; medians and minima",
+    "round trip: the CALL across, the RESULT back and all else the message causes until nobody waits for anything",
+)
+
+
+def _pair(charger: str, csms: str) -> str:
+    return f"{charger.removeprefix('ocpp')} -> {csms.removeprefix('ocpp')}"
 
 
 def connect(load: Process, url: str, chargers: int, transactions: bool) -> None:

@@ -11,9 +11,15 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.schemas import Version, validate
+from translators.frames import Side
+
 from . import __main__ as bench
+from . import translation
+from .conversations import Script
 from .csms import ANSWERS
 from .load import BOOT, HEARTBEAT, METER_VALUES, START, STATUS, STEPS_PER_S, TOP, percentile
+from .rows import TRANSLATIONS
 
 pytestmark = pytest.mark.bench
 
@@ -56,6 +62,37 @@ def test_messages_of_the_load_are_valid() -> None:
     ):
         _, _, action, payload = json.loads(frame)
         jsonschema.validate(payload, schema("ocpp1.6", action, answer=False))
+
+
+@pytest.mark.parametrize(("charger", "csms"), TRANSLATIONS)
+def test_messages_of_the_pure_layer_are_valid(charger: str, csms: str) -> None:
+    """What either side says and answers, and nothing is refused."""
+    talk = translation.Conversation(charger, csms)
+    talk.script = Checked(charger, csms)
+    for turn in talk.script.boot() + talk.script.session() + talk.script.plain():
+        validate(talk.script.version(turn.side), turn.action, "request", turn.payload())
+    talk = translation.Conversation(charger, csms)
+    talk.script = Checked(charger, csms)
+    for turn in talk.script.boot() + talk.script.session():
+        call, trip = talk.tell(turn)
+        assert 0 < call <= trip
+    assert talk.script.answers > 0
+
+
+class Checked(Script):
+    """Checks what either side answers."""
+
+    answers = 0
+
+    def version(self, side: Side) -> Version:
+        version: Any = (self.charger if side == "charger" else self.csms).removeprefix("ocpp")
+        return version
+
+    def answer(self, side: Side, action: str, asked: dict[str, Any]) -> dict[str, Any]:
+        self.answers += 1
+        answer = super().answer(side, action, asked)
+        validate(self.version(side), action, "response", answer)
+        return answer
 
 
 def test_percentile_of_a_histogram() -> None:

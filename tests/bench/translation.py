@@ -1,157 +1,163 @@
-"""Microseconds per message in the pure layer: decode the charger's frame, translate it, encode what leaves. No I/O."""
+"""The pure layer: microseconds per message and per round trip, and the memory of a link's state. No I/O."""
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import statistics
-from collections.abc import Callable
+import tracemalloc
+from collections import deque
+from functools import cache
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-START_MS = 1_767_225_600_000
-TRANSACTIONS_PER_LIFE = 20
-"""After so many a new translator begins, as after a restart: no charger ends thousands of transactions a day."""
+from .conversations import Script, Turn
 
-_ANSWERS = {
-    "BootNotification": b'{"currentTime":"2026-01-01T00:00:00Z","interval":3600,"status":"Accepted"}',
-    "TransactionEvent": b'{"idTokenInfo":{"status":"Accepted"}}',
-    "Authorize": b'{"idTokenInfo":{"status":"Accepted"}}',
-    "Heartbeat": b'{"currentTime":"2026-01-01T00:00:00Z"}',
-}
+SESSIONS_PER_LIFE = 10
+"""After so many a new translator begins, as after a restart: no charger has thousands of sessions a day."""
+
+LINKS = 200
+"""How many links the memory is the mean of."""
 
 
 class Missing(Exception):
     """The translators cannot be measured; the message says why."""
 
 
-def build() -> Any:
-    """A fresh 1.6 -> 2.0.1 translator with `receive(side, frame, clock, *, key, tx) -> steps`. Raises Missing.
+class Spent(NamedTuple):
+    """Medians and minima, us. `call`: from the bytes of the CALL to the bytes that leave; `trip`: with all that follows."""
+
+    call: float
+    call_least: float
+    trip: float
+    trip_least: float
+
+
+class Kept(NamedTuple):
+    """What a link keeps when nothing happens, KiB."""
+
+    stored: float
+    """`translator.state()`."""
+    memory: float
+    """All memory of a translator that has just ended its session."""
+
+
+_ids = itertools.count(1)
+
+
+def _new_id() -> str:
+    return f"g{next(_ids):015d}"
+
+
+@cache
+def _options(translators: Any) -> Any:
+    """As the gateway has them, one for all links of an upstream."""
+    return translators.Options(post_boot=True)
+
+
+def build(charger: str, csms: str) -> Any:
+    """A fresh translator with `receive(side, frame, clock, *, key, tx) -> steps`. Raises Missing.
 
     The one place that knows how a translator is made.
     """
     try:
         translators = importlib.import_module("translators")
-        ids = itertools.count(1)
-        options = translators.Options()
-        return translators.translator("ocpp1.6", "ocpp2.0.1", b"", options, lambda: f"g{next(ids):015d}")
-    except (ImportError, AttributeError, TypeError) as error:
+        return translators.translator(charger, csms, b"", _options(translators), _new_id)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise Missing(f"the translator cannot be built: {error}") from None
 
 
-class Charger:
+class Conversation:
     """One charger and its CSMS around a translator."""
 
-    def __init__(self) -> None:
+    def __init__(self, charger: str, csms: str) -> None:
         self.frames = importlib.import_module("translators.frames")
-        self.translator = build()
-        self.clock = START_MS
-        self.count = 0
-        self.tx = 0
-        self.tell("BootNotification", {"chargePointVendor": "Bench", "chargePointModel": "Lean"})
-        for connector in (0, 1):
-            self.tell("StatusNotification", self.status(connector, "Available"))
+        self.translator = build(charger, csms)
+        self.script = Script(charger, csms)
+        self.starts = "StartTransaction" if charger != "ocpp2.0.1" else ""
 
-    def stamp(self) -> str:
-        """A new time for each message, one second apart."""
-        self.clock += 1000
-        seconds = (self.clock - START_MS) // 1000
-        return f"2026-01-01T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}Z"
+    def tell(self, turn: Turn) -> tuple[int, int]:
+        """One CALL and everything it causes, both sides answering at once; (ns for the CALL, ns for all). Raises Missing.
 
-    def tell(self, action: str, payload: Any) -> int:
-        """One CALL and its answer; ns from the charger's bytes to the bytes for the CSMS."""
-        self.count += 1
-        raw = msgspec.json.encode([2, f"c{self.count}", action, payload])
-        clock, key, frames = self.clock, f"{self.count}-0", self.frames
-        began = perf_counter_ns()
-        steps = self.translator.receive("charger", frames.decode(raw), clock, key=key, tx=self.tx)
-        out = [frames.encode(step.frame) for step in steps if hasattr(step, "frame")]
-        spent = perf_counter_ns() - began
-        if not out:
-            raise Missing(f"nothing leaves for {action}")
-        self._answer(steps, action)
-        return spent
-
-    def _answer(self, steps: Any, action: str) -> None:
-        """The CSMS accepts everything that was asked of it; CALLs to the charger stay unanswered."""
-        for step in steps:
-            frame = getattr(step, "frame", None)
-            if isinstance(frame, self.frames.Error):
-                raise Missing(f"{action} is refused: {frame.code} {frame.description}")
-            if isinstance(frame, self.frames.Call) and step.to == "csms":
-                answer = msgspec.Raw(_ANSWERS.get(frame.action, b"{}"))
-                self._answer(self.translator.receive("csms", self.frames.Result(frame.id, answer), self.clock), action)
-
-    def status(self, connector: int, status: str) -> dict[str, Any]:
-        return {"connectorId": connector, "errorCode": "NoError", "status": status, "timestamp": self.stamp()}
-
-    def start(self) -> dict[str, Any]:
-        self.tx += 1
-        return {"connectorId": 1, "idTag": f"TAG{self.tx}", "meterStart": self.tx, "timestamp": self.stamp()}
-
-    def stop(self) -> dict[str, Any]:
-        sample = {
-            "value": "1",
-            "context": "Transaction.End",
-            "measurand": "Energy.Active.Import.Register",
-            "unit": "Wh",
-        }
-        data = [{"timestamp": self.stamp(), "sampledValue": [sample]} for _ in range(2)]
-        begin, end = {**data[0]}, data[1]
-        begin["sampledValue"] = [{**sample, "context": "Transaction.Begin"}]
-        return {
-            "transactionId": self.tx,
-            "idTag": f"TAG{self.tx}",
-            "meterStop": self.tx + 1000,
-            "timestamp": self.stamp(),
-            "reason": "Local",
-            "transactionData": [begin, end],
-        }
-
-    def meter_values(self, samples: int) -> dict[str, Any]:
-        return {"connectorId": 1, "transactionId": self.tx, "meterValue": [self.meter_value(samples)]}
-
-    def meter_value(self, samples: int) -> dict[str, Any]:
-        kinds = (
-            ("Energy.Active.Import.Register", "Wh", None),
-            ("Power.Active.Import", "W", None),
-            ("SoC", "Percent", None),
-            ("Power.Offered", "W", None),
-            *(
-                (measurand, unit, f"L{n}")
-                for measurand, unit in (("Current.Import", "A"), ("Voltage", "V"))
-                for n in (1, 2, 3)
-            ),
-        )
-        values = []
-        for measurand, unit, phase in kinds[:samples]:
-            value = {"value": f"{self.count}.5", "context": "Sample.Periodic", "format": "Raw", "measurand": measurand}
-            values.append(value | {"location": "Outlet", "unit": unit} | ({"phase": phase} if phase else {}))
-        return {"timestamp": self.stamp(), "sampledValue": values}
+        Measured is what the gateway does between bytes and bytes. What the two sides do is not.
+        """
+        script, frames = self.script, self.frames
+        script.count += 1
+        payload = turn.payload()
+        key = f"{script.count}-0" if turn.side == "charger" else ""
+        tx = script.tx if turn.action == self.starts else 0
+        source = (turn.side, f"c{script.count}")
+        answered = False
+        given = deque([(turn.side, msgspec.json.encode([2, source[1], turn.action, payload]), key, tx)])
+        times: list[int] = []
+        while given:
+            side, raw, key, tx = given.popleft()
+            began = perf_counter_ns()
+            steps = self.translator.receive(side, frames.decode(raw), script.clock, key=key, tx=tx)
+            left = [(step, frames.encode(step.frame)) for step in steps if hasattr(step, "frame")]
+            times.append(perf_counter_ns() - began)
+            if len(times) == 1 and not left:
+                raise Missing(f"nothing leaves for {turn.action}")
+            for step, _ in left:
+                frame = step.frame
+                if isinstance(frame, frames.Error):
+                    raise Missing(f"{turn.action} is refused: {frame.code} {frame.description}")
+                if isinstance(frame, frames.Call):
+                    answer = script.answer(step.to, frame.action, msgspec.json.decode(frame.payload))
+                    given.append((step.to, msgspec.json.encode([3, frame.id, answer]), "", 0))
+                elif (step.to, frame.id) == source:
+                    answered = True
+        if not answered:
+            raise Missing(f"{turn.action} gets no answer")
+        return times[0], sum(times)
 
 
-def measure(rounds: int) -> dict[str, tuple[float, float]]:
-    """Message -> (median, minimum) in us over `rounds` messages of each kind. Raises Missing."""
-    spent: dict[str, list[int]] = {}
+def measure(charger: str, csms: str, rounds: int) -> dict[str, Spent]:
+    """Message -> times over `rounds` sessions. Raises Missing."""
+    calls: dict[str, list[int]] = {}
+    trips: dict[str, list[int]] = {}
     for at in range(rounds):
-        if at % TRANSACTIONS_PER_LIFE == 0:
-            charger = Charger()
-        for name, action, payload in _messages(charger):
-            spent.setdefault(name, []).append(charger.tell(action, payload()))
-    return {name: (statistics.median(times) / 1000, min(times) / 1000) for name, times in spent.items()}
+        turns: list[Turn] = []
+        if at % SESSIONS_PER_LIFE == 0:
+            talk = Conversation(charger, csms)
+            turns += talk.script.boot()
+        for turn in turns + talk.script.session():
+            call, trip = talk.tell(turn)
+            if turn.name:
+                calls.setdefault(turn.name, []).append(call)
+                trips.setdefault(turn.name, []).append(trip)
+    return {
+        name: Spent(*(us / 1000 for of in (calls[name], trips[name]) for us in (statistics.median(of), min(of))))
+        for name in sorted(calls, key=str.casefold)
+    }
 
 
-def _messages(charger: Charger) -> list[tuple[str, str, Callable[[], Any]]]:
-    """One charging session, in order."""
-    return [
-        ("StatusNotification", "StatusNotification", lambda: charger.status(1, "Preparing")),
-        ("StartTransaction", "StartTransaction", charger.start),
-        ("MeterValues x1", "MeterValues", lambda: charger.meter_values(1)),
-        ("MeterValues x4", "MeterValues", lambda: charger.meter_values(4)),
-        ("MeterValues x10", "MeterValues", lambda: charger.meter_values(10)),
-        ("StopTransaction", "StopTransaction", charger.stop),
-        ("Heartbeat", "Heartbeat", dict),
-        ("StatusNotification", "StatusNotification", lambda: charger.status(1, "Available")),
-    ]
+def measure_memory(charger: str, csms: str, sessions: int) -> Kept:
+    """What one link keeps after its boot and some sessions, the mean of many. Raises Missing."""
+    _rest(charger, csms, sessions)  # what is made once for all links
+    links: list[Any] = [None] * LINKS
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for at in range(LINKS):
+            links[at] = _rest(charger, csms, sessions)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    stored = statistics.fmean(len(each.state()) for each in links)
+    return Kept(stored / 1024, (after - before) / LINKS / 1024)
+
+
+def _rest(charger: str, csms: str, sessions: int) -> Any:
+    talk = Conversation(charger, csms)
+    for turn in talk.script.boot():
+        talk.tell(turn)
+    for _ in range(sessions):
+        for turn in talk.script.plain():
+            talk.tell(turn)
+    return talk.translator
