@@ -16,7 +16,8 @@ from msgspec import Raw
 
 from .chain import Chain
 from .chain import stored_parts as chain_parts
-from .dialogue import Pair, Step, Translator
+from .dialogue import Pair, Step
+from .engine import Translator
 from .facts import Facts
 from .facts import decode as decode_facts
 from .frames import Call, Error, Frame, Result, Side

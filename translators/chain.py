@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from .dialogue import Dialogue, Done, Out, Outcome, Step, Translator
+from .dialogue import Dialogue, Done, Out, Outcome, Step
+from .engine import Translator
 from .frames import Call, Error, Frame, Result, Side
 from .losses import Loss
 
@@ -66,7 +67,7 @@ class _Entry:
 
 
 class Chain:
-    """Translators in a row, the charger's end first (same interface as `dialogue.Translator`)."""
+    """Translators in a row, the charger's end first (same interface as `engine.Translator`)."""
 
     def __init__(self, parts: Sequence[Translator]) -> None:
         self.parts = tuple(parts)

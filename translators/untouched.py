@@ -12,7 +12,7 @@ from .frames import OTHER, Call, Error, Result, Side
 
 
 class Untouched:
-    """A translator that translates nothing (same interface as `dialogue.Translator`)."""
+    """A translator that translates nothing (same interface as `engine.Translator`)."""
 
     neutral: frozenset[str] = frozenset(
         {

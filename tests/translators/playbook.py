@@ -19,7 +19,8 @@ import msgspec
 from tests.schemas import Version, validate
 from translators import facts as stored
 from translators import frames
-from translators.dialogue import Done, Out, Pair, Step, Translator
+from translators.dialogue import Done, Out, Pair, Step
+from translators.engine import Translator
 from translators.facts import Facts
 from translators.frames import OTHER, Call, Side
 from translators.losses import Loss

@@ -22,8 +22,8 @@ from translators.dialogue import (
     Same,
     Silence,
     Talk,
-    Translator,
 )
+from translators.engine import Translator
 from translators.facts import Facts
 from translators.frames import Call, Error, Result
 from translators.models import v16, v201

@@ -33,7 +33,7 @@ _REJECTED: Final = Raw(b'{"status":"Rejected"}')
 
 
 class Renumbering(Untouched):
-    """A translator that translates transaction ids (same interface as `dialogue.Translator`)."""
+    """A translator that translates transaction ids (same interface as `engine.Translator`)."""
 
     def __init__(self, state: bytes, new_id: Callable[[], str], *, primary: bool, accept_away: bool = False) -> None:
         """`accept_away`: a StartTransaction that the primary does not answer is accepted under the minted number.

@@ -12,7 +12,7 @@ from gateway.hub.session import Session
 from gateway.journal.entry import Entry, Head, ToCharger
 from tests.schemas import validate
 from translators import Options, translator
-from translators.dialogue import Translator
+from translators.engine import Translator
 from translators.facts import Authorization
 from translators.frames import decode
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from translators import Options
-from translators.dialogue import Dialogue, Refusal, Translator
+from translators.dialogue import Dialogue, Refusal
+from translators.engine import Translator
 from translators.models import lenient
 from translators.v15_v16 import PAIR
 from translators.v15_v16.metering import (

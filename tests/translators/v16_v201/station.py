@@ -8,7 +8,8 @@ from typing import Any
 from msgspec import Raw
 
 from tests.schemas import validate
-from translators.dialogue import Out, Step, Translator
+from translators.dialogue import Out, Step
+from translators.engine import Translator
 from translators.facts import Facts, Transaction
 from translators.frames import Call, Error, Result, Side
 from translators.losses import Loss

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tests.translators.playbook import Playbook, options_of
-from translators.dialogue import Translator
+from translators.engine import Translator
 from translators.frames import Side
 from translators.v201_v16 import PAIR
 from translators.v201_v16.state import Facts
@@ -40,11 +40,11 @@ class Talk(Playbook):
         return self.facts  # type: ignore[return-value]
 
 
-def to_csms(action: str, payload: dict[str, Any]) -> Left:
+def to_csms(action: str, payload: Any) -> Left:
     return "csms", [2, "$uuid", action, payload]
 
 
-def to_charger(action: str, payload: dict[str, Any]) -> Left:
+def to_charger(action: str, payload: Any) -> Left:
     return "charger", [2, "$uuid", action, payload]
 
 

@@ -1,0 +1,423 @@
+"""Runs the dialogues of one charger as one upstream sees it: frames in, frames out, nothing awaited (see `dialogue`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+import msgspec
+
+from . import frames
+from .dialogue import (
+    Answer,
+    Ask,
+    AskRaw,
+    Dialogue,
+    Done,
+    Local,
+    Mapped,
+    Out,
+    Outcome,
+    Pair,
+    Refusal,
+    Refuse,
+    Reply,
+    Rule,
+    Same,
+    Silence,
+    Step,
+    Talk,
+    Wait,
+)
+from .facts import encode as encode_facts
+from .frames import OTHER, Call, Error, Frame, Result, Side
+from .losses import Loss, Undeclared, ledger
+from .models import lenient
+from .models.base import Request
+from .values import format_time
+
+_EARLY = "*"
+"""Key in the facts' `given` of what belongs to no single journal entry."""
+
+
+class Translator:
+    """One charger as one upstream sees it: frames in, frames out. State: facts and open dialogues."""
+
+    strict_losses: ClassVar[bool] = False
+    """Fail on a loss or a message that the pair's tables do not declare (losses.py). The tests switch it on."""
+
+    def __init__(self, pair: Pair, facts: Any, options: Any, new_id: Callable[[], str]) -> None:
+        self.pair = pair
+        self.facts = facts
+        self.options = options
+        self.new_id = new_id
+        self.clock = 0
+        self.keeps_given = False
+        """What a journal entry was given outlives its dialogue here, until `forget`: others work on the entry too."""
+        self._resumed = False
+        self.awaited: set[str] = set()
+        """Charger actions that an open dialogue waits for."""
+        self.backlog: Callable[[], Iterable[Call]] = tuple
+        """Charger CALLs that wait for their turn, where there is a queue."""
+        self.spawned: list[tuple[Callable[[Dialogue], Rule], str]] = []
+        self._asked: dict[tuple[Side, str], tuple[Dialogue, Request[Any] | None]] = {}
+        self._waiting: list[tuple[int, Callable[[], bool] | None, Dialogue]] = []
+        self._steps: list[Step] = []
+
+    def receive(
+        self,
+        side: Side,
+        frame: Frame,
+        clock: int,
+        *,
+        now: int | None = None,
+        key: str = "",
+        tx: int = 0,
+        early: bool = False,
+        answer_early: bool = False,
+    ) -> list[Step]:
+        """Take one frame from `side`. An answer that nobody waits for is dropped (empty list).
+
+        `answer_early`: the source wants its answer although `early` says that it has one.
+        """
+        self.clock = clock
+        match frame:
+            case Call():
+                dialogue = Dialogue(self, side, frame.action, frame.id, key, tx, clock if now is None else now, early)
+                dialogue.answered = early and not answer_early
+                self._open(dialogue, side, frame)
+            case Result():
+                asked = self._asked.pop((side, frame.id), None)
+                if asked is not None:
+                    self._answered(asked[0], side, asked[1], frame.payload)
+            case Error():
+                asked = self._asked.pop((side, frame.id), None)
+                if asked is not None:
+                    self._resume(asked[0], error=self._relayed(frame))
+        return self._flush()
+
+    def asking(self, subject: str) -> Dialogue | None:
+        """The dialogue about `subject` that waits for an answer."""
+        return next((each for each, _ in self._asked.values() if each.subject == subject), None)
+
+    def awaits(self, side: Side, id: str) -> bool:
+        """Whether an answer of `side` with this id is expected."""
+        return (side, id) in self._asked
+
+    def asker(self, side: Side, id: str) -> Dialogue | None:
+        """The dialogue that waits for this answer of `side`."""
+        asked = self._asked.get((side, id))
+        return None if asked is None else asked[0]
+
+    def forget(self, key: str) -> None:
+        """Journal entry `key` is done: drop what it was given, and what was derived from it."""
+        given = self.facts.given
+        if not given:
+            return
+        for each in [each for each in given if each == key or each.startswith(key + "/")]:
+            del given[each]
+
+    def numbered(self, key: str, tx: int, number: int) -> None:
+        """Another upstream has answered the StartTransaction of entry `key`, for which `tx` was minted: the charger knows
+        the transaction by `number`."""
+        if self.pair.numbered is not None:
+            self.pair.numbered(self.facts, key, tx, number)
+
+    def assume(self, registered: bool, connectors: int) -> None:
+        """Begin with a charger that has booted before (or not), with this many connectors."""
+        self.facts.registration = "Accepted" if registered else ""
+        self.facts.known_connectors = connectors
+
+    def expire(self, side: Side, id: str, clock: int) -> list[Step]:
+        """The CALL `id` that left for `side` got no answer in time."""
+        self.clock = clock
+        asked = self._asked.pop((side, id), None)
+        if asked is not None:
+            self._resume(asked[0], error=Silence())
+        return self._flush()
+
+    def connected(self, at: int) -> None:
+        """The charger has a new connection since `at`, ms: what was learned of it on the one before may be wrong now."""
+        if self.pair.connected is not None:
+            self.pair.connected(self.facts, at)
+        if self.pair.resume is not None and not self._resumed:
+            self._resumed = True
+            self.pair.resume(Dialogue(self, None, "", "", "", 0, at, False))
+
+    def overtakes(self, action: str) -> bool:
+        """Whether a charger CALL of this action need not wait for those before it: a dialogue waits for it."""
+        return action in self.awaited
+
+    def lost(self, side: Side, clock: int) -> list[Step]:
+        """The socket to `side` is gone: every open question there ends in Silence."""
+        self.clock = clock
+        for asked_side, id in [at for at in self._asked if at[0] == side]:
+            dialogue, _ = self._asked.pop((asked_side, id))
+            self._resume(dialogue, error=Silence())
+        return self._flush()
+
+    def begin(self, rule: Callable[[Dialogue], Rule], clock: int, action: str = "") -> list[Step]:
+        """Start a dialogue of the gateway's own."""
+        self.clock = clock
+        self.spawned.append((rule, action))
+        return self._flush()
+
+    def tick(self, clock: int) -> list[Step]:
+        """Resume the dialogues whose wait is over."""
+        self.clock = clock
+        return self._flush()
+
+    @property
+    def early_until(self) -> str:
+        """Journal id up to which the charger was answered while the upstream was away; "" without an outage."""
+        until: str = self.facts.given.get(_EARLY, {}).get("until", "")
+        return until
+
+    @early_until.setter
+    def early_until(self, key: str) -> None:
+        self.facts.given[_EARLY] = {"until": key}
+
+    def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> msgspec.Raw | None:
+        """The payload that answers a charger CALL while the upstream is away, or None if it gets no answer."""
+        self.clock = clock
+        if self.pair.away is None:
+            return None
+        dialogue = Dialogue(self, "charger", call.action, call.id, key, tx, clock, False)
+        try:
+            payload = self.pair.away(dialogue, _request(dialogue, self.pair.charger_actions[call.action], call))
+        except (lenient.Invalid, Refusal):
+            return None
+        return None if payload is None else msgspec.Raw(lenient.check(payload))
+
+    @property
+    def neutral(self) -> frozenset[str]:
+        """Charger actions that an empty payload answers well enough."""
+        return self.pair.neutral
+
+    def back(self, clock: int) -> list[Step]:
+        """The upstream is back and has been told the backlog: tell it what else changed."""
+        self.facts.given.pop(_EARLY, None)
+        return [] if self.pair.back is None else self.begin(self.pair.back, clock)
+
+    def state(self) -> bytes:
+        """The facts, encoded for the store."""
+        return encode_facts(self.facts)
+
+    @property
+    def next_wake(self) -> int | None:
+        """When `tick` is due at the latest, ms; None if no dialogue waits."""
+        return min((at for at, _, _ in self._waiting), default=None)
+
+    def _open(self, dialogue: Dialogue, side: Side, call: Call) -> None:
+        if side == "charger":
+            rows, actions = self.pair.from_charger, self.pair.charger_actions
+        else:
+            rows, actions = self.pair.from_csms, self.pair.csms_actions
+        row = rows.get(call.action)
+        try:
+            if row is None:
+                known = call.action in actions
+                raise Refusal("NotSupported" if known else "NotImplemented", f"{call.action} is not accepted here")
+            if side == "charger" and self.pair.gate is not None:
+                self.pair.gate(dialogue)
+            match row:
+                case Refuse(code, description):
+                    raise Refusal(code, description)
+                case Same():
+                    dialogue._rule = _same(dialogue, call.payload)
+                case Mapped():
+                    dialogue._rule = _mapped(dialogue, row, _request(dialogue, actions[call.action], call))
+                case Talk(rule):
+                    dialogue._rule = rule(dialogue, _request(dialogue, actions[call.action], call))
+                case Local(answer):
+                    self._end(dialogue, answer(dialogue, _request(dialogue, actions[call.action], call)))
+                    return
+        except Refusal as refusal:
+            self._refuse(dialogue, refusal)
+            return
+        except lenient.Invalid as invalid:
+            self._refuse(dialogue, Refusal(invalid.code, invalid.path))
+            return
+        if side == "charger" and self.pair.first is not None and (first := self.pair.first(dialogue)) is not None:
+            dialogue._rule = _after(first, dialogue._rule)
+        self._resume(dialogue)
+
+    def _relayed(self, error: Error) -> Refusal:
+        """A peer's CALLERROR as a refusal for the other side (spec 2.14)."""
+        code = self.pair.neutral_code(error.code)
+        details = frames.EMPTY
+        if code == "GenericError" and error.code != code:
+            details = msgspec.Raw(frames.encode({"originalCode": error.code}))
+        return Refusal(code, f"upstream: {error.description}", details)
+
+    def _answered(self, dialogue: Dialogue, side: Side, request: Request[Any] | None, payload: msgspec.Raw) -> None:
+        if request is None:
+            self._resume(dialogue, payload)
+            return
+        _custom_data(dialogue, side, payload)
+        try:
+            response, _ = lenient.decode(type(request).response, bytes(payload))
+        except lenient.Invalid as invalid:
+            error = (
+                Silence()
+                if dialogue.side == "charger"
+                else Refusal("FormatViolation", f"the answer is invalid: {invalid.path}")
+            )
+            self._resume(dialogue, error=error)
+            return
+        self._resume(dialogue, response)
+
+    def _resume(self, dialogue: Dialogue, value: Any = None, error: Exception | None = None) -> None:
+        """Run a rule up to its next question, or to its end."""
+        rule = dialogue._rule
+        assert rule is not None
+        try:
+            while True:
+                wish = rule.send(value) if error is None else rule.throw(error)
+                value, error = None, None
+                match wish:
+                    case Ask(side, request, timeout):
+                        frame = Call(self.new_id(), type(request).action, msgspec.Raw(lenient.check(request)))
+                        self._asked[(side, frame.id)] = (dialogue, request)
+                        self._emit(dialogue, side, frame, timeout)
+                        return
+                    case AskRaw(side, action, payload):
+                        frame = Call(self.new_id(), action, payload)
+                        self._asked[(side, frame.id)] = (dialogue, None)
+                        self._emit(dialogue, side, frame)
+                        return
+                    case Answer(payload):
+                        self._answer(dialogue, payload)
+                    case Wait(seconds, until):
+                        self._waiting.append((self.clock + round(seconds * 1000), until, dialogue))
+                        return
+        except StopIteration as stop:
+            self._end(dialogue, stop.value)
+        except Refusal as refusal:
+            self._refuse(dialogue, refusal)
+        except Silence:
+            self._silent(dialogue)
+        except Undeclared:
+            raise
+        except Exception as bug:  # a poisoned payload costs one CALLERROR, not the session
+            self._refuse(dialogue, Refusal("InternalError", f"{type(bug).__name__} in the rule of {dialogue.action}"))
+
+    def _emit(self, dialogue: Dialogue, to: Side, frame: Frame, timeout: float = 0) -> None:
+        losses: tuple[Loss, ...] = ()
+        if dialogue._losses:
+            losses, dialogue._losses = tuple(dict.fromkeys(dialogue._losses)), []
+        if self.strict_losses:
+            self._declared(dialogue, frame, losses)
+        derived = bool(dialogue.key) and type(frame) is Call and not dialogue.drew and not dialogue.answered
+        self._steps.append(Out(to, frame, losses, timeout, dialogue.action, not derived))
+
+    def _declared(self, dialogue: Dialogue, frame: Frame, losses: tuple[Loss, ...]) -> None:
+        """Raise Undeclared unless the pair's tables name what is lost and sent."""
+        found = ledger(self.pair.charger, self.pair.csms)
+        if found is None:
+            return
+        source = dialogue.side or "gateway"
+        about = f"{self.pair.charger} - {self.pair.csms}, {source} {dialogue.action}"
+        for loss in losses:
+            if not found.loses(source, dialogue.action, loss):
+                raise Undeclared(f"{about}: {loss}")
+        if type(frame) is Call and not found.causes(source, dialogue.action, frame.action):
+            raise Undeclared(f"{about}: sends {frame.action}")
+
+    def _answer(self, dialogue: Dialogue, payload: msgspec.Struct | msgspec.Raw) -> None:
+        if dialogue.answered or dialogue.side is None:
+            return
+        raw = payload if isinstance(payload, msgspec.Raw) else msgspec.Raw(lenient.check(payload))
+        dialogue.answered = True
+        self._emit(dialogue, dialogue.side, Result(dialogue.source_id, raw))
+
+    def _end(self, dialogue: Dialogue, payload: Reply) -> None:
+        try:
+            if payload is not None:
+                self._answer(dialogue, payload)
+        except msgspec.ValidationError as bug:
+            self._refuse(dialogue, Refusal("InternalError", f"the translated answer is invalid: {bug}"))
+            return
+        self._finish(dialogue, "ok")
+
+    def _refuse(self, dialogue: Dialogue, refusal: Refusal) -> None:
+        if dialogue.side is None or dialogue.answered:
+            # Answered already: what failed is a follow-up, or the source was acknowledged while the upstream was away.
+            self._finish(dialogue, "error" if dialogue.early else "ok")
+            return
+        dialogue.answered = True
+        code = self.pair.spell[dialogue.side](refusal.code)
+        self._emit(dialogue, dialogue.side, Error(dialogue.source_id, code, refusal.description[:255], refusal.details))
+        self._finish(dialogue, "error")
+
+    def _silent(self, dialogue: Dialogue) -> None:
+        if dialogue.side == "csms":
+            self._refuse(dialogue, Refusal("GenericError", "the charger did not answer in time"))
+        elif dialogue.answered and not dialogue.early:
+            self._finish(dialogue, "ok")
+        else:
+            self._finish(dialogue, "silence")
+
+    def _finish(self, dialogue: Dialogue, outcome: Outcome) -> None:
+        if dialogue.key:
+            if not self.keeps_given and (outcome == "ok" or (outcome == "error" and not dialogue.early)):
+                self.facts.given.pop(dialogue.key, None)
+            self._steps.append(Done(dialogue.key, outcome))
+
+    def _flush(self) -> list[Step]:
+        """Start what was spawned, resume what has waited long enough, and hand out what is to be done."""
+        progress = True
+        while progress:
+            progress = False
+            while self.spawned:
+                rule, action = self.spawned.pop(0)
+                dialogue = Dialogue(self, None, action, "", "", 0, self.clock, False)
+                dialogue._rule = rule(dialogue)
+                self._resume(dialogue)
+            for waiting in list(self._waiting):
+                at, until, dialogue = waiting
+                came = until() if until is not None else False
+                if came or self.clock >= at:
+                    self._waiting.remove(waiting)
+                    self._resume(dialogue, came)
+                    progress = True
+        steps, self._steps = self._steps, []
+        return steps
+
+
+def _request(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
+    """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
+    if dialogue.side is not None:
+        _custom_data(dialogue, dialogue.side, call.payload)
+    try:
+        return lenient.decode(type_, call.payload)[0]
+    except lenient.Invalid as invalid:
+        if dialogue.side != "charger" or invalid.path != "timestamp" or "OccurrenceC" not in invalid.code:
+            raise
+    dialogue.lose("timestamp", "defaulted")
+    return lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))[0]
+
+
+def _custom_data(dialogue: Dialogue, side: Side, payload: msgspec.Raw) -> None:
+    """Record that a payload of `side` holds customData, wherever it is."""
+    if side in dialogue.translator.pair.custom_data and b'"customData"' in bytes(payload):
+        dialogue.lose("customData")
+
+
+def _after(first: Rule, rule: Rule | None) -> Rule:
+    """`rule`, once `first` is done."""
+    assert rule is not None
+    yield from first
+    return (yield from rule)
+
+
+def _same(dialogue: Dialogue, payload: msgspec.Raw) -> Rule:
+    assert dialogue.side is not None
+    reply = yield from dialogue.ask_raw(OTHER[dialogue.side], dialogue.action, payload)
+    return reply
+
+
+def _mapped(dialogue: Dialogue, row: Mapped, request: Any) -> Rule:
+    assert dialogue.side is not None
+    response = yield from dialogue.ask(OTHER[dialogue.side], row.request(dialogue, request))
+    return row.reply(dialogue, response)
