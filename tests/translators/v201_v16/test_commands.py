@@ -431,8 +431,8 @@ def test_costs() -> None:
     w.decides("DataTransfer", {"vendorId": COST, "messageId": "RunningCost", "data": unknown}, NO)
     price = {"$json": {"idToken": TAG, "priceText": "0.30/kWh"}}
     w.decides("DataTransfer", {"vendorId": COST, "messageId": "SetUserPrice", "data": price}, YES)
-    message = {"format": "UTF8", "content": "0.30/kWh"}
-    w.local("TransactionEvent", event("Updated", seq=1, state=None), {"updatedPersonalMessage": message})
+    shown = {"format": "UTF8", "content": "0.30/kWh"}
+    w.local("TransactionEvent", event("Updated", seq=1, state=None), {"updatedPersonalMessage": shown})
     w.local("TransactionEvent", event("Updated", seq=2, state=None), {})
 
 

@@ -142,7 +142,8 @@ def test_a_price_is_one_key_of_several_variables() -> None:
     kwh = place("TariffCostCtrlr", "OfflineChargingPrice", "kWhPrice")
     hour = place("TariffCostCtrlr", "OfflineChargingPrice", "hourPrice")
     w = World()
-    w.obeys("ChangeConfiguration", {"key": "DefaultPrice", "value": {"$json": {"priceText": "0.15/kWh", "chargingPrice": {"kWhPrice": 0.15}}}},
+    price = {"$json": {"priceText": "0.15/kWh", "chargingPrice": {"kWhPrice": 0.15}}}
+    w.obeys("ChangeConfiguration", {"key": "DefaultPrice", "value": price},
             setting((text, "0.15/kWh"), (kwh, "0.15")), was_set((text, "Accepted"), (kwh, "UnknownVariable")), YES)  # fmt: skip
     w.obeys("GetConfiguration", {"key": ["DefaultPrice"]}, getting(text, offline, kwh, hour),
             got((text, "a", "Accepted"), (offline, None, "UnknownVariable"), (kwh, "0.15", "Accepted"), (hour, "", "Accepted")),
