@@ -73,7 +73,7 @@ class RedisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The store of the journal: a Redis or Valkey server, embedded or yours."""
 
     url: Secret = "embedded"
-    """`embedded` starts a server of its own in `data_dir`; else `redis://`, `rediss://`, `unix://` or `redis+sentinel://`."""
+    """`embedded` starts a server of its own in `data_dir`; else `redis://`, `rediss://` or `unix://`."""
     data_dir: str = "./data"
     """Directory of the embedded server: its socket and its append-only file."""
     fsync: Literal["everysec", "always"] = "everysec"

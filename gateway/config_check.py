@@ -12,7 +12,7 @@ from gateway.config_source import Node, Problems, join, suggestion
 from translators.options import Options
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"})
+_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 _TAKEN = frozenset({"session"})
 """Names of the journal's own consumer groups."""
 
@@ -150,9 +150,7 @@ def _redis(config: Config, root: Node, roles: frozenset[str], problems: Problems
         return
     scheme = url.partition("://")[0]
     if "://" not in url or scheme not in _REDIS_SCHEMES:
-        problems.add(
-            where, "redis.url", "must be embedded or begin with redis://, rediss://, unix:// or redis+sentinel://"
-        )
+        problems.add(where, "redis.url", "must be embedded or begin with redis://, rediss:// or unix://")
 
 
 def _routes(config: Config, root: Node, problems: Problems) -> tuple[RouteConfig, ...]:

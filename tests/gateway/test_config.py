@@ -124,7 +124,7 @@ BAD = [
         ],
     ),
     (ONE + "redis: {url: 'mysql://db'}\n", [
-        "F:3: redis.url: must be embedded or begin with redis://, rediss://, unix:// or redis+sentinel://"
+        "F:3: redis.url: must be embedded or begin with redis://, rediss:// or unix://"
     ]),
     (ONE + "redis: {url: '${NOT_SET}'}\n", [
         "F:3: redis.url: environment variable NOT_SET is not set (a default: ${NOT_SET:-value})"
