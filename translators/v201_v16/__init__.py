@@ -102,5 +102,6 @@ PAIR = Pair(
     first=boot.first,
     resume=_resume,
     neutral=frozenset(away.NEUTRAL),
+    custom_data=frozenset({"charger"}),
 )
 PAIR.require_complete(v201.FROM_CHARGER, v16.FROM_CSMS)

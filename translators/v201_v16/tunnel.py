@@ -73,6 +73,7 @@ def untunnel(d: Dialogue, action: str, text: str) -> Rule:
         response = yield from command(d, request)
     except Refusal:
         return v16.DataTransferResponse(status="Rejected")
+    d.spare()
     return v16.DataTransferResponse(status="Accepted", data=frames.encode(response).decode())
 
 
