@@ -76,6 +76,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     side: Side
     request: Request[Any]
     timeout: float
+    sound: bool = False
 
 
 class AskRaw(msgspec.Struct, frozen=True, gc=False):
@@ -181,9 +182,14 @@ class Dialogue:
     def translator(self) -> Translator:
         return self._translator
 
-    def ask(self, side: Side, request: Request[R], timeout: float = 0) -> Generator[Ask, Any, R]:
-        """Send a CALL and return its response. Raises Refusal on a CALLERROR and Silence without an answer."""
-        response: R = yield Ask(side, request, timeout)
+    def ask(
+        self, side: Side, request: Request[R], timeout: float = 0, *, sound: bool = False
+    ) -> Generator[Ask, Any, R]:
+        """Send a CALL and return its response. Raises Refusal on a CALLERROR and Silence without an answer.
+
+        `sound`: the rule has checked every member when it made the request, so that it need not be checked again.
+        """
+        response: R = yield Ask(side, request, timeout, sound)
         return response
 
     def ask_raw(self, side: Side, action: str, payload: msgspec.Raw) -> Generator[AskRaw, Any, msgspec.Raw]:

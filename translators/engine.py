@@ -276,8 +276,9 @@ class Translator:
                 wish = rule.send(value) if error is None else rule.throw(error)
                 value, error = None, None
                 match wish:
-                    case Ask(side, request, timeout):
-                        frame = Call(self.new_id(), type(request).action, msgspec.Raw(lenient.check(request)))
+                    case Ask(side, request, timeout, sound):
+                        text = frames.encode(request) if sound else lenient.check(request)
+                        frame = Call(self.new_id(), type(request).action, msgspec.Raw(text))
                         self._asked[(side, frame.id)] = (dialogue, request)
                         self._emit(dialogue, side, frame, timeout)
                         return

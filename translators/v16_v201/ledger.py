@@ -116,11 +116,11 @@ def number_of(d: Dialogue, transaction: Transaction, content: str) -> int:
 
 
 def tell(
-    d: Dialogue, transaction: Transaction, content: str, event: v201.TransactionEventRequest
+    d: Dialogue, transaction: Transaction, content: str, event: v201.TransactionEventRequest, *, sound: bool = False
 ) -> Generator[Ask, Any, v201.TransactionEventResponse]:
     """Number an event, send it, and heed what the CSMS says to it."""
     event.seqNo = number_of(d, transaction, content)
-    reply = yield from ask(d, event)
+    reply = yield from ask(d, event, sound=sound)
     transaction.pending.pop(content, None)
     lose_costs(d, reply, told=content == END and has(d, "costmsg"))
     info = reply.idTokenInfo

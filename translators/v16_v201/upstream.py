@@ -18,13 +18,13 @@ from .charger import facts_of, options_of
 R = TypeVar("R", bound=Struct)
 
 
-def ask(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R]:
+def ask(d: Dialogue, request: Request[R], *, sound: bool = False) -> Generator[Ask, Any, R]:
     """Send a CALL to the CSMS. Raises Refusal on a CALLERROR, Silence without an answer.
 
     A CSMS that forgot the station says SecurityError: it is told the last boot once more, then asked again (spec 3.1).
     """
     try:
-        response: R = yield from d.ask("csms", request)
+        response: R = yield from d.ask("csms", request, sound=sound)
         return response
     except Refusal as refusal:
         yield from _introduce_again(d, refusal)
