@@ -73,18 +73,25 @@ def unit_up(unit: str | None, measurand: str | None) -> v201.UnitOfMeasure | Non
 
 def attributes_up(sample: Sample16, value: Decimal) -> v201.SampledValue | None:
     """A 2.0.1 sample with the attributes of a 1.6 one; None if 2.0.1 has no such measurand."""
-    if sample.measurand is not None and sample.measurand not in _MEASURANDS:
+    measurand: Any = sample.measurand
+    if measurand is not None and measurand not in _MEASURANDS:
         return None
     context: Any = sample.context
     if context is not None and context not in _CONTEXTS:
         context = "Other"
+    phase: Any = sample.phase
+    if phase is not None and phase not in _PHASES:
+        phase = None
+    location: Any = sample.location
+    if location is not None and location not in _LOCATIONS:
+        location = None
     return v201.SampledValue(
         value=value,
         context=context,
-        measurand=cast("v201.Measurand | None", sample.measurand),
-        phase=sample.phase if sample.phase in _PHASES else None,
-        location=sample.location if sample.location in _LOCATIONS else None,
-        unitOfMeasure=unit_up(sample.unit, sample.measurand),
+        measurand=measurand,
+        phase=phase,
+        location=location,
+        unitOfMeasure=unit_up(sample.unit, measurand),
     )
 
 
