@@ -133,8 +133,9 @@ _NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d
 
 def parse_decimal(text: str) -> Decimal | None:
     """The number in a 1.6 meter value, digits kept, without an exponent; None if it is none (blank, NaN, words)."""
-    if text.isdecimal() and text.isascii() and len(text) <= 30:  # most registers
-        return Decimal(text)
+    digits = text.replace(".", "", 1)
+    if digits.isdecimal() and digits.isascii() and len(digits) <= 30:  # nearly always
+        return Decimal(text) or _ZERO
     text = text.strip()
     if not _NUMBER.fullmatch(text):
         return None
