@@ -108,7 +108,7 @@ def up(
         stackLevel=profile.stackLevel,
         chargingProfilePurpose=purpose,
         chargingProfileKind=kind,
-        recurrencyKind=profile.recurrencyKind if kind == "Recurring" else None,
+        recurrencyKind=profile.recurrencyKind,
         validFrom=tidy_time(profile.validFrom),
         validTo=tidy_time(profile.validTo),
         chargingSchedule=[

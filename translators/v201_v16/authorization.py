@@ -29,12 +29,16 @@ def authorize(d: Dialogue, request: v201.AuthorizeRequest) -> Rule:
     if request.certificate is not None or request.iso15118CertificateHashData is not None:
         reply = (yield from ask_tunnelled(d, request)) if has(d, "pnc") else None
         if reply is None:
+            for name in ("idToken", "idToken.type", "idToken.additionalInfo"):
+                d.lose(name)
             for name in ("certificate", "iso15118CertificateHashData"):
                 if getattr(request, name) is not None:
                     d.lose(name)
         return reply or v201.AuthorizeResponse(
             idTokenInfo=v201.IdTokenInfo(status="Invalid"), certificateStatus="NoCertificateAvailable"
         )
+    if is_free(request.idToken):
+        d.lose("idToken")
     return v201.AuthorizeResponse(idTokenInfo=(yield from ask_verdict(d, request.idToken)))
 
 
@@ -56,7 +60,7 @@ def tag_of(d: Dialogue, token: v201.IdToken, path: str = "idToken") -> str:
     """The idTag that stands for a token."""
     if len(token.idToken) > ID_TAG_LENGTH:
         d.lose(f"{path}.idToken", "shortened")
-    if token.type != "NoAuthorization":
+    if token.idToken:  # without one it is the button, which 1.6 knows by a tag of its own
         d.lose(f"{path}.type")
     if token.additionalInfo is not None:
         d.lose(f"{path}.additionalInfo")

@@ -88,6 +88,10 @@ def tell_changed(d: Dialogue, number: int, at: str, *, wanted: bool = False) -> 
     connector_of(d, number).since = at
     waits = d.early and d.action in ("StatusNotification", "TransactionEvent")
     if waits or not (wanted or is_changed(d, number)):
+        if d.action == "StatusNotification":  # it makes no other 1.6 status than the one that was told
+            d.lose("connectorStatus", "folded")
+            for name in ("timestamp", "evseId", "connectorId"):
+                d.lose(name)
         return None
     yield from tell_status(d, number, at)
     if wanted:

@@ -99,8 +99,20 @@ def _read(d: Dialogue, wanted: list[Slot]) -> Generator[Ask, Any, Values]:
             for _, slot in part
         ]
         answer = yield from command(d, v201.GetVariablesRequest(getVariableData=asked))
-        found.update((name, result) for (name, _), result in zip(part, answer.getVariableResult, strict=False))
+        results = answer.getVariableResult
+        for number, (name, slot) in enumerate(part):
+            own = _result_for(slot, results) or (results[number] if number < len(results) else None)
+            if own is not None:
+                found[name] = own
+        if len(results) > len(part):
+            d.lose("getVariableResult")
     return found
+
+
+def _result_for(slot: Slot, results: list[v201.GetVariableResult]) -> v201.GetVariableResult | None:
+    """The result of a variable, wherever the charger has put it."""
+    component, variable = _component(slot), _variable(slot)
+    return next((each for each in results if each.component == component and each.variable == variable), None)
 
 
 def _attribute(slot: Slot) -> Any:
@@ -132,6 +144,11 @@ def _entry(d: Dialogue, key: str, meant: list[Slot], values: Values) -> v16.KeyV
         limit = limit_of(d, first)
         return v16.KeyValue(key=key, readonly=True, value=_cut(d, limit)) if limit is not None else None
     results = [(slot, values[name]) for slot in meant if (name := slot.spot.key.casefold()) in values]
+    for _, result in results:
+        if result.attributeStatusInfo is not None:
+            d.lose("getVariableResult.attributeStatusInfo")
+        if result.attributeStatus != "Accepted" and result.attributeValue:
+            d.lose("getVariableResult.attributeValue")
     there = [(slot, result) for slot, result in results if result.attributeStatus in ("Accepted", "Rejected")]
     if not there:
         if first.row is not None and first.row.conversion == "phase_rotation":
@@ -242,6 +259,8 @@ def change_configuration(d: Dialogue, request: v16.ChangeConfigurationRequest) -
     if not data:
         return v16.ChangeConfigurationResponse(status="Rejected")
     answer = yield from command(d, v201.SetVariablesRequest(setVariableData=data))
+    if any(result.attributeStatusInfo is not None for result in answer.setVariableResult):
+        d.lose("setVariableResult.attributeStatusInfo")
     for slot, asked, result in zip(meant, data, answer.setVariableResult, strict=False):
         if result.attributeStatus == "Accepted" and len(data) == len(meant):
             wrote(d, slot.spot, asked.attributeValue)

@@ -34,6 +34,8 @@ def readings(d: Dialogue, values: Iterable[v201.MeterValue], path: str = "meterV
             samples.extend(fit)
         if samples:
             found.append(v16.MeterValue(timestamp=moment.text, sampledValue=samples))
+        else:
+            d.lose(f"{path}.timestamp")
     return found
 
 
@@ -75,6 +77,9 @@ def meter_values(d: Dialogue, request: v201.MeterValuesRequest) -> Rule:
     else:
         own = []
     loose = [value for value in values if value not in own]
+    if not values:
+        d.lose("meterValue")
+        d.lose("evseId")
     for part, tid in ((loose, None), (own, transaction.tid if transaction is not None else None)):
         if part:
             yield from send(d, number, part, tid)

@@ -98,12 +98,16 @@ def unlock(d: Dialogue, request: v16.UnlockConnectorRequest) -> Rule:
         d.lose("RequestStopTransaction", "synthesised")
         facts.unlocking[number] = d.clock + round(END_WAIT * 1000)
         stopped = yield from command(d, v201.RequestStopTransactionRequest(transactionId=transaction.txid))
+        if stopped.statusInfo is not None:
+            d.lose("statusInfo")
         if stopped.status == "Accepted":
             yield from d.wait(END_WAIT, lambda: transaction.ending)
         if not transaction.ending:
             facts.unlocking.pop(number, None)
     evse, connector = place_of(d, number)
     response = yield from command(d, v201.UnlockConnectorRequest(evseId=evse, connectorId=connector))
+    if response.statusInfo is not None:
+        d.lose("statusInfo")
     status = UNLOCK.down_or(response.status, "UnlockFailed")
     if status != response.status:
         d.lose("status", "folded")

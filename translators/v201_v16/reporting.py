@@ -64,6 +64,8 @@ def log_status(d: Dialogue, request: v201.LogStatusNotificationRequest) -> Rule:
         raise Refusal("PropertyConstraintViolation", "status")
     if request.status == "AcceptedCanceled":
         d.lose("status")
+        if request.requestId is not None:
+            d.lose("requestId")
         return answer
     if job is not None and job.via == GET_LOG:
         yield from tell(d, v16.LogStatusNotificationRequest(status=request.status, requestId=request.requestId))

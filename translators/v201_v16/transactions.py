@@ -12,7 +12,7 @@ from ..metering import is_register
 from ..models import v16, v201
 from ..values import Moment, charger_time, id_token_info
 from .authorization import ask_verdict, heed, is_free, recent_verdict, tag_of, verdict_while_away
-from .availability import tell_changed
+from .availability import is_changed, tell_changed
 from .ledger import answer_again, found, read_meter, see, start_register, stop_register, was_seen
 from .metering import final_readings, readings, send
 from .peers import tell
@@ -35,6 +35,9 @@ def event(d: Dialogue, request: v201.TransactionEventRequest) -> Rule:
         d.lose("timestamp", "defaulted")
     _lose(d, request)
     if transaction.state == "ended" and not done(d, "stopped"):
+        _unsaid(d, request)
+        if request.idToken is not None:
+            d.lose("idToken")
         see(transaction, request, v201.TransactionEventResponse())
         return v201.TransactionEventResponse()  # older than its end, or an end that was told before
     _learn(d, transaction, request)
@@ -60,6 +63,17 @@ def _lose(d: Dialogue, request: v201.TransactionEventRequest) -> None:
     d.lose("triggerReason", "folded" if request.eventType == "Ended" else "dropped")
     if request.transactionInfo.chargingState is not None:
         d.lose("transactionInfo.chargingState", "folded")
+    if request.transactionInfo.stoppedReason is not None and request.eventType != "Ended":
+        d.lose("transactionInfo.stoppedReason")
+
+
+def _unsaid(d: Dialogue, request: v201.TransactionEventRequest) -> None:
+    """The event makes no message. Its registers are kept all the same."""
+    d.lose("timestamp")
+    if request.meterValue:
+        d.lose("meterValue")
+    if request.transactionInfo.stoppedReason is not None:
+        d.lose("transactionInfo.stoppedReason")
 
 
 def _learn(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> None:
@@ -114,8 +128,7 @@ def _before_start(
     if transaction.state == "new" and _ready(d, transaction):
         _settle(d, transaction, moment.text)
     if transaction.state == "new":
-        if request.meterValue and any(not is_register(s) for v in request.meterValue for s in v.sampledValue):
-            d.lose("meterValue")
+        _unsaid(d, request)
         info = yield from _verdict(d, request.idToken, transaction)
         answer = respond(d, transaction, info)
         yield from d.answer(answer)
@@ -213,14 +226,14 @@ def start(d: Dialogue, transaction: Transaction) -> Generator[Any, Any, v201.IdT
 
 def _rest(d: Dialogue, request: v201.TransactionEventRequest) -> list[v16.MeterValue]:
     """What an Updated event measured beside the register that the start has taken."""
+    if request.meterValue:
+        d.lose("meterValue")
     values = []
     for value in request.meterValue or []:
         samples = [sample for sample in value.sampledValue if not is_register(sample)]
         if samples:
             values.append(v201.MeterValue(timestamp=value.timestamp, sampledValue=samples))
     if request.eventType == "Started":
-        if values:
-            d.lose("meterValue")
         return []
     return readings(d, values)
 
@@ -240,10 +253,12 @@ def _updated(
     else:
         info = yield from _verdict(d, request.idToken, transaction)
         metered = readings(d, request.meterValue or [])
+    stops = options_of(d).stop_on == "deauthorized" and request.triggerReason in STOPS
+    if not stops and (d.early or not is_changed(d, transaction.connector)):
+        d.lose("timestamp")
     if metered and not done(d, "metered"):
         yield from send(d, transaction.connector, metered, transaction.tid)
         mark(d, "metered")
-    stops = options_of(d).stop_on == "deauthorized" and request.triggerReason in STOPS
     if stops:
         yield from _stop(d, transaction, request, moment)
     answer = respond(d, transaction, info)
@@ -268,12 +283,19 @@ def _verdict(
 ) -> Generator[Any, Any, v201.IdTokenInfo | None]:
     """What an event with a token that no 1.6 message carries is answered: a verdict of the last minutes, or a new one."""
     if token is None or d.early:
+        if token is not None:
+            d.lose("idToken")
         return None
     id_tag = tag_of(d, token)
     if transaction.verdict is not None and id_tag.casefold() == transaction.id_tag.casefold():
+        d.lose("idToken")
         return id_token_info(msgspec.convert(transaction.verdict, v16.IdTagInfo), facts_of(d).tokens)
-    info: v201.IdTokenInfo = recent_verdict(d, id_tag) or (yield from ask_verdict(d, token))
-    return info
+    known = recent_verdict(d, id_tag)
+    if known is not None or is_free(token):
+        d.lose("idToken")
+    if known is not None:
+        return known
+    return (yield from ask_verdict(d, token))
 
 
 # The end
@@ -290,7 +312,10 @@ def _ended(
         _settle(d, transaction, moment.text)
     if transaction.state == "new":
         token = request.idToken
+        if token is not None:
+            d.lose("idToken")
         known = recent_verdict(d, tag_of(d, token)) if token is not None and not is_free(token) else None
+        _unsaid(d, request)
         answer = respond(d, transaction, (known or v201.IdTokenInfo(status="Accepted")) if token is not None else None)
         _leave(d, transaction, request)
         return answer
@@ -326,6 +351,8 @@ def _stop(
     _leave(d, transaction, request)
     info = v201.IdTokenInfo(status="Accepted")
     if reply.idTagInfo is not None:
+        if not id_tag:
+            d.lose("idTagInfo")
         info = heed(d, id_tag, reply.idTagInfo) if id_tag else id_token_info(reply.idTagInfo, facts.tokens)
     mark(d, "stopped")
     return info

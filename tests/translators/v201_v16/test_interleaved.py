@@ -113,8 +113,8 @@ def script(connector: int, meters: int) -> list[tuple[str, dict[str, Any]]]:
             payload["meterValue"] = [{"timestamp": at(minute), "sampledValue": [sample]}]
         return "TransactionEvent", payload
 
-    place = {"evse": {"id": connector, "connectorId": 1}}
-    token = {"idToken": {"idToken": f"TAG{connector}", "type": "Central"}}
+    place: dict[str, Any] = {"evse": {"id": connector, "connectorId": 1}}
+    token: dict[str, Any] = {"idToken": {"idToken": f"TAG{connector}", "type": "Central"}}
     occupied = {"timestamp": at(0), "connectorStatus": "Occupied", "evseId": connector, "connectorId": 1}
     steps = [
         ("StatusNotification", occupied),
