@@ -7,10 +7,9 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import SEND_LOCAL_LIST
 from ..models import v16, v201
-from ..topology import place_of
+from ..topology import is_connector, place_of
 from ..values import clean_id_tag, group_token_of, id_token_info, id_token_of, tidy_time
 from .peers import UNSUPPORTED, command
-from .places import exists
 from .state import facts_of, options_of
 
 
@@ -96,7 +95,7 @@ def _entries(
 def reserve(d: Dialogue, request: v16.ReserveNowRequest) -> Rule:
     """Connector 0 is any EVSE."""
     number = request.connectorId
-    if number and not exists(d, number):
+    if number and not is_connector(d, number):
         return v16.ReserveNowResponse(status="Rejected")
     group = request.parentIdTag
     response = yield from command(

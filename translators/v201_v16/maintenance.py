@@ -12,11 +12,12 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import COST_VENDOR, PNC_VENDOR, RESET, RESET_STATUS
 from ..models import v16, v201
 from ..models.base import ABSENT, is_plain
+from ..topology import is_connector
 from ..values import cut, format_time, json_text
 from .availability import tell_station
 from .ledger import find
 from .peers import command
-from .places import exists, target
+from .places import target
 from .state import connector_of, facts_of, has, options_of
 from .tunnel import tunnelled_actions, untunnel
 
@@ -27,7 +28,7 @@ RESET_MS: Final = 600_000
 def change_availability(d: Dialogue, request: v16.ChangeAvailabilityRequest) -> Rule:
     """The station, an EVSE, or one connector of an EVSE with several. The station's status is the gateway's to tell."""
     facts, number = facts_of(d), request.connectorId
-    if number and not exists(d, number):
+    if number and not is_connector(d, number):
         return v16.ChangeAvailabilityResponse(status="Rejected")
     evse = target(d, number, connector=False) if number else None
     response = yield from command(d, v201.ChangeAvailabilityRequest(operationalStatus=request.type, evse=evse))

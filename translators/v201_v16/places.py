@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..dialogue import Dialogue
 from ..models import v201
-from ..topology import connectors, evses, is_connector, number_at, place_of
+from ..topology import evses, number_at, place_of
 from .state import facts_of
 
 
@@ -34,13 +34,3 @@ def target(d: Dialogue, number: int, *, connector: bool = True) -> v201.EVSE:
     evse, own = place_of(d, number)
     several = len(evses(d).get(evse, [])) > 1
     return v201.EVSE(id=evse, connectorId=own if connector or several else None)
-
-
-def exists(d: Dialogue, number: int) -> bool:
-    """Whether a connector of this number may be commanded."""
-    return is_connector(d, number)
-
-
-def everyone(d: Dialogue) -> list[int]:
-    """Every connector >= 1."""
-    return connectors(d)

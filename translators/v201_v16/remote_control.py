@@ -9,12 +9,12 @@ from ..dialogue import Ask, Dialogue, Refusal, Row, Rule, Talk
 from ..enums import EXTENDED_TRIGGER, TRIGGER, UNLOCK
 from ..models import v16, v201
 from ..profiles import Unfit, up
-from ..topology import place_of
+from ..topology import connectors, is_connector, place_of
 from ..values import ID_TAG_LENGTH, clean_id_tag, format_time, id_token_of
 from .availability import tell_station
 from .ledger import by_number, running_at
 from .peers import UNSUPPORTED, command
-from .places import everyone, exists, target
+from .places import target
 from .smart_charging import install
 from .state import RemoteStart, facts_of, next_number, options_of
 
@@ -33,7 +33,7 @@ def remote_start(d: Dialogue, request: v16.RemoteStartTransactionRequest) -> Rul
     facts, options = facts_of(d), options_of(d)
     rejected = v16.RemoteStartTransactionResponse(status="Rejected")
     number = request.connectorId or None
-    if facts.registration == "Pending" or (number is not None and not exists(d, number)):
+    if facts.registration == "Pending" or (number is not None and not is_connector(d, number)):
         return rejected
     if request.connectorId == 0:
         d.lose("connectorId")
@@ -91,7 +91,7 @@ def remote_stop(d: Dialogue, request: v16.RemoteStopTransactionRequest) -> Rule:
 def unlock(d: Dialogue, request: v16.UnlockConnectorRequest) -> Rule:
     """1.6 unlocks whatever runs; 2.0.1 only what has ended: the transaction is stopped first."""
     facts, number = facts_of(d), request.connectorId
-    if not exists(d, number):
+    if not is_connector(d, number):
         return v16.UnlockConnectorResponse(status="NotSupported")
     transaction = running_at(d, number)
     if transaction is not None and transaction.id_tag and options_of(d).unlock_stops_transaction:
@@ -138,7 +138,7 @@ def _trigger(
     d: Dialogue, asked: str, message: v201.MessageTrigger, connector: int | None
 ) -> Generator[Ask, Any, v16.TriggerMessageStatus]:
     """A status has a connector in 2.0.1: a trigger for all of them is one per connector; the station's is the gateway's."""
-    if connector is not None and connector > 0 and not exists(d, connector):
+    if connector is not None and connector > 0 and not is_connector(d, connector):
         return "Rejected"
     if message != "StatusNotification":
         evse = None
@@ -150,7 +150,7 @@ def _trigger(
     if connector == 0:
         return "Accepted"
     statuses = []
-    for number in [connector] if connector else everyone(d):
+    for number in [connector] if connector else connectors(d):
         statuses.append((yield from _ask(d, asked, message, target(d, number), number)))
     if "Accepted" in statuses or not statuses:
         return "Accepted"

@@ -8,11 +8,10 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import CHARGING_PROFILE, PROFILE_PURPOSE
 from ..models import v16, v201
 from ..profiles import Unfit, up
-from ..topology import place_of
+from ..topology import is_connector, place_of
 from ..values import tenth, tidy_time
 from .ledger import by_number, running_at
 from .peers import command
-from .places import exists
 from .state import Installed, facts_of, next_number
 
 
@@ -31,7 +30,7 @@ def set_profile(d: Dialogue, request: v16.SetChargingProfileRequest) -> Rule:
     """1.6 replaces what is in the slot; a 2.0.1 charger may refuse it: the old one is cleared first."""
     facts, given, number = facts_of(d), request.csChargingProfiles, request.connectorId
     rejected = v16.SetChargingProfileResponse(status="Rejected")
-    if number and not exists(d, number):
+    if number and not is_connector(d, number):
         return rejected
     evse, txid = place_of(d, number)[0] if number else 0, None
     if given.chargingProfilePurpose == "TxProfile":
@@ -72,7 +71,7 @@ def clear_profile(d: Dialogue, request: v16.ClearChargingProfileRequest) -> Rule
     else:
         number, evse = request.connectorId, None
         if number is not None:
-            if number and not exists(d, number):
+            if number and not is_connector(d, number):
                 return v16.ClearChargingProfileResponse(status="Unknown")
             evse = place_of(d, number)[0] if number else 0
         purpose = request.chargingProfilePurpose
@@ -112,7 +111,7 @@ def _meets(entry: Installed, request: v201.ClearChargingProfileRequest) -> bool:
 def composite_schedule(d: Dialogue, request: v16.GetCompositeScheduleRequest) -> Rule:
     """The same schedule, one level deeper; limits are rounded down to what 1.6 can write."""
     number = request.connectorId
-    if number and not exists(d, number):
+    if number and not is_connector(d, number):
         return v16.GetCompositeScheduleResponse(status="Rejected")
     response = yield from command(
         d,
