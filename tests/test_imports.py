@@ -18,6 +18,8 @@ PURE = [
     "gateway/hub/link.py",
     "gateway/hub/lane.py",
     "gateway/hub/shared.py",
+    "gateway/hub/effects.py",
+    "gateway/hub/backlog.py",
 ]
 
 

@@ -14,7 +14,8 @@ from typing import Any, Literal, TextIO
 import msgspec
 
 from gateway.edge.actions import FROM_CHARGER
-from gateway.hub.link import Effects, Link
+from gateway.hub.effects import Effects
+from gateway.hub.link import Link
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
 from gateway.ids import new_id

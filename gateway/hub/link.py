@@ -6,75 +6,21 @@ One charger CALL at a time is decided; the next begins when the dialogue of the 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
 
-from gateway.journal.entry import Entry, ToCharger
+from gateway.journal.entry import Entry
 from translators import Translating
 from translators.dialogue import Done, Out, Outcome, Step
 from translators.frames import EMPTY, Call, Error, Frame, Result, Side, encode
 
+from .backlog import Backlog, Exchange, order
+from .effects import Effects
 from .lane import Lane
 from .observer import Observer
-from .shared import LEARNED_FROM, Shared
-
-
-class Effects:
-    """What a tick decided for one partition: first the commit (facts, answers, acks), then the sends."""
-
-    __slots__ = ("acks", "answers", "dead", "links", "shared", "to_charger", "to_upstream")
-
-    def __init__(self) -> None:
-        self.links: set[Link] = set()
-        """Links whose facts may have changed."""
-        self.shared: dict[str, Shared] = {}
-        """Charger -> facts of it that have changed and belong to no single link."""
-        self.answers: list[tuple[str, str, bytes]] = []
-        """(charger, dedup key, CALLRESULT payload): what a retry of the charger is answered."""
-        self.acks: dict[str, list[str]] = {}
-        self.dead: list[tuple[str, Entry, str]] = []
-        """(upstream, entry, why): dead letters."""
-        self.to_upstream: list[tuple[Link, bytes]] = []
-        self.to_charger: list[tuple[str, ToCharger]] = []
-        """(edge, what to do)."""
-
-    def take(self) -> Effects:
-        """Everything so far; this object starts again empty (sessions keep their reference to it)."""
-        taken = Effects.__new__(Effects)
-        taken.links, self.links = self.links, set()
-        taken.shared, self.shared = self.shared, {}
-        taken.answers, self.answers = self.answers, []
-        taken.acks, self.acks = self.acks, {}
-        taken.dead, self.dead = self.dead, []
-        taken.to_upstream, self.to_upstream = self.to_upstream, []
-        taken.to_charger, self.to_charger = self.to_charger, []
-        return taken
-
-    @property
-    def to_commit(self) -> bool:
-        """Whether anything must be stored before the sends."""
-        return bool(self.answers or self.acks or self.dead)
-
-
-class Exchange:
-    """One charger CALL in one link."""
-
-    __slots__ = ("answered", "call", "early", "entry", "failures", "not_before", "started", "target")
-
-    def __init__(self, entry: Entry, call: Call) -> None:
-        self.entry = entry
-        self.call = call
-        self.target = (entry.head.epoch, entry.head.seq)
-        """Where the answer goes: the newest CALL with this content."""
-        self.answered = False
-        self.early = False
-        """Answered here because the upstream was away."""
-        self.failures = 0
-        self.not_before = 0
-        self.started = 0
+from .shared import LEARNED_FROM
 
 
 class Owner(Protocol):
@@ -156,7 +102,7 @@ class Link:
         self._attempts = attempts
         self._retry_ms = retry_ms
         self._lane = Lane(256, call_timeout_ms)
-        self._backlog: deque[Exchange] = deque()
+        self._backlog = Backlog()
         self._current: dict[str, Exchange] = {}
         self._open_calls: dict[str, int] = {}
         """CALLs of the CSMS that wait for their answer on this socket, with their arrival."""
@@ -178,7 +124,7 @@ class Link:
         self._backlog.append(exchange)
         if self.primary and self.policy != "close" and (until := self.translator.early_until):
             # Read again by a new owner: whoever owned it before has answered it while the upstream was away.
-            exchange.early = exchange.answered = _order(entry.id) <= _order(until)
+            exchange.early = exchange.answered = order(entry.id) <= order(until)
         if not self.up and self.down_since:
             self._outlast(exchange, now)
         self.pump(now)
@@ -290,12 +236,9 @@ class Link:
 
     def pump(self, now: int) -> None:
         """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
-        while self.up and self._backlog and (exchange := self._overtaking() if self._current else self._next(now)):
-            entry = exchange.entry
-            self._current[entry.id] = exchange
-            exchange.started = now
-            call = exchange.call
-            self._receive("charger", call, now, exchange)
+        while self.up and self._backlog and (exchange := self._next(now)):
+            self._current[exchange.entry.id] = exchange
+            self._receive("charger", exchange.call, now, exchange)
         if self._flushing and self.up and not self._current:
             self._finish_flush(now)
         while self.up and (call_out := self._lane.next(now)) is not None:
@@ -305,7 +248,7 @@ class Link:
     def _finish_flush(self, now: int) -> None:
         """Nothing of the transactions is left: tell the statuses that changed; then the rest may go."""
         if not self._backing:
-            if any(map(self._goes_first, self._backlog)):
+            if any(exchange.goes_first for exchange in self._backlog):
                 return
             self._apply(self.translator.back(now), now)
             self._backing = True
@@ -314,38 +257,16 @@ class Link:
             if self._backlog:
                 self.pump(now)
 
-    def _goes_first(self, exchange: Exchange) -> bool:
-        """Whether a CALL goes before the statuses that changed meanwhile: transactions do, and what they rest on."""
-        head = exchange.entry.head
-        return head.cls == "K0" or head.action in ("StatusNotification", "BootNotification")
-
-    def _overtaking(self) -> Exchange | None:
-        """A CALL that the one under way waits for."""
-        for index, exchange in enumerate(self._backlog):
-            if self.translator.overtakes(exchange.call.action):
-                del self._backlog[index]
-                return exchange
-        return None
-
     def _next(self, now: int) -> Exchange | None:
-        """The oldest CALL that is due; a billing message in retry back-off is overtaken by what is not billing or must-arrive."""
-        blocked = False
-        ordered = self._flushing and self.versions[0] != self.versions[1]
-        for index, exchange in enumerate(self._backlog):
-            if ordered and not self._goes_first(exchange):
-                continue
-            head = exchange.entry.head
-            if head.cls in ("K2", "K3") and not exchange.answered and head.deadline and now > head.deadline:
-                del self._backlog[index]
-                self._owner.observer.dropped(self, exchange.entry, "expired")
-                self._ack(exchange)
-                return self._next(now)
-            if exchange.not_before > now:
-                blocked = True
-            elif not blocked or head.cls in ("K2", "K3"):
-                del self._backlog[index]
-                return exchange
-        return None
+        """The CALL to begin now."""
+        if self._current:
+            return self._backlog.overtaking(self.translator.overtakes)
+        first_only = self._flushing and self.versions[0] != self.versions[1]
+        exchange, expired = self._backlog.due(now, first_only=first_only)
+        for each in expired:
+            self._owner.observer.dropped(self, each.entry, "expired")
+            self._ack(each)
+        return exchange
 
     def _receive(self, side: Side, frame: Frame, now: int, exchange: Exchange | None = None) -> None:
         """Give the translator a frame, and do what it says. `exchange`: the frame is the CALL of this entry."""
@@ -404,7 +325,7 @@ class Link:
             self._backlog.appendleft(exchange)
             self._outlast(exchange, now)
             return
-        if entry.head.cls in ("K2", "K3"):
+        if exchange.perishable:
             if entry.head.cls == "K3":
                 self._answer(exchange, Error(entry.id, "GenericError", "the CSMS did not answer in time"), now)
             self._ack(exchange)
@@ -435,7 +356,7 @@ class Link:
             self._answer_away(exchange, now)
         if exchange.early and self.primary:
             until = self.translator.early_until
-            if not until or _order(exchange.entry.id) > _order(until):
+            if not until or order(exchange.entry.id) > order(until):
                 self.translator.early_until = exchange.entry.id
                 self._owner.effects.links.add(self)
 
@@ -469,7 +390,7 @@ class Link:
             return
         exchange.early = True
         self._answer(exchange, Result(entry.id, payload), now, final=False)
-        if entry.head.cls in ("K2", "K3") and exchange in self._backlog:
+        if exchange.perishable and exchange in self._backlog:
             self._backlog.remove(exchange)  # answered for good: a live question is not asked again later
             self._ack(exchange)
 
@@ -490,9 +411,3 @@ class Link:
 
     def _send(self, frame: Frame) -> None:
         self._owner.effects.to_upstream.append((self, encode(frame)))
-
-
-def _order(id: str) -> tuple[int, int]:
-    """A stream id as numbers that compare."""
-    ms, _, seq = id.partition("-")
-    return int(ms), int(seq or 0)

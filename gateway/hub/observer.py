@@ -10,7 +10,8 @@ from translators.frames import Error, Result, Side
 if TYPE_CHECKING:
     from gateway.journal.entry import Entry
 
-    from .link import Exchange, Link
+    from .backlog import Exchange
+    from .link import Link
 
 
 class Observer:

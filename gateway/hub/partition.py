@@ -16,7 +16,7 @@ from gateway.journal.facts import Commit
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch, order
 
-from .link import Effects
+from .effects import Effects
 from .session import SESSION, Session
 from .shared import FIELD
 from .shared import encode as encode_shared

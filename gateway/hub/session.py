@@ -9,8 +9,10 @@ import msgspec
 from gateway.journal.entry import Entry, ToCharger
 from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
+from .backlog import Exchange
+from .effects import Effects
 from .lane import Lane
-from .link import Effects, Exchange, Link
+from .link import Link
 from .observer import Observer
 from .shared import Shared, learn
 

@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 
 from gateway.config import RedisConfig
 from gateway.hub import reader as reader_module
-from gateway.hub.link import Effects
+from gateway.hub.effects import Effects
 from gateway.hub.partition import Partition
 from gateway.hub.reader import Reader
 from gateway.hub.session import SESSION

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.hub.link import Effects, Link
+from gateway.hub.effects import Effects
+from gateway.hub.link import Link
 from gateway.hub.observer import Observer
 from gateway.hub.session import HOLD_MS, Session
 from gateway.journal.entry import Entry, Head, ToCharger

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from gateway.hub import shared
-from gateway.hub.link import Effects, Link
+from gateway.hub.effects import Effects
+from gateway.hub.link import Link
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
 from gateway.journal.entry import Entry, Head

@@ -6,7 +6,8 @@ import itertools
 import json
 from typing import Any
 
-from gateway.hub.link import Effects, Link
+from gateway.hub.effects import Effects
+from gateway.hub.link import Link
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
 from gateway.journal.entry import Entry, Head, ToCharger

@@ -1,0 +1,78 @@
+"""The charger CALLs that an upstream has not been told yet, and which of them is next. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from gateway.journal.entry import Entry
+from translators.frames import Call
+
+
+class Exchange:
+    """One charger CALL in one link."""
+
+    __slots__ = ("answered", "call", "early", "entry", "failures", "not_before", "target")
+
+    def __init__(self, entry: Entry, call: Call) -> None:
+        self.entry = entry
+        self.call = call
+        self.target = (entry.head.epoch, entry.head.seq)
+        """Where the answer goes: the newest CALL with this content."""
+        self.answered = False
+        self.early = False
+        """Answered here because the upstream was away."""
+        self.failures = 0
+        self.not_before = 0
+
+    @property
+    def goes_first(self) -> bool:
+        """Whether it goes before the statuses that changed during an outage: transactions do, and what they rest on."""
+        head = self.entry.head
+        return head.cls == "K0" or head.action in ("StatusNotification", "BootNotification")
+
+    @property
+    def perishable(self) -> bool:
+        """Whether it is worth nothing once its moment has passed (reliability 5.2: K2, K3)."""
+        return self.entry.head.cls in ("K2", "K3")
+
+
+class Backlog(deque[Exchange]):
+    """Oldest first."""
+
+    def overtaking(self, wanted: Callable[[str], bool]) -> Exchange | None:
+        """Take a CALL that the one under way waits for, if `wanted(action)`."""
+        for index, exchange in enumerate(self):
+            if wanted(exchange.call.action):
+                del self[index]
+                return exchange
+        return None
+
+    def due(self, now: int, *, first_only: bool) -> tuple[Exchange | None, list[Exchange]]:
+        """Take the oldest CALL that is due, and those before it that have expired.
+
+        A billing message in retry back-off is overtaken by what is perishable only. `first_only`: see `goes_first`.
+        """
+        expired: list[Exchange] = []
+        blocked, index = False, 0
+        while index < len(self):
+            exchange = self[index]
+            head = exchange.entry.head
+            if first_only and not exchange.goes_first:
+                index += 1
+            elif exchange.perishable and not exchange.answered and head.deadline and now > head.deadline:
+                del self[index]
+                expired.append(exchange)
+            elif exchange.not_before > now or (blocked and not exchange.perishable):
+                blocked = blocked or exchange.not_before > now
+                index += 1
+            else:
+                del self[index]
+                return exchange, expired
+        return None, expired
+
+
+def order(id: str) -> tuple[int, int]:
+    """A stream id as numbers that compare."""
+    ms, _, seq = id.partition("-")
+    return int(ms), int(seq or 0)

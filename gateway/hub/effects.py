@@ -1,0 +1,49 @@
+"""What the sessions of a partition have decided and nobody has carried out yet. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.journal.entry import Entry, ToCharger
+
+from .shared import Shared
+
+if TYPE_CHECKING:
+    from .link import Link
+
+
+class Effects:
+    """What a tick decided for one partition: first the commit (facts, answers, acks), then the sends."""
+
+    __slots__ = ("acks", "answers", "dead", "links", "shared", "to_charger", "to_upstream")
+
+    def __init__(self) -> None:
+        self.links: set[Link] = set()
+        """Links whose facts may have changed."""
+        self.shared: dict[str, Shared] = {}
+        """Charger -> facts of it that have changed and belong to no single link."""
+        self.answers: list[tuple[str, str, bytes]] = []
+        """(charger, dedup key, CALLRESULT payload): what a retry of the charger is answered."""
+        self.acks: dict[str, list[str]] = {}
+        self.dead: list[tuple[str, Entry, str]] = []
+        """(upstream, entry, why): dead letters."""
+        self.to_upstream: list[tuple[Link, bytes]] = []
+        self.to_charger: list[tuple[str, ToCharger]] = []
+        """(edge, what to do)."""
+
+    def take(self) -> Effects:
+        """Everything so far; this object starts again empty (sessions keep their reference to it)."""
+        taken = Effects.__new__(Effects)
+        taken.links, self.links = self.links, set()
+        taken.shared, self.shared = self.shared, {}
+        taken.answers, self.answers = self.answers, []
+        taken.acks, self.acks = self.acks, {}
+        taken.dead, self.dead = self.dead, []
+        taken.to_upstream, self.to_upstream = self.to_upstream, []
+        taken.to_charger, self.to_charger = self.to_charger, []
+        return taken
+
+    @property
+    def to_commit(self) -> bool:
+        """Whether anything must be stored before the sends."""
+        return bool(self.answers or self.acks or self.dead)

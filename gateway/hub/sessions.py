@@ -1,0 +1,248 @@
+"""The sessions of the owned partitions: loaded when something happens to a charger, linked to the upstreams of its route, let go."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from gateway import failpoints
+from gateway.config import Config
+from gateway.ids import new_id
+from gateway.journal.errors import StoreDown
+from gateway.journal.journal import Journal
+from gateway.routes import NoRoute, Route, Routes
+from gateway.wheel import Wheel
+from translators import NoTranslation, Renumbering, translator
+from translators.frames import Frame
+
+from .health import Health
+from .link import Link
+from .metering import Metering
+from .partition import Partition
+from .session import Session
+from .shared import FIELD
+from .shared import decode as decode_shared
+from .turn import Turn, now_ms
+from .upstream import Dials, Upstream
+
+log = structlog.get_logger(__name__)
+
+BACK_PER_SECOND = 200
+"""Waiting chargers that are dialled per second when their upstream is back."""
+DIALS = 256
+"""Sockets to CSMSs that are being opened at the same time."""
+
+
+class Sessions:
+    """Makes and ends sessions, links and their sockets; the partitions hold them."""
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        wheel: Wheel,
+        observer: Metering,
+        partitions: dict[int, Partition],
+        turn: Turn,
+        drop: Callable[[Partition], None],
+    ) -> None:
+        """`drop` gives up a partition whose facts cannot be read."""
+        self.upstreams = turn.upstreams
+        self.routes = Routes(config.routes)
+        self._config = config
+        self._journal = journal
+        self._wheel = wheel
+        self._observer = observer
+        self._partitions = partitions
+        self._turn = turn
+        self._drop = drop
+        self._dials = Dials(DIALS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.health = Health(config.upstreams, journal, lambda: self._dials.tls, self._upstream_back)
+
+    # -- a session and its links -------------------------------------------------------------------------------------
+
+    def happen(self, partition: Partition, charger: str, version: str, what: Callable[[Session], None]) -> None:
+        """Let something happen to a charger's session, once its facts are loaded."""
+        folded = charger.casefold()
+        if session := partition.sessions.get(folded):
+            what(session)
+            self._turn.touched(partition, session)
+        elif folded in partition.loading:
+            partition.loading[folded].append(what)
+        else:
+            partition.loading[folded] = [what]
+            self._spawn(self._load(partition, charger, version))
+
+    async def _load(self, partition: Partition, charger: str, version: str) -> None:
+        folded = charger.casefold()
+        try:
+            facts = await self._journal.load_facts(partition.number, charger)
+        except StoreDown:
+            self._drop(partition)
+            return
+        if partition.failed:
+            return
+        session = Session(
+            charger,
+            partition.effects,
+            self._observer,
+            gate_ms=round(self._config.charger.boot_gate_seconds * 1000),
+            call_timeout_ms=round(self._config.charger.call_timeout * 1000),
+        )
+        session.absent_since = now_ms()
+        session.shared = decode_shared(facts.get(FIELD, b""))
+        self._link(session, version, facts)
+        partition.sessions[folded] = session
+        for what in partition.loading.pop(folded):
+            what(session)
+        self.connect(session)
+        self._turn.touched(partition, session)
+
+    def _link(self, session: Session, version: str, facts: dict[str, bytes]) -> None:
+        try:
+            route = self.routes.of(session.charger)
+        except NoRoute:
+            log.warning("no_route", charger_id=session.charger)
+            return
+        session.version = version
+        for name in route.upstreams:
+            self._link_one(session, name, route, version, facts.get(f"link:{name}", b""))
+
+    def _link_one(self, session: Session, name: str, route: Route, version: str, state: bytes) -> None:
+        settings = self._config.upstreams[name]
+        foreign = [each for each in session.shared.open if each.minted or each.by != name]
+        role = "primary" if foreign and route.role(name) == "only" else route.role(name)
+        options = msgspec.structs.replace(settings.options, post_boot=name == route.primary)  # a mirror asks nothing
+        try:
+            translating = translator(version, settings.version, state, options, new_id, role)
+            if isinstance(translating, Renumbering):
+                for each in foreign:
+                    translating.adopt(each.entry, each.number)
+        except NoTranslation as error:
+            log.warning("no_translation", charger_id=session.charger, upstream=name, reason=str(error))
+            return
+        primary = name == route.primary
+        link = Link(
+            name,
+            session,
+            translating,
+            versions=(version, settings.version),
+            primary=primary,
+            policy=route.primary_down,
+            may_command=primary,
+            call_timeout_ms=round(settings.call_timeout * 1000),
+            attempts=options.tx_attempts,
+            retry_ms=round(options.tx_retry_interval * 1000),
+            stopwatch=None if version == settings.version else time.perf_counter,
+        )
+        link.stored = state
+        session.links[name] = link
+        if primary:
+            session.hold_ms = round(route.hold * 1000)
+        if self.health.down(name):
+            link.down_since = now_ms()
+
+    def relink(self, session: Session, version: str) -> None:
+        """The charger came back with another OCPP version: the same facts, other rules."""
+        states = {f"link:{name}": link.translator.state() for name, link in session.links.items()}
+        self._close_upstreams(session)
+        session.links.clear()
+        self._link(session, version, states)
+
+    def sweep(self, edges: set[str]) -> None:
+        """Let go of absent chargers that every upstream has been told everything about. `edges`: those that live."""
+        now = now_ms()
+        for partition in self._partitions.values():
+            for folded, session in list(partition.sessions.items()):
+                if session.edge and session.edge not in edges:
+                    session.closed(session.epoch, now)  # its edge is dead: that is a close for all its chargers
+                    self._turn.touched(partition, session)
+                if session.idle and now - session.absent_since >= self._linger_ms(session):
+                    del partition.sessions[folded]
+                    self.close(session)
+
+    def _linger_ms(self, session: Session) -> float:
+        return 1000 * max((self._config.upstreams[name].linger for name in session.links), default=0.0)
+
+    def close(self, session: Session) -> None:
+        """Nothing of this session may happen here any more."""
+        if session.timer is not None:
+            session.timer.cancel()
+            session.timer = None
+        self._close_upstreams(session)
+
+    # -- sockets -----------------------------------------------------------------------------------------------------
+
+    def connect(self, session: Session) -> None:
+        """Sockets for a charger that is here, and for an absent one whose backlog is not empty."""
+        for name, link in session.links.items():
+            if not session.edge and link.idle:
+                continue
+            upstream = self.upstreams.get(link)
+            if upstream is None:
+                upstream = self.upstreams[link] = Upstream(
+                    name,
+                    session.charger,
+                    self._config.upstreams[name],
+                    self._wheel,
+                    self._dials,
+                    lambda frame, session=session, name=name: self._from_upstream(session, name, frame),  # type: ignore[misc]
+                    lambda event, session=session, link=link: self._upstream_state(session, link, event),  # type: ignore[misc]
+                )
+            upstream.start()
+
+    def hurry(self, session: Session) -> None:
+        """The charger is back: no upstream of it sits out a back-off."""
+        for link in session.links.values():
+            if upstream := self.upstreams.get(link):
+                upstream.hurry()
+
+    def _from_upstream(self, session: Session, name: str, frame: Frame) -> None:
+        partition = self._partition_of(session)
+        if partition is None:
+            return
+        if failpoints.armed:
+            failpoints.hit("after_upstream_answer")
+        self._observer.received(frame, self._config.upstreams[name].version)
+        session.from_upstream(name, frame, now_ms())
+        self._turn.touched(partition, session)
+
+    def _upstream_state(self, session: Session, link: Link, event: str) -> None:
+        self.health.happened(link.name, event)
+        self._observer.upstream(link.name, event)
+        partition = self._partition_of(session)
+        if partition is None or session.links.get(link.name) is not link:
+            return
+        if event == "connected":
+            session.connected(link.name, now_ms())
+        else:
+            session.disconnected(link.name, now_ms())
+        self._turn.touched(partition, session)
+
+    def _partition_of(self, session: Session) -> Partition | None:
+        partition = self._partitions.get(self._journal.partition(session.charger))
+        return partition if partition and partition.sessions.get(session.charger.casefold()) is session else None
+
+    def _close_upstreams(self, session: Session) -> None:
+        for link in session.links.values():
+            if upstream := self.upstreams.pop(link, None):
+                upstream.stop()
+
+    def _upstream_back(self, name: str) -> None:
+        """Chargers that wait in a long back-off are dialled soon, not all in the same moment."""
+        waiting = [upstream for upstream in self.upstreams.values() if upstream.name == name]
+        for upstream in waiting:
+            if upstream.state == "backoff":
+                self._wheel.after(random.uniform(0, max(1.0, len(waiting) / BACK_PER_SECOND)), upstream.hurry)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
