@@ -73,13 +73,20 @@ class RedisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The store of the journal: a Redis or Valkey server, embedded or yours."""
 
     url: Secret = "embedded"
-    """`embedded` starts a server of its own in `data_dir`; else `redis://`, `rediss://` or `unix://`."""
+    """`embedded` starts a server of its own in `data_dir`; else `redis://`, `rediss://` or `unix://`, or
+    `redis+sentinel://host:port,host:port/service` (`rediss+sentinel://`: with TLS)."""
     data_dir: str = "./data"
     """Directory of the embedded server: its socket and its append-only file."""
     fsync: Literal["everysec", "always"] = "everysec"
     """How often the embedded server syncs to disk. `everysec` survives a killed process, `always` a power loss."""
     accept_data_loss: bool = False
     """Start although the store does not persist (no append-only file). Then a restart of the store loses messages."""
+    replicas: Annotated[int, Meta(ge=0, le=8)] = 0
+    """Replicas that must confirm each write before it counts as stored: a failover then loses nothing. 0: none is asked."""
+    replica_timeout: Annotated[float, Meta(gt=0, le=10, extra={"kind": "duration"})] = 0.3
+    """Time the replicas have for it; then the write's outcome is unknown and the store counts as down."""
+    cluster: bool = False
+    """`url` leads to a node of a Redis Cluster; several nodes: `redis://host:port,host:port`."""
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 64
     """Streams over which the chargers are spread; fixed at the first start on a store."""
 
