@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
 
+from gateway import config_policies
 from gateway.config import ROLES, Config, RouteConfig, Upstream
 from gateway.config_source import Node, Problems, join, suggestion
 from translators.options import Options
@@ -84,7 +86,17 @@ def _upstreams(config: Config, root: Node, problems: Problems) -> dict[str, Upst
                 "is shorter than reconnect_min",
             )
         _options(upstream.options, root, name, problems)
-        checked[name] = _without_userinfo(upstream, root, name, problems)
+        upstream = _without_userinfo(upstream, root, name, problems)
+        for key, message in config_policies.of_upstream(upstream):
+            problems.add(_where(root, "upstreams", name, *key.split(".")), join(path, key), message)
+        checked[name] = msgspec.structs.replace(
+            upstream,
+            charger_ids={charger.casefold(): id for charger, id in upstream.charger_ids.items()},
+            passwords={charger.casefold(): password for charger, password in upstream.passwords.items()},
+        )
+        for file in (upstream.client_cert, upstream.client_key, upstream.ca_file):
+            if file:
+                problems.files.add(Path(file))
     return checked
 
 
@@ -176,10 +188,29 @@ def _routes(config: Config, root: Node, problems: Problems) -> tuple[RouteConfig
                 problems.add(where, f"{path}.mirrors[{position}]", f"{mirror} is the primary of this route already")
             elif mirror in route.mirrors[:position]:
                 problems.add(where, f"{path}.mirrors[{position}]", f"{mirror} is named twice")
-        if route.match == "*" and index < len(config.routes) - 1:
+        if "*" in route.patterns and not route.when and index < len(config.routes) - 1:
             problems.add(
                 _where(root, "routes", index, "match"),
                 f"{path}.match",
                 "fits every charger; move this route to the end",
             )
+        if set(route.upstreams) <= set(names):
+            for key, message in config_policies.of_route(route, config.upstreams, config.listen.subprotocols):
+                problems.add(_where(root, "routes", index, *key.split(".")), f"{path}.{key}", message)
+    if all(route.when for route in config.routes):
+        problems.add(
+            _where(root, "routes", len(config.routes) - 1, "when"),
+            f"routes[{len(config.routes) - 1}].when",
+            "every route has it, but what a charger is is known only after its first boot: end with a route without",
+        )
+    _shadows(config, root, problems)
     return config.routes
+
+
+def _shadows(config: Config, root: Node, problems: Problems) -> None:
+    """A mirror of some chargers may be the primary of others; a primary that is nobody's mirror has no answers to compare."""
+    mirrors = {name for route in config.routes for name in (*route.mirrors, route.canary.upstream)}
+    for name in dict.fromkeys(route.primary for route in config.routes):
+        if name in config.upstreams and config.upstreams[name].shadow and name not in mirrors:
+            message = "is for a mirror: the answers of a primary are those that others are compared with"
+            problems.add(_where(root, "upstreams", name, "shadow"), f"upstreams.{name}.shadow", message)

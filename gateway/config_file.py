@@ -33,6 +33,13 @@ class ConfigError(Exception):
 
 def load(path: Path | None, environ: Mapping[str, str], roles: frozenset[str] = ROLES) -> Config:
     """The configuration of `path` (None: environment only) and `OCPPGW_` variables. Raises ConfigError."""
+    return load_watched(path, environ, roles)[0]
+
+
+def load_watched(
+    path: Path | None, environ: Mapping[str, str], roles: frozenset[str] = ROLES
+) -> tuple[Config, frozenset[Path]]:
+    """The configuration, and all files that it was read from or that it names. Raises ConfigError."""
     problems = Problems()
     if path is None:
         root = Node({}, "environment")
@@ -42,10 +49,11 @@ def load(path: Path | None, environ: Mapping[str, str], roles: frozenset[str] = 
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise ConfigError([f"{path}:1: file: cannot be read: {reason}"]) from None
+        problems.files.add(path)
         root = read_yaml(text, str(path), environ, problems)
         if problems.lines and not root.value:
             raise ConfigError(problems.sorted())
-    return _finish(root, environ, roles, problems)
+    return _finish(root, environ, roles, problems), frozenset(problems.files)
 
 
 def load_upstream_argument(argument: str, environ: Mapping[str, str], roles: frozenset[str] = ROLES) -> Config:
@@ -79,6 +87,8 @@ class _Builder:
         extra: dict[str, Any] = {}
         if isinstance(kind, inspect.Metadata):
             extra, kind = kind.extra or {}, kind.type
+        if isinstance(kind, inspect.UnionType):
+            return self._union(kind, node, path)
         if isinstance(kind, inspect.StructType):
             return self._struct(kind, node, path)
         if isinstance(kind, inspect.DictType):
@@ -93,6 +103,19 @@ class _Builder:
         self._problems.add(node.where, path, message)
         return _MISSING
 
+    def _union(self, kind: inspect.UnionType, node: Node, path: str) -> Any:
+        """A word of true or false, one text, or a list, whichever of them the key may have."""
+        kinds = {type(each): each for each in kind.types}
+        if isinstance(node.value, str):
+            if inspect.BoolType in kinds and node.value.casefold() in _TRUE | _FALSE:
+                return self.build(kinds[inspect.BoolType], node, path)
+            if inspect.StrType in kinds:
+                return self.build(kinds[inspect.StrType], node, path)
+        for listed in (inspect.VarTupleType, inspect.TupleType):
+            if listed in kinds:
+                return self.build(kinds[listed], node, path)
+        raise TypeError(f"{path}: no configuration key may have the type {kind}")
+
     def _struct(self, kind: inspect.StructType, node: Node, path: str) -> Any:
         if node.value is None:
             node = Node({}, node.where)
@@ -103,16 +126,17 @@ class _Builder:
         values: dict[str, Any] = {field.name: "" for field in kind.fields if field.required}
         known: list[str] = []
         for field in kind.fields:
-            known.append(field.name)
-            child = given.get(field.name)
+            key = field.encode_name
+            known.append(key)
+            child = given.get(key)
             if _is_secret(field.type):
-                known.append(f"{field.name}_file")
-                child = self._secret(field.name, child, given.get(f"{field.name}_file"), path)
+                known.append(f"{key}_file")
+                child = self._secret(field, child, given.get(f"{key}_file"), path)
             if child is None or (child.value is None and not field.required):
-                if field.required and f"{field.name}_file" not in given:
-                    self._fail(node, join(path, field.name), "missing, and it has no default")
+                if field.required and f"{key}_file" not in given:
+                    self._fail(node, join(path, key), "missing, and it has no default")
                 continue
-            if (value := self.build(field.type, child, join(path, field.name))) is not _MISSING:
+            if (value := self.build(field.type, child, join(path, key))) is not _MISSING:
                 values[field.name] = value
         for key, child in given.items():
             if key not in known:
@@ -123,22 +147,26 @@ class _Builder:
             self._fail(node, path, str(error))
             return _blank(kind)
 
-    def _secret(self, name: str, child: Node | None, file: Node | None, path: str) -> Node | None:
+    def _secret(self, field: inspect.Field, child: Node | None, file: Node | None, path: str) -> Node | None:
         if file is None or file.value is None:
             return child
-        file_path = join(path, f"{name}_file")
+        file_path = join(path, f"{field.encode_name}_file")
         if child is not None and child.value is not None:
-            self._fail(file, file_path, f"{name} is given too (at {child.where}); keep one of them")
+            self._fail(file, file_path, f"{field.encode_name} is given too (at {child.where}); keep one of them")
             return None
         if not isinstance(file.value, str):
             self._fail(file, file_path, f"must be the name of a file, not {_what(file)}")
             return None
         try:
-            return Node(Path(file.value).read_text(encoding="utf-8").rstrip("\r\n"), file.where)
+            text = Path(file.value).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             self._fail(file, file_path, f"{file.value} cannot be read: {reason}")
             return None
+        self._problems.files.add(Path(file.value))
+        if isinstance(field.type, inspect.Metadata) and isinstance(field.type.type, inspect.DictType):
+            return read_yaml(text, file.value, {}, self._problems)
+        return Node(text.rstrip("\r\n"), file.where)
 
     def _dict(self, kind: inspect.DictType, node: Node, path: str) -> Any:
         given = _parsed(node)

@@ -6,6 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 import yaml
@@ -34,6 +35,8 @@ class Problems:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.files: set[Path] = set()
+        """Every file that was read, or is named."""
 
     def add(self, where: str, path: str, message: str) -> None:
         """Adds `where: key.path: message` unless it is known already."""

@@ -53,8 +53,12 @@ def _type(kind: types.Type) -> str:
     special = None
     if isinstance(kind, types.Metadata):
         special, kind = (kind.extra or {}).get("kind"), kind.type
+    if isinstance(kind, types.UnionType):
+        return " or ".join(_type(each) for each in kind.types if not isinstance(each, types.NoneType))
     if isinstance(kind, types.FloatType):
         return "duration"
+    if special == "secret" and isinstance(kind, types.DictType):
+        return "mapping to text, or `*_file`"
     if special in ("size", "secret"):
         return {"size": "size", "secret": "text, or `*_file`"}[special]
     if isinstance(kind, types.IntType):
@@ -78,11 +82,15 @@ def _default(field: types.Field) -> str:
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     if value == "":
         return "empty"
+    if value is None:
+        return "not given"
     if isinstance(value, float | int) and not isinstance(value, bool) and _type(field.type) == "duration":
-        return f"{value:g} s"
+        return f"{value / 86400:g} d" if value and not value % 86400 else f"{value:g} s"
     if _type(field.type) == "size":
         return next(
-            f"{value // unit} {name}" for unit, name in ((2**20, "MiB"), (2**10, "KiB"), (1, "B")) if not value % unit
+            f"{value // unit} {name}"
+            for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
+            if not value % unit
         )
     return f"`{msgspec.json.encode(value).decode()}`" if isinstance(value, bool | list | tuple | dict) else f"`{value}`"
 
@@ -100,11 +108,17 @@ def _section(kind: types.StructType, path: str) -> list[str]:
     for field in kind.fields:
         if kind.cls.__name__ == "Options" and field.name in TRANSLATE_ONLY:
             continue
-        key = f"{path}.{field.name}"
+        key = f"{path}.{field.encode_name}"
         if isinstance(field.type, types.StructType):
             nested += ["", *_section(field.type, key)]
             continue
-        cells = (f"`{field.name}`", _type(field.type), _default(field), f"`{_environment(key)}`", texts[field.name])
+        cells = (
+            f"`{field.encode_name}`",
+            _type(field.type),
+            _default(field),
+            f"`{_environment(key)}`",
+            texts[field.name],
+        )
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return lines + nested
 
@@ -143,6 +157,9 @@ upstreams:
 * Secrets can be read from files: `password_file: /run/secrets/csms` instead of `password`, `url_file` instead of `url`.
 * Durations are numbers of seconds or have a unit: `500ms`, `10s`, `5m`, `2h`, `7d`. Sizes: `65536`, `64KiB`, `1MiB`.
 * No routes and exactly one upstream: every charger goes there. A charger that no route fits gets 404.
+* Policies that contradict each other are errors too, with the reason.
+* A running gateway takes changes of the file (or of a file that it names), a SIGHUP or `POST /api/v1/config/reload` without
+  dropping a charger; `listen`, `redis` and `admin` need a restart. See [Switching](switching.md).
 """
 
 
