@@ -45,5 +45,5 @@ class Effects:
 
     @property
     def to_commit(self) -> bool:
-        """Whether anything must be stored before the sends."""
-        return bool(self.answers or self.acks or self.dead)
+        """Whether anything may have to be stored before the sends."""
+        return bool(self.acks or self.links or self.answers or self.shared or self.dead)

@@ -1,13 +1,13 @@
 """One owned partition: its sessions, and the order decide -> commit -> send.
 
 Everything that a tick decided for the partition is one commit, checked against the lease's fencing token; frames to sockets and
-items for an edge's inbox leave only once that commit is confirmed, in the order of the commits.
+items for an edge's inbox leave only once that commit is confirmed, in the order of the decisions. One commit is under way at a
+time: under load the next carries what came meanwhile.
 """
 
 from __future__ import annotations
 
 from asyncio import Future
-from collections import deque
 from collections.abc import Callable
 
 from gateway import failpoints
@@ -52,10 +52,11 @@ class Partition:
     """Holds what one lease protects. `on_failed` is told when a commit was refused or its outcome is unknown."""
 
     __slots__ = (
-        "_in_flight",
+        "_committing",
         "_journal",
         "_on_failed",
         "_send",
+        "_sends",
         "dirty",
         "effects",
         "failed",
@@ -106,7 +107,9 @@ class Partition:
         self._journal = journal
         self._send = send
         self._on_failed = on_failed
-        self._in_flight: deque[tuple[Future[None] | None, Effects]] = deque()
+        self._committing: Future[None] | None = None
+        self._sends: list[Effects] = []
+        """Leave when that commit is confirmed."""
 
     def hand(self, entry: Entry, groups: list[str], reader: str) -> None:
         """Note that an entry is taken without being read. Only `reader` (empty: every group but the session) has a
@@ -164,6 +167,12 @@ class Partition:
         self.dirty = False
         if self.failed:
             return
+        if self._committing is not None:
+            if self.late or self.effects.to_commit:
+                self.dirty = True  # until that commit has ended
+            else:
+                self._sends.append(self.effects.take())
+            return
         effects = self.effects.take()
         facts: dict[tuple[str, str], bytes | None] = {}
         for link in effects.links:
@@ -173,24 +182,22 @@ class Partition:
                 link.stored = state
         for charger, shared in effects.shared.items():
             facts[(charger, FIELD)] = encode_shared(shared)
-        if facts or effects.to_commit or self.late:
+        if facts or self.late or effects.answers or effects.acks or effects.dead:
             if failpoints.armed:
                 failpoints.hit("before_commit")
             for upstream, entry, why in effects.dead:
                 self._journal.dead_letter(upstream, entry, why)
             commit = Commit(facts, effects.answers, *self._settle(effects))
-            future = self._journal.commit(self.number, self.token, commit)
-            self._in_flight.append((future, effects))
-            future.add_done_callback(self._committed)
-        elif self._in_flight:
-            self._in_flight.append((None, effects))
+            self._sends.append(effects)
+            self._committing = self._journal.commit(self.number, self.token, commit)
+            self._committing.add_done_callback(self._committed)
         else:
             self._send(effects)
 
     @property
     def quiet(self) -> bool:
         """Nothing is decided and not yet sent."""
-        if self._in_flight or self.dirty or self.late:
+        if self._committing is not None or self.dirty or self.late:
             return False
         # what was done during a read is committed after it
         return not self.reading or not any(handed.done for name, handed in self.handed.items() if name != SESSION)
@@ -204,16 +211,14 @@ class Partition:
         error = error or future.exception()
         if error is not None:
             self.failed = True
-            self._in_flight.clear()
+            self._sends.clear()
             self._on_failed(self, error)
             return
         if failpoints.armed:
             failpoints.hit("after_commit")
-        while self._in_flight and ((head := self._in_flight[0][0]) is None or _succeeded(head)):
-            _, effects = self._in_flight.popleft()
+        self._committing = None
+        sends, self._sends = self._sends, []
+        for effects in sends:
             self._send(effects)
-
-
-def _succeeded(commit: Future[None]) -> bool:
-    """One that failed may be done before its callback tells so."""
-    return commit.done() and not commit.cancelled() and commit.exception() is None
+        if self.dirty:
+            self.flush()
