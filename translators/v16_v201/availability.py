@@ -73,9 +73,9 @@ def _sends(
     sends: list[Send] = []
     wanted = triggered(d, "StatusNotification", number)
     changed = connector.told != CONNECTOR_STATUS[request.status]
-    told = (changed or wanted) and not d.early
-    custom = carried(d, info=request.info, status=request.status) if told and number > 0 else None
-    if request.vendorId:
+    custom = _words(d, request)
+    told = custom is not None or ((changed or wanted) and not d.early)
+    if request.vendorId and custom is None:
         d.lose("vendorId")
     if told:
         sends.append(lambda d: tell_status(d, number, moment.text, custom, wanted=wanted))
@@ -94,6 +94,19 @@ def _sends(
     return sends
 
 
+def _words(d: Dialogue, request: v16.StatusNotificationRequest) -> dict[str, object] | None:
+    """customData with all that the charger said, if the upstream is to get it: then every status is told."""
+    error = request.errorCode if request.errorCode != "NoError" else None
+    return carried(
+        d,
+        status=request.status,
+        info=request.info,
+        errorCode=error,
+        vendorErrorCode=request.vendorErrorCode,
+        vendorId16=request.vendorId,
+    )
+
+
 def _lose_words(
     d: Dialogue, request: v16.StatusNotificationRequest, connector: Connector, custom: dict[str, object] | None
 ) -> None:
@@ -103,9 +116,10 @@ def _lose_words(
     raised = news or (request.connectorId == 0 and request.status == "Faulted" and not connector.errors)
     if request.info and custom is None and not raised:
         d.lose("info")
-    if request.vendorErrorCode and not raised:
+    if request.vendorErrorCode and custom is None and not raised:
         d.lose("vendorErrorCode")
-    if request.errorCode not in FAULTS and request.errorCode != "NoError" and request.vendorErrorCode:
+    unknown = request.errorCode not in FAULTS and request.errorCode != "NoError"
+    if unknown and custom is None and request.vendorErrorCode:
         d.lose("errorCode", "folded")
     if custom is None and CONNECTOR_STATUS[request.status] != request.status:
         d.lose("status", "folded")
@@ -154,6 +168,7 @@ def tell_status(
             variableMonitoringId=AVAILABILITY_MONITOR,
             component=v201.Component(name="ChargingStation"),
             variable=v201.Variable(name="AvailabilityState"),
+            customData=custom,
         )
         yield from notify(d, event)
     connector.told = now
@@ -294,6 +309,7 @@ def _alert(
         transactionId=uuid,
         component=v201.Component(name=place.component, evse=evse),
         variable=v201.Variable(name=place.variable),
+        customData=carried(d, told=True),
     )
 
 

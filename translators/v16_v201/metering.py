@@ -40,7 +40,7 @@ from .ledger import (
 )
 from .monitoring import load
 from .observation import measured, observe
-from .upstream import ask, carried, trigger_served, triggered
+from .upstream import ask, carried, carries, trigger_served, triggered
 
 TEXT_LIMIT: Final = 50
 
@@ -78,7 +78,7 @@ def readings(
                 samples.append(fit)
             else:
                 unfit.append(msgspec.to_builtins(sample))
-        custom = carried(d, samples=unfit) if unfit and samples else None
+        custom = carried(d, samples=unfit, at=_places(value.sampledValue, unfit)) if unfit and samples else None
         if not samples:
             d.lose(path)
         elif unfit and custom is None:
@@ -91,6 +91,12 @@ def readings(
     if transaction is not None and len(found) > 1:
         see_register(transaction, [each.value for each in found])
     return found
+
+
+def _places(all_samples: Sequence[Any], unfit: list[Any]) -> list[int] | None:
+    """Where the samples were that 2.0.1 cannot hold; None if they were the last ones."""
+    places = [place for place, each in enumerate(all_samples) if msgspec.to_builtins(each) in unfit]
+    return None if places == list(range(len(all_samples) - len(unfit), len(all_samples))) else places
 
 
 def see_register(transaction: Transaction, values: list[v201.MeterValue]) -> None:
@@ -122,6 +128,8 @@ def _sample(
         fit.signedMeterValue = signature_up(sample.value, _public_key(d, connector))
         if fit.signedMeterValue is None:
             d.lose(f"{path}.sampledValue.value")
+        if carries(d):
+            fit.customData = carried(d, sample=msgspec.to_builtins(sample))
     return fit
 
 

@@ -331,17 +331,17 @@ def _stop_of(d: Dialogue, transaction: Transaction, reason: v16.Reason | None) -
 
 def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRequest, moment: Moment) -> Rule:
     what = _stop_of(d, transaction, request.reason)
-    custom = None
-    if request.reason in _FOLDED:
-        custom = carried(d, reason16=request.reason)
-        if custom is None:
-            d.lose("reason", "folded")
+    folded = request.reason if request.reason in _FOLDED else None
+    kept = request.idTag if request.reason not in (None, "Local") else None
+    custom = carried(d, reason16=folded, idTag16=kept)
+    if folded and custom is None:
+        d.lose("reason", "folded")
     id_tag = clean_id_tag(request.idTag) if request.idTag else ""
     token = None
     if id_tag and request.reason in (None, "Local"):
         same = transaction.token is not None and id_tag.casefold() == transaction.id_tag.casefold()
         token = restore_token(transaction.token) if same and transaction.token is not None else token_of(d, id_tag)
-    elif id_tag:
+    elif id_tag and custom is None:
         d.lose("idTag")
     if moment.substituted:
         d.lose("timestamp", "defaulted")
@@ -396,6 +396,7 @@ def _final_values(
     )
     if not reported:
         sample = energy_sample(stop_wh, "Transaction.End")
+        sample.customData = carried(d, meterStop=True)
         same = [each.value for each in found if each.at == moment.ms]
         if same:
             same[-1].sampledValue.append(sample)

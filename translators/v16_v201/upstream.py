@@ -71,7 +71,8 @@ def boot_request(
         for name in ("chargeBoxSerialNumber", "meterType", "meterSerialNumber")
         if (value := getattr(boot, name))
     }
-    custom = carried(d, **extra)
+    both = serial if boot.chargePointSerialNumber == boot.chargeBoxSerialNumber else None
+    custom = carried(d, bare=True, **extra, chargePointSerialNumber=both)
     if custom is None:
         for name in extra:
             if name != "chargeBoxSerialNumber" or boot.chargePointSerialNumber:
@@ -111,11 +112,17 @@ def shorten(d: Dialogue, text: str | None, length: int, field: str) -> str | Non
     return text[:length]
 
 
-def carried(d: Dialogue, **members: Any) -> dict[str, Any] | None:
-    """customData with members that have no counterpart, if the upstream is to get them (spec 10)."""
+def carries(d: Dialogue) -> bool:
+    """Whether the upstream gets customData with what has no counterpart."""
+    return options_of(d).carry_lossy == "customData"
+
+
+def carried(d: Dialogue, *, bare: bool = False, **members: Any) -> dict[str, Any] | None:
+    """customData with members that have no counterpart, if the upstream is to get them (spec 10). `bare`: also without
+    any, which tells a gateway there that the others will come."""
     options: Options = options_of(d)
     kept = {name: value for name, value in members.items() if value not in (None, "")}
-    if options.carry_lossy != "customData" or not kept:
+    if not carries(d) or not (kept or bare):
         return None
     return {"vendorId": options.vendor_id, **kept}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast, get_args
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..models import v16, v201
 from ..values import charger_time, cut, format_time
+from . import carried
 from .ledger import running_at
 from .peers import tell, trigger_served, triggered
 from .places import number_of
@@ -21,8 +22,39 @@ def status(d: Dialogue, request: v201.StatusNotificationRequest) -> Rule:
     moment = charger_time(request.timestamp, d.now)
     if moment.substituted:
         d.lose("timestamp", "defaulted")
-    yield from reported(d, request.evseId, request.connectorId, request.connectorStatus, moment.text)
+    custom = carried.own(d, request.customData)
+    if custom is not None and request.evseId > 0:
+        carried.heed(d, request)
+        number = number_of(d, request.evseId, request.connectorId)
+        connector_of(d, number).status = request.connectorStatus
+        yield from tell_words(d, number, custom, request.connectorStatus, moment.text)
+    else:
+        yield from reported(d, request.evseId, request.connectorId, request.connectorStatus, moment.text)
     return v201.StatusNotificationResponse()
+
+
+def tell_words(d: Dialogue, number: int, custom: dict[str, Any], status: str, at: str) -> Rule:
+    """The status in the words of a 1.6 charger behind another gateway."""
+    place = connector_of(d, number)
+    place.since = at
+    word, code = carried.text(custom, "status", 20), carried.text(custom, "errorCode", 50)
+    now = word if word in get_args(v16.ChargePointStatus) else "Preparing" if status == "Occupied" else status
+    yield from tell(
+        d,
+        v16.StatusNotificationRequest(
+            connectorId=number,
+            errorCode=cast(v16.ChargePointErrorCode, code if code in get_args(v16.ChargePointErrorCode) else "NoError"),
+            status=cast(v16.ChargePointStatus, now),
+            info=carried.text(custom, "info", 50),
+            vendorErrorCode=carried.text(custom, "vendorErrorCode", 50),
+            vendorId=carried.text(custom, "vendorId16", 255),
+            timestamp=at,
+        ),
+    )
+    place.told = str(now)
+    if triggered(d, "StatusNotification", number):
+        trigger_served(d, "StatusNotification", number)
+    return None
 
 
 def reported(d: Dialogue, evse: int, connector: int | None, now: str, at: str) -> Rule:
@@ -85,6 +117,8 @@ def tell_changed(d: Dialogue, number: int, at: str, *, wanted: bool = False) -> 
     """Tell the CSMS the status of a connector if it is news. What was away is told when the CSMS is back."""
     if number == 0:
         return None
+    if facts_of(d).carried and d.action == "TransactionEvent":
+        return None  # the gateway behind the charger's side tells it in the charger's own words
     connector_of(d, number).since = at
     waits = d.early and d.action in ("StatusNotification", "TransactionEvent")
     if waits or not (wanted or is_changed(d, number)):
@@ -108,14 +142,14 @@ def tell_status(d: Dialogue, number: int, at: str) -> Rule:
     transaction = running_at(d, number)
     unplugged = transaction is not None and transaction.state == "open" and transaction.charging_state == "Idle"
     info = fault.tech_info if fault is not None else UNPLUGGED if unplugged and now == "SuspendedEV" else ""
+    if len(info) > 50:
+        d.lose("techInfo", "shortened")
     yield from send_status(d, number, now, code, at, info, fault.tech_code if fault is not None else "")
     return None
 
 
 def send_status(d: Dialogue, number: int, now: str, code: str, at: str, info: str = "", vendor_code: str = "") -> Rule:
     """One StatusNotification."""
-    if len(info) > 50:
-        d.lose("techInfo", "shortened")
     yield from tell(
         d,
         v16.StatusNotificationRequest(
@@ -152,6 +186,8 @@ def tell_station(d: Dialogue, at: str) -> Rule:
     fault = _newest(connector_of(d, 0).faults)
     code = fault.code if fault is not None else "NoError"
     info, vendor_code = (fault.tech_info, fault.tech_code) if fault is not None else ("", "")
+    if len(info) > 50:
+        d.lose("techInfo", "shortened")
     try:
         yield from send_status(d, 0, station_status(d), code, at, info, vendor_code)
     except (Refusal, Silence):

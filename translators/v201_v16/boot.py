@@ -9,6 +9,7 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..models import v16, v201
 from ..values import format_time, tidy_time
+from . import carried
 from .availability import tell_station
 from .discovery import booted
 from .peers import boot_request, known_boot, register, tell
@@ -44,10 +45,12 @@ def gate(d: Dialogue) -> None:
 def boot(d: Dialogue, request: v201.BootNotificationRequest) -> Rule:
     """The station's identity; an accepted boot makes every status news again, and the station's own is told."""
     facts = facts_of(d)
+    carried.heed(d, request)
     reply = yield from d.ask("csms", boot_request(d, request))
     before = facts.boot
     register(facts, reply)
     facts.boot = msgspec.to_builtins(request)
+    facts.carried = carried.own(d, request.chargingStation.customData) is not None
     accepted = facts.registration == "Accepted"
     if accepted:
         facts.reset, facts.reset_expires = "", 0
@@ -69,7 +72,8 @@ def boot(d: Dialogue, request: v201.BootNotificationRequest) -> Rule:
     if accepted:
         if options_of(d).post_boot:
             d.spawn(booted, "GetBaseReport")
-        yield from tell_station(d, format_time(d.clock))
+        if not facts.carried:
+            yield from tell_station(d, format_time(d.clock))
     return None
 
 

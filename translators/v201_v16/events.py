@@ -6,7 +6,8 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..faults import error_code
 from ..models import v16, v201
 from ..values import charger_time, cut
-from .availability import reported, send_status, station_status, status_of, tell_status
+from . import carried
+from .availability import reported, send_status, station_status, status_of, tell_status, tell_words
 from .places import number_of
 from .state import Fault, connector_of, done, mark
 from .tunnel import offer
@@ -20,9 +21,15 @@ _BELOW = ("under", "lower", "low", "min")
 
 def notify_event(d: Dialogue, request: v201.NotifyEventRequest) -> Rule:
     """The first event that 1.6 can hear of decides about the answer; the others follow it."""
+    carried.heed(d, request)
     heard = False
     for number, event in enumerate(request.eventData):
-        if not _qualifies(event):
+        custom = carried.own(d, event.customData)
+        if custom is not None and custom.get("told") is True:
+            _keep(d, event)  # the status that came before it has said it
+            heard = True
+            continue
+        if not _qualifies(event) and (custom is None or event.component.name != "ChargingStation"):
             d.lose("eventData")
             continue
         try:
@@ -75,6 +82,10 @@ def _tell(d: Dialogue, event: v201.EventData) -> Rule:
     if moment.substituted:
         d.lose("eventData.timestamp", "defaulted")
     evse = event.component.evse
+    custom = carried.own(d, event.customData)
+    if custom is not None and evse is None:
+        yield from tell_words(d, 0, custom, event.actualValue, moment.text)
+        return None
     if _is_availability(event):
         assert evse is not None
         yield from reported(d, evse.id, evse.connectorId, event.actualValue, moment.text)
@@ -84,11 +95,26 @@ def _tell(d: Dialogue, event: v201.EventData) -> Rule:
             d.lose(f"eventData.{name}")
     d.lose("eventData.component", "folded")
     d.lose("eventData.variable", "folded")
+    number, code = _keep(d, event)
+    place, cleared = connector_of(d, number), _is_cleared(event)
+    if place.faults and cleared:
+        yield from _tell_place(d, number, moment.text)
+        return None
+    now = station_status(d) if number == 0 else status_of(d, number) or place.told or "Available"
+    info, tech_code = event.techInfo or "", event.techCode or ""
+    if len(info) > 50:
+        d.lose("eventData.techInfo", "shortened")
+    yield from send_status(d, number, now, "NoError" if cleared else code, moment.text, info, tech_code)
+    return None
+
+
+def _keep(d: Dialogue, event: v201.EventData) -> tuple[int, v16.ChargePointErrorCode]:
+    """Remember a fault, or that it is over; its connector and its 1.6 code."""
+    evse = event.component.evse
     number = number_of(d, evse.id, evse.connectorId) if evse is not None else 0
     place = connector_of(d, number)
     code, key = _code(event) or "OtherError", _key(event)
-    cleared = _is_cleared(event)
-    if cleared:
+    if _is_cleared(event):
         for name in [name for name in place.faults if name == key or (not event.techCode and name.startswith(key))]:
             del place.faults[name]
     else:
@@ -96,13 +122,7 @@ def _tell(d: Dialogue, event: v201.EventData) -> Rule:
         place.faults[key] = Fault(code, cut(event.techCode or "", 50), cut(event.techInfo or "", 500))
         while len(place.faults) > FAULTS_MOST:
             del place.faults[next(iter(place.faults))]
-    if place.faults and cleared:
-        yield from _tell_place(d, number, moment.text)
-        return None
-    now = station_status(d) if number == 0 else status_of(d, number) or place.told or "Available"
-    info, tech_code = event.techInfo or "", event.techCode or ""
-    yield from send_status(d, number, now, "NoError" if cleared else code, moment.text, info, tech_code)
-    return None
+    return number, code
 
 
 def _tell_place(d: Dialogue, number: int, at: str) -> Rule:
@@ -111,6 +131,8 @@ def _tell_place(d: Dialogue, number: int, at: str) -> Rule:
         yield from tell_status(d, number, at)
         return None
     fault = next(reversed(connector_of(d, 0).faults.values()))
+    if len(fault.tech_info) > 50:
+        d.lose("techInfo", "shortened")
     yield from send_status(d, 0, station_status(d), fault.code, at, fault.tech_info, fault.tech_code)
     return None
 

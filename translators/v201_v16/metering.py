@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from ..dialogue import Dialogue, Row, Rule, Talk
-from ..metering import register_of, samples_down
+from ..metering import register_of
 from ..models import v16, v201
 from ..values import charger_time, parse_time, plain
+from . import carried
 from .ledger import started_at
 from .peers import tell
 from .places import number_of
@@ -25,16 +26,15 @@ def readings(d: Dialogue, values: Iterable[v201.MeterValue], path: str = "meterV
         if moment.substituted:
             d.lose(f"{path}.timestamp", "defaulted")
         samples: list[v16.SampledValue] = []
-        for sample in value.sampledValue:
-            fit = samples_down(sample)
+        for sample, fit in carried.samples(d, value):
             if not fit:
                 d.lose(f"{path}.sampledValue")
-            elif sample.unitOfMeasure is not None:
+            elif sample is not None and sample.unitOfMeasure is not None:
                 _lose_unit(d, sample, f"{path}.sampledValue.unitOfMeasure")
             samples.extend(fit)
         if samples:
             found.append(v16.MeterValue(timestamp=moment.text, sampledValue=samples))
-        else:
+        elif not carried.is_meter_stop(d, value):
             d.lose(f"{path}.timestamp")
     return found
 
@@ -61,6 +61,7 @@ def see_register(d: Dialogue, evse: int, values: list[v201.MeterValue]) -> None:
 
 def meter_values(d: Dialogue, request: v201.MeterValuesRequest) -> Rule:
     """They belong to the connector's transaction if it had begun when they were taken."""
+    carried.heed(d, request)
     number = number_of(d, request.evseId)
     see_register(d, request.evseId, request.meterValue)
     transaction = started_at(d, number) if number else None

@@ -11,6 +11,7 @@ from ..dialogue import Ask, Dialogue, Refusal
 from ..frames import Side
 from ..models import v16, v201
 from ..models.base import Request, Struct
+from . import carried
 from .state import Facts, facts_of
 
 R = TypeVar("R", bound=Struct)
@@ -87,14 +88,19 @@ def boot_request(d: Dialogue, boot: v201.BootNotificationRequest) -> v16.BootNot
     d.lose("reason")
     station, model = boot.chargingStation, facts_of(d).model
     modem = station.modem or v201.Modem()
+    custom = carried.own(d, station.customData)
     meter = {
-        name: model[key].value[:25] or None if key in model else None
+        name: carried.text(custom, name, 25) or (model[key].value[:25] or None if key in model else None)
         for name, key in (("meterType", "FiscalMetering.Model"), ("meterSerialNumber", "FiscalMetering.SerialNumber"))
     }
+    box = carried.text(custom, "chargeBoxSerialNumber", 25)
+    serial = shorten(d, station.serialNumber, 25, "chargingStation.serialNumber")
     return v16.BootNotificationRequest(
         chargePointVendor=shorten(d, station.vendorName, 20, "chargingStation.vendorName") or _unknown(d, "vendorName"),
         chargePointModel=shorten(d, station.model, 20, "chargingStation.model") or _unknown(d, "model"),
-        chargePointSerialNumber=shorten(d, station.serialNumber, 25, "chargingStation.serialNumber"),
+        chargePointSerialNumber=carried.text(custom, "chargePointSerialNumber", 25)
+        or (serial if serial != box else None),
+        chargeBoxSerialNumber=box,
         firmwareVersion=shorten(d, station.firmwareVersion, 50, "chargingStation.firmwareVersion"),
         iccid=shorten(d, modem.iccid, 20, "chargingStation.modem.iccid"),
         imsi=shorten(d, modem.imsi, 20, "chargingStation.modem.imsi"),

@@ -192,7 +192,11 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v201_v16"
     unsupported: list[str] = []
     """Actions a peer answered with NotImplemented or NotSupported on this connection: `charger X`, `csms X`."""
     tunnel: bool | None = None
-    """Whether the CSMS takes the gateway's own DataTransfers; None: not tried."""
+    """Whether the CSMS answers the gateway's own DataTransfers, as a gateway does; None: not tried."""
+    copies: bool = False
+    """The CSMS accepts the gateway's own DataTransfers without an answer: it keeps copies."""
+    carried: bool = False
+    """The charger is a gateway whose customData tells the 1.6 statuses: none is made here."""
 
 
 def facts_of(d: Dialogue) -> Facts:

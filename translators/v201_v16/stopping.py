@@ -7,6 +7,7 @@ from typing import Final
 from ..dialogue import Dialogue
 from ..models import v16, v201
 from ..values import STOP_DOWN, STOP_UP
+from . import carried
 from .state import Transaction, facts_of
 
 STOPS: Final = ("StopAuthorized", "RemoteStop", "Deauthorized")
@@ -16,6 +17,9 @@ STOPS: Final = ("StopAuthorized", "RemoteStop", "Deauthorized")
 def reason_of(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> v16.Reason:
     """What the gateway knows about the stop wins over what the charger says."""
     facts, given = facts_of(d), request.transactionInfo.stoppedReason
+    told = carried.reason(carried.own(d, request.transactionInfo.customData))
+    if told is not None:
+        return told
     if request.eventType != "Ended" and given is None:
         given = {"RemoteStop": "Remote", "Deauthorized": "DeAuthorized"}.get(request.triggerReason, "Local")  # type: ignore[assignment]
     stopped: v201.Reason = given or "Local"

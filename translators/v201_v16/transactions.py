@@ -10,7 +10,8 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..metering import is_register
 from ..models import v16, v201
-from ..values import Moment, charger_time, id_token_info
+from ..values import ID_TAG_LENGTH, Moment, charger_time, id_token_info
+from . import carried
 from .authorization import ask_verdict, heed, is_free, recent_verdict, tag_of, verdict_while_away
 from .availability import is_changed, tell_changed
 from .ledger import answer_again, found, read_meter, see, start_register, stop_register, was_seen
@@ -33,6 +34,7 @@ def event(d: Dialogue, request: v201.TransactionEventRequest) -> Rule:
     moment = charger_time(request.timestamp, d.now)
     if moment.substituted:
         d.lose("timestamp", "defaulted")
+    carried.heed(d, request)
     _lose(d, request)
     if transaction.state == "ended" and not done(d, "stopped"):
         _unsaid(d, request)
@@ -337,6 +339,7 @@ def _stop(
         return v201.IdTokenInfo(status="Accepted")
     ended = request.eventType == "Ended"
     id_tag = tag_of(d, request.idToken) if request.idToken is not None else None
+    id_tag = id_tag or carried.text(carried.own(d, request.transactionInfo.customData), "idTag16", ID_TAG_LENGTH)
     reply = yield from tell(
         d,
         v16.StopTransactionRequest(

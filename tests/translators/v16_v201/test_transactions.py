@@ -74,11 +74,14 @@ def test_other_while_a_fault_is_active() -> None:
 def test_folded_reasons_can_be_carried() -> None:
     c = Charger(carry_lossy="customData", vendor_id="org.example.gw")
     c.starts()
-    custom = {"customData": {"vendorId": "org.example.gw", "reason16": "SoftReset"}}
+    ours = {"vendorId": "org.example.gw"}
+    custom = {"customData": ours | {"reason16": "SoftReset"}}
+    final = wh(2500, "Transaction.End") | {"customData": ours | {"meterStop": True}}
+    values = [{"timestamp": AT.format(20), "sampledValue": [final]}]
     c.passes(
         "StopTransaction",
         stop(reason="SoftReset"),
-        ended(1, trigger="ResetCommand", reason="ImmediateReset", info=custom),
+        ended(1, trigger="ResetCommand", reason="ImmediateReset", info=custom, values=values),
         {},
         {},
     )
