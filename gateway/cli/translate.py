@@ -72,7 +72,7 @@ class Conversation:
         """What a billing message says -> seq of the last one that said it."""
         self._losses: dict[tuple[str, str], tuple[Loss, ...]] = {}
         self.effects = Effects()
-        self.session = Session("translate", self.effects, _Losses(self._losses))
+        self.session = Session("translate", self.effects, _Losses(self._losses), call_timeout_ms=FAR_TIMEOUT_MS)
         now = self._now()
         # Before there is a link: when the charger connected is not known, its timestamps are taken as they are.
         self.session.opened("translate", 1, charger, now, gate_open=True)
