@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import hiredis
 
@@ -14,31 +14,46 @@ from gateway.journal.errors import Fenced, StoreDown
 
 Argument: TypeAlias = str | bytes | int
 Convert: TypeAlias = Callable[[Any], Any]
-_Pending: TypeAlias = tuple[asyncio.Future[Any], Convert | None, tuple[Argument, ...], str]
+Pending: TypeAlias = tuple[asyncio.Future[Any], Convert | None, tuple[Argument, ...], str]
 """Future, conversion, command, and the source of the script if the command is an EVALSHA."""
 
-_pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
+pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
 BUSY = 32
 """Commands under way beyond which new ones wait for replies: under load one write carries what came in the meantime."""
 
-_ReplyError = hiredis.ReplyError
+ReplyError = hiredis.ReplyError
 
-_BROKEN = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN")
-"""Replies after which this connection is of no use: another server, or the same one later, has to take over."""
+_BROKEN = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "MOVED")
+"""Replies after which this connection is of no use: another server, or the same one later, has to take over.
+
+ASK and TRYAGAIN are not among them: a slot is on its way to another node, and this one still serves all the others.
+"""
 
 
 class Connection(asyncio.Protocol):
     """Speaks RESP2. When it breaks, every pending future fails with StoreDown."""
 
-    __slots__ = ("_loop", "_lost", "_out", "_pending", "_reader", "_transport", "full", "lost", "replied", "sent")
+    __slots__ = (
+        "_loop",
+        "_lost",
+        "_out",
+        "_pending",
+        "_reader",
+        "_transport",
+        "full",
+        "lost",
+        "replied",
+        "sent",
+        "why",
+    )
 
     def __init__(self, lost: Callable[[], None] | None = None) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[Pending] = deque()
         self._lost = lost
         self.lost = False
         self.full = False
@@ -46,6 +61,8 @@ class Connection(asyncio.Protocol):
         self.sent = 0
         """Commands sent so far; together with `replied` tells how long the oldest one waits."""
         self.replied = 0
+        self.why = "the connection broke"
+        """Of a lost connection: what ended it."""
 
     def call(self, args: tuple[Argument, ...], convert: Convert | None = None, source: str = "") -> asyncio.Future[Any]:
         """Queues a command; its future gives the reply, passed through `convert` if given.
@@ -56,15 +73,15 @@ class Connection(asyncio.Protocol):
         loop = self._loop = self._loop or asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         if self.lost or self._transport is None:
-            _fail(future, StoreDown("no connection to the store"))
+            fail(future, StoreDown("no connection to the store"))
             return future
         self._push((future, convert, args, source))
         return future
 
-    def _push(self, pending: _Pending) -> None:
+    def _push(self, pending: Pending) -> None:
         if not self._out and len(self._pending) < BUSY and self._loop is not None:
             self._loop.call_soon(self._flush)
-        self._out.append(_pack(pending[2]))
+        self._out.append(pack(pending[2]))
         self._pending.append(pending)
         self.sent += 1
 
@@ -88,7 +105,7 @@ class Connection(asyncio.Protocol):
         self.lost = True
         pending, self._pending = self._pending, deque()
         for future, _, _, _ in pending:
-            _fail(future, StoreDown("the connection to the store broke"))
+            fail(future, StoreDown("the connection to the store broke"))
         if self._lost is not None:
             self._lost()
 
@@ -100,14 +117,14 @@ class Connection(asyncio.Protocol):
                 waiting = pending.popleft()
                 future, convert, _, _ = waiting
                 self.replied += 1
-                if isinstance(reply, _ReplyError):
+                if isinstance(reply, ReplyError):
                     self._refused(str(reply), waiting)
                 elif not future.done():
                     if convert is not None:
                         try:
                             reply = convert(reply)
                         except Exception as error:
-                            _fail(future, error)
+                            fail(future, error)
                             continue
                     future.set_result(reply)
             if self._out and len(pending) - len(self._out) < BUSY and self._loop is not None:
@@ -116,25 +133,31 @@ class Connection(asyncio.Protocol):
             # an answer to nothing, or no RESP at all: whoever speaks there is no store
             self.close()
 
-    def _refused(self, text: str, waiting: _Pending) -> None:
+    def _refused(self, text: str, waiting: Pending) -> None:
         future, convert, args, source = waiting
+        if text.startswith("ERR Error running script"):
+            text = text.rpartition(": -")[2]  # Redis 6.2 wraps what a command of a script was refused for
         if source and text.startswith("NOSCRIPT"):
             self._push((future, convert, ("EVAL", source, *args[2:]), ""))
         elif text.startswith("FENCED"):
-            _fail(future, Fenced(text[7:]))
+            fail(future, Fenced(text[7:]))
         else:
-            _fail(future, StoreDown(text))
+            fail(future, StoreDown(text))
             if text.startswith("OOM"):
                 self.full = True
             elif text.startswith(_BROKEN):
+                self.why = text
                 self.close()
 
 
-def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+def fail(future: asyncio.Future[Any], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
         # Marks it as seen: a lost store is reported once, by health, not once per forgotten future.
         future.exception()
+
+
+C = TypeVar("C", bound="Connection")
 
 
 async def connect(
@@ -144,8 +167,12 @@ async def connect(
 
     Raises StoreDown.
     """
+    return await establish(Connection(lost), address, name, within=within)
+
+
+async def establish(connection: C, address: Address, name: str, *, within: float = 1.0) -> C:
+    """The same for a connection of any kind."""
     loop = asyncio.get_running_loop()
-    connection = Connection(lost)
     try:
         async with asyncio.timeout(within):
             if address.path:

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from gateway.journal import keys
+from gateway.journal import keys, ringing
 from gateway.journal.connection import Argument
 from gateway.journal.errors import UnsafeStore
 from gateway.journal.store import Store
@@ -58,12 +58,15 @@ class Facts:
         made += [keys.dedup(partition, charger, dedup) for charger, dedup, _ in commit.answers]
         args: list[Argument] = [token, len(sets) // 2, *sets, len(deletes), *deletes, len(commit.answers)]
         args += [payload for _, _, payload in commit.answers]
+        ring, decided = self._store.ring, len(args)
         args.append(len(commit.passed))
         for group, (id, open) in commit.passed.items():
             args += (group, id, len(open), *open)
         for group, ids in commit.acks.items():
             if ids:
                 args += (group, len(ids), *ids)
+        if ring is not None:
+            return ringing.commit(self._store, ring, partition, tuple(made), args, decided)
         return self._store.run("commit", tuple(made), *args, convert=_nothing)
 
     async def load_facts(self, partition: int, charger: str) -> dict[str, bytes]:

@@ -10,7 +10,9 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.config import RedisConfig
-from gateway.journal import keys
+from gateway.journal import keys, ringing
+from gateway.journal.cluster import ClusterStore
+from gateway.journal.durability import Durability
 from gateway.journal.entry import Entry, Head, Kind
 from gateway.journal.facts import Facts
 from gateway.journal.inbox import Inbox
@@ -48,7 +50,9 @@ class Journal(Leases, Facts, Inbox, Streams):
         """`now_ms`: wall clock in milliseconds since 1970. Raises UnsafeStore for a `redis.url` of unknown form."""
         self._config = config
         self._now_ms = now_ms
-        self._store = Store(config)
+        self._store = ClusterStore(config) if config.cluster else Store(config)
+        self._ring = self._store.ring
+        self._store.on_flush = self._flushed
         self._cursors = {}
         self.on_change: Callable[[int], None] | None = None
         """Called with the partition when a charger of it connects or leaves here; a read asked for then comes behind."""
@@ -56,7 +60,7 @@ class Journal(Leases, Facts, Inbox, Streams):
         """Called with (partition, number of the entry in it, entry) when the store has confirmed an append of this
         process, in the order of the entries."""
         self.resets = 0
-        """How many groups were found missing and created again."""
+        """How many groups, or whole stores, were found missing and created again."""
         self.on_reset = None
         """Called with (partition, group) for each of them."""
         self._place = lru_cache(65536)(self._find)
@@ -81,6 +85,19 @@ class Journal(Leases, Facts, Inbox, Streams):
     def problem(self) -> str:
         """Why no charger may connect now, "" when all is well: the store is not healthy, or it is full."""
         return self._store.problem
+
+    @property
+    def durability(self) -> Durability:
+        """What an acknowledged message survives, as the store is set up now."""
+        return self._store.durability
+
+    @property
+    def again(self) -> int:
+        """How many acknowledged entries a store had lost and was given again."""
+        return 0 if self._ring is None else self._ring.again
+
+    def _flushed(self, _: str) -> None:
+        self.resets += 1
 
     @property
     def on_health(self) -> Callable[[bool], None] | None:
@@ -110,7 +127,10 @@ class Journal(Leases, Facts, Inbox, Streams):
         args = (charger, self._now_ms() // 1000, head.home, head.version, head.charger, _encode(head))
         if self.on_change is not None:
             self.on_change(number)
-        epoch, home = await self._store.run("connect", made, *args)
+        if self._ring is not None:
+            epoch, home, _ = await ringing.connect(self._store, self._ring, number, made, args)
+        else:
+            epoch, home, _ = await self._store.run("connect", made, *args)
         return int(epoch), home.split(b"\n")[1].decode() if home else ""
 
     def append(
@@ -133,9 +153,10 @@ class Journal(Leases, Facts, Inbox, Streams):
             made += (keys.tx(number, charger),)
             seed = self._now_ms() // 1000
         args = (charger, head.epoch, kind, _encode(head), frame, ttl, seed)
-        if self.on_append is None:
-            return self._store.run("append", made, *args, convert=_appended)
-        return self._store.run("append", made, *args, convert=partial(self._handed, number, kind, head, frame))
+        convert = _appended if self.on_append is None else partial(self._handed, number, kind, head, frame)
+        if self._ring is not None:
+            return ringing.append(self._store, self._ring, number, made, keys.homes(number), args, convert)
+        return self._store.run("append", made, *args, convert=convert)
 
     def _handed(self, number: int, kind: Kind, head: Head, frame: bytes, reply: list[Any]) -> Appended:
         appended = _appended(reply)
@@ -154,7 +175,10 @@ class Journal(Leases, Facts, Inbox, Streams):
         made = (stream, epochs, keys.homes(number), live)
         if self.on_change is not None:
             self.on_change(number)
-        return self._store.run("close", made, charger, head.epoch, head.home, _encode(head), convert=_nothing)
+        args = (charger, head.epoch, head.home, _encode(head))
+        if self._ring is not None:
+            return ringing.close(self._store, self._ring, number, made, args)
+        return self._store.run("close", made, *args, convert=_nothing)
 
     async def homes(self, partition: int) -> dict[str, tuple[str, int, str]]:
         """Everyone connected: charger as it spells itself -> (edge, epoch, version). Edges may be dead: see `edges`.

@@ -61,6 +61,23 @@ def dedup(partition: int, charger: str, key: str) -> str:
     return f"{tag(partition)}:d:{fold(charger)}:{key}"
 
 
+def ring(partition: int, process: str) -> str:
+    """Number of the newest append of a process; expires."""
+    return f"{tag(partition)}:ring:{process}"
+
+
+def marker(partition: int) -> str:
+    """What `PARTITIONS` is, for the node of a Cluster that holds this partition."""
+    return tag(partition) + ":partitions"
+
+
+def slot(key: str) -> int:
+    """Cluster slot of a key: CRC-16 of its hash tag, or of the whole key if it has none."""
+    _, opened, rest = key.partition("{")
+    found, closed, _ = rest.partition("}")
+    return crc_hqx((found if opened and closed and found else key).encode(), 0) % 16384
+
+
 def tx(partition: int, charger: str) -> str:
     """Counter of the transaction numbers minted for a charger."""
     return f"{tag(partition)}:tx:{fold(charger)}"

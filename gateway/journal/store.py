@@ -6,26 +6,49 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gateway.config import RedisConfig
-from gateway.journal import safety
+from gateway.journal import durability, keys, safety, sentinel
 from gateway.journal.address import Address, parse
-from gateway.journal.connection import Argument, Connection, Convert, connect
+from gateway.journal.confirming import Confirming
+from gateway.journal.connection import Argument, Connection, Convert, connect, establish
+from gateway.journal.durability import Server
 from gateway.journal.embedded import Embedded
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.lua import Script, scripts
+from gateway.journal.ring import Ring
 
 log = logging.getLogger(__name__)
 
 TICK = 0.2
-"""Seconds between two looks at the connection. An idle one is pinged each time."""
+"""Seconds between two looks at the connection. Each asks the store something that needs it to be well and writable."""
 PATIENCE = 5
 """Ticks that a command may stay unanswered; with the tick in which it was sent a stall is seen within 1.2 s."""
 FIRST_DELAY, LAST_DELAY = 0.1, 2.0
 """Seconds before the first attempt to reconnect, doubled up to the last."""
 AUDIT = 10.0
 """Seconds between two checks that the store is still safe."""
+FOLLOW = 1.0
+"""Seconds between two questions to the Sentinels who the primary is."""
+RECONCILE = 30.0
+"""Seconds that a store has to take back what it lost."""
+SYNCED = (7, 2)
+"""First version that can be asked whether a write is on the disks of its replicas."""
+
+
+class Node:
+    """One server that the store consists of."""
+
+    def __init__(self, address: Address, connection: Connection, marker: str) -> None:
+        self.address = address
+        self.connection = connection
+        self.marker = marker
+        """The key that holds the number of partitions: gone, the store was flushed."""
+        self.server = Server()
+        self.marks: deque[int] = deque()
+        """Commands sent at each of the last ticks."""
 
 
 class Store:
@@ -36,15 +59,25 @@ class Store:
         self._embedded = Embedded(config.data_dir, config.fsync) if config.url == "embedded" else None
         self._address = Address() if config.url == "embedded" else parse(config.url)
         self._connection = Connection()
+        self._nodes: list[Node] = []
         self._scripts: dict[str, Script] = scripts((0,))
         self._idle: list[Connection] = []
         self._blocked: set[Connection] = set()
         self._broken = asyncio.Event()
+        self._why = ""
         self._watcher: asyncio.Task[None] | None = None
+        self._lives: tuple[tuple[str, str], ...] = ()
+        self.ring = Ring(config.partitions) if self._address.host else None
+        """Only for a store on another machine: what runs here loses nothing that this process would survive."""
         self.healthy = False
         self.problem = ""
         """Why chargers must wait: what is wrong with a store that is not healthy, or that it is full."""
+        self.outages = 0
+        """How often the store was away or had to be given back what it lost."""
+        self.durability = durability.NONE
         self.on_health: Callable[[bool], None] | None = None
+        self.on_flush: Callable[[str], None] | None = None
+        """Called when the store turns out to have been emptied."""
 
     async def start(self) -> None:
         """Starts the embedded server if there is one, connects and checks. Raises UnsafeStore, StoreDown."""
@@ -71,7 +104,7 @@ class Store:
             await self._embedded.stop()
 
     def call(self, *args: Argument, convert: Convert | None = None) -> asyncio.Future[Any]:
-        """Runs a command; fails with StoreDown at once while the store is not healthy."""
+        """Runs a command whose second word is its key; fails with StoreDown at once while the store is not healthy."""
         return self._connection.call(args, convert)
 
     def run(
@@ -81,12 +114,31 @@ class Store:
         script = self._scripts[name]
         return self._connection.call(("EVALSHA", script.sha, len(keys), *keys, *args), convert, script.source)
 
+    async def news(self, positions: dict[str, str], block_ms: int) -> list[str]:
+        """Waits until streams have entries after the given ids; gives those streams. Raises StoreDown."""
+        args: tuple[Argument, ...] = (
+            "XREAD",
+            "COUNT",
+            1,
+            "BLOCK",
+            block_ms,
+            "STREAMS",
+            *positions,
+            *positions.values(),
+        )
+        return [name.decode() for name, _ in await self.block(*args, block_ms=block_ms) or ()]
+
     async def block(self, *args: Argument, block_ms: int) -> Any:
-        """Runs a blocking command on a connection that nobody else uses meanwhile. Raises StoreDown."""
+        """Runs a blocking XREAD on a connection that nobody else uses meanwhile. Raises StoreDown."""
+        if not self._nodes:
+            raise StoreDown("no connection to the store")
+        return await self._block(self._nodes[0].address, self._idle, args, block_ms)
+
+    async def _block(self, address: Address, idle: list[Connection], args: tuple[Argument, ...], block_ms: int) -> Any:
         if not self.healthy:
             raise StoreDown("no connection to the store")
-        self._idle = [idle for idle in self._idle if not idle.lost]
-        connection = self._idle.pop() if self._idle else await connect(self._address, "ocpp-gateway-wait")
+        idle[:] = [connection for connection in idle if not connection.lost]
+        connection = idle.pop() if idle else await connect(address, "ocpp-gateway-wait")
         self._blocked.add(connection)
         try:
             async with asyncio.timeout(block_ms / 1000 + TICK * (PATIENCE + 1)):
@@ -101,28 +153,92 @@ class Store:
         finally:
             self._blocked.discard(connection)
         if self.healthy:
-            self._idle.append(connection)
+            idle.append(connection)
         else:
             connection.close()
         return reply
 
+    def suspect(self, why: str) -> None:
+        """The store seems to have lost something: connects anew, which gives it back what this process knows of."""
+        if self.ring is not None:
+            self._break(why)
+
+    def _break(self, why: str) -> None:
+        self._why = self._why or why
+        self._broken.set()
+
+    # -- opening -----------------------------------------------------------------------------------------------------
+
     async def _open(self) -> None:
         self._broken.clear()
-        connection = await connect(self._address, "ocpp-gateway", lost=self._broken.set)
+        self._why = ""
+        address = self._address
+        if address.service:
+            address = address.at(await sentinel.primary(address))
+        node = await self._open_node(address, keys.PARTITIONS)
         try:
-            async with asyncio.timeout(1.0):
-                version = await safety.check(connection, self._config)
-                made = scripts(version)
-                for script in made.values():
+            await self._reconcile([node], lambda _: node.connection)
+        except BaseException:
+            node.connection.close()
+            raise
+        self._nodes, self._connection = [node], node.connection
+
+    async def _open_node(self, address: Address, marker: str) -> Node:
+        """A server that was checked, knows the scripts, takes writes, and whose replicas confirm them if they must."""
+        config = self._config
+        new = Confirming(self._broken.set) if config.replicas else Connection(self._broken.set)
+        connection = await establish(new, address, "ocpp-gateway")
+        node = Node(address, connection, marker)
+        try:
+            async with asyncio.timeout(1.0 + config.replica_timeout):
+                server = node.server = await safety.check(connection, config)
+                self._scripts = scripts(server.version)
+                for script in self._scripts.values():
                     await connection.call(("SCRIPT", "LOAD", script.source))
-                await safety.fix_partitions(connection, self._config.partitions)
+                if isinstance(connection, Confirming):
+                    synced = config.fsync == "always" and server.version >= SYNCED
+                    connection.confirm(config.replicas, config.replica_timeout, synced=synced)
+                await self._try_to_write(node)
+                await safety.fix_partitions(connection, config.partitions, marker)
         except TimeoutError as error:
             connection.close()
-            raise StoreDown(f"the store at {self._address} does not answer") from error
+            raise StoreDown(f"the store at {address} does not answer") from error
         except BaseException:
             connection.close()
             raise
-        self._scripts, self._connection = made, connection
+        return node
+
+    async def _try_to_write(self, node: Node) -> None:
+        """Raises StoreDown if writes are refused, but for want of memory: hubs drain a full store."""
+        tried = node.marker + ":tried"
+        connection = node.connection
+        await connection.call(("DEL", tried))
+        try:
+            await connection.call(("SET", tried, 1))
+        except StoreDown:
+            if not connection.full:
+                raise
+
+    async def _reconcile(self, nodes: list[Node], connection: Callable[[int], Connection]) -> None:
+        lives = tuple(sorted(node.server.life for node in nodes))
+        if self.ring is not None:
+            try:
+                async with asyncio.timeout(RECONCILE):
+                    await self.ring.reconcile(connection, self._scripts, decisions=lives != self._lives)
+            except TimeoutError as error:
+                raise StoreDown("the store does not take back what it lost") from error
+        self._lives = lives
+        self._judge(nodes)
+
+    def _judge(self, nodes: list[Node]) -> None:
+        follows = bool(self._address.service) or self._config.cluster
+        levels = [durability.durability(node.server, self._config, follows=follows) for node in nodes]
+        found = min(levels, key=lambda each: each.level)
+        if found != self.durability:
+            self.durability = found
+            log.info("journal store: durability %s, %s", found, found.survives)
+
+    # -- watching ----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         while True:
@@ -146,38 +262,76 @@ class Store:
                     delay = min(delay * 2, LAST_DELAY)
 
     async def _until_broken(self) -> str:
-        loop, connection = asyncio.get_running_loop(), self._connection
-        marks: deque[int] = deque()
-        audited = before = loop.time()
-        while True:
-            try:
-                await asyncio.wait_for(self._broken.wait(), TICK)
-                return "connection broke"
-            except TimeoutError:
-                pass
-            now = loop.time()
-            late, before = now - before > 2 * TICK, now
-            if late:
-                # this process slept, not the store: its replies may be waiting to be read
-                marks.clear()
-                continue
-            if connection.full:
-                await self._look_for_room(connection)
-            if connection.sent == connection.replied:
-                connection.call(("PING",))
-            marks.append(connection.sent)
-            if len(marks) > PATIENCE and connection.replied < marks.popleft():
-                return f"no answer for {TICK * PATIENCE:.0f} s"
-            if now - audited > AUDIT:
-                audited = now
+        loop = asyncio.get_running_loop()
+        audited = followed = before = loop.time()
+        following: asyncio.Task[None] | None = None
+        try:
+            while True:
                 try:
-                    async with asyncio.timeout(TICK * PATIENCE):
-                        await safety.check(connection, self._config)
-                except UnsafeStore as error:
-                    return str(error)
-                except (StoreDown, TimeoutError):
+                    await asyncio.wait_for(self._broken.wait(), TICK)
+                    return self._why or next((n.connection.why for n in self._nodes if n.connection.lost), "")
+                except TimeoutError:
+                    pass
+                now = loop.time()
+                late, before = now - before > 2 * TICK, now
+                if late:
+                    # this process slept, not the store: its replies may be waiting to be read
+                    for node in self._nodes:
+                        node.marks.clear()
                     continue
-                before = loop.time()
+                for node in self._nodes:
+                    if why := await self._look(node):
+                        return why
+                if self._address.service and now - followed > FOLLOW and (following is None or following.done()):
+                    followed, following = now, asyncio.create_task(self._follow())
+                if now - audited > AUDIT:
+                    audited = now
+                    if why := await self._audit():
+                        return why
+                    before = loop.time()
+        finally:
+            if following is not None:
+                following.cancel()
+
+    async def _look(self, node: Node) -> str:
+        """Why this node is of no use any more, or ""."""
+        connection, marks = node.connection, node.marks
+        if connection.full:
+            await self._look_for_room(connection)
+        connection.call(("GETEX", node.marker, "PERSIST"), partial(self._marked, node))
+        marks.append(connection.sent)
+        if len(marks) > PATIENCE and connection.replied < marks.popleft():
+            return f"no answer for {TICK * PATIENCE:.0f} s"
+        return ""
+
+    def _marked(self, node: Node, reply: bytes | None) -> None:
+        if reply is None and not self._broken.is_set():
+            self._break("it was emptied (stream_reset)")
+            log.error("stream_reset: the store at %s has lost all its data; was it flushed?", node.address)
+            if self.on_flush is not None:
+                self.on_flush(str(node.address))
+
+    async def _follow(self) -> None:
+        """A primary that the Sentinels have replaced may still answer: nothing must be written to it any more."""
+        [node] = self._nodes
+        try:
+            place = await sentinel.primary(self._address)
+        except StoreDown:
+            return  # without Sentinels the primary is still the primary
+        if place != (node.address.host, node.address.port):
+            self._break(f"the Sentinels name another primary, {place[0]}:{place[1]}")
+
+    async def _audit(self) -> str:
+        for node in self._nodes:
+            try:
+                async with asyncio.timeout(TICK * PATIENCE):
+                    node.server = await safety.check(node.connection, self._config)
+            except UnsafeStore as error:
+                return str(error)
+            except (StoreDown, TimeoutError):
+                return ""
+        self._judge(self._nodes)
+        return ""
 
     async def _look_for_room(self, connection: Connection) -> None:
         """The store refused writes for want of memory: hubs go on draining it, chargers wait until there is room."""
@@ -196,12 +350,16 @@ class Store:
     def _turn(self, healthy: bool) -> None:
         if healthy:
             self.problem = ""
-        if not healthy:
-            self._connection.close()
-            for connection in [*self._idle, *self._blocked]:
-                connection.close()
-            self._idle.clear()
+        else:
+            self.outages += self.healthy
+            self._close_all()
         if healthy != self.healthy:
             self.healthy = healthy
             if self.on_health is not None:
                 self.on_health(healthy)
+
+    def _close_all(self) -> None:
+        self._connection.close()
+        for connection in [*self._idle, *self._blocked, *(node.connection for node in self._nodes)]:
+            connection.close()
+        self._idle.clear()

@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from gateway.journal import keys
-from gateway.journal.connection import Argument
 from gateway.journal.entry import FORMAT, Entry, Head, Kind
-from gateway.journal.errors import UnsafeStore
+from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.store import Store
 
 log = logging.getLogger(__name__)
@@ -56,6 +55,7 @@ class Streams:
     _store: Store
     _now_ms: Callable[[], int]
     _cursors: dict[tuple[int, int], dict[str, str]]
+    _outages: int = 0
     resets: int
     on_reset: Callable[[int, str], None] | None
 
@@ -70,15 +70,17 @@ class Streams:
     async def wait(self, positions: dict[int, str], block_ms: int) -> list[int]:
         """Waits up to `block_ms` (> 0) until partitions have entries after the given ids ("0-0": any); gives those.
 
-        Raises StoreDown. The only command over several tags: Redis Cluster will need one connection per slot here.
+        Raises StoreDown; once after an outage too, however short: what was read before may have to be read again.
         """
+        if self._outages != self._store.outages:
+            self._outages = self._store.outages
+            raise StoreDown("the store was away")
         if not positions:
             await asyncio.sleep(block_ms / 1000)
             return []
-        names = {keys.stream(partition).encode(): partition for partition in positions}
-        args: tuple[Argument, ...] = ("XREAD", "COUNT", 1, "BLOCK", block_ms, "STREAMS", *names, *positions.values())
-        reply = await self._store.block(*args, block_ms=block_ms)
-        return [names[name] for name, _ in reply or ()]
+        names = {keys.stream(partition): partition for partition in positions}
+        news = await self._store.news(dict(zip(names, positions.values(), strict=True)), block_ms)
+        return [names[name] for name in news]
 
     def read(
         self, partition: int, token: int, groups: list[str], *, pending: bool, count: int
@@ -127,6 +129,7 @@ class Streams:
         log.error("stream_reset: partition %d had lost its group %s; was the store flushed?", partition, group)
         if self.on_reset is not None:
             self.on_reset(partition, group)
+        self._store.suspect(f"partition {partition} had lost its groups (stream_reset)")
 
     async def trim(self, partition: int, token: int, groups: list[str]) -> int:
         """Removes what every group of the stream has acknowledged (session: read); gives the number of entries removed.

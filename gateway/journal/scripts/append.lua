@@ -1,5 +1,6 @@
 -- Appends what a charger said, once.
--- KEYS stream, epochs, live [, dedup] [, tx]; ARGV charger (casefolded), epoch, kind, head, frame, ttl (s, 0: no dedup), seed of tx (0: none)
+-- KEYS stream, epochs, live [, dedup] [, tx] [, ring]; ARGV charger (casefolded), epoch, kind, head, frame, ttl (s, 0: no dedup), seed of tx (0: none)
+-- [, number of this append in its process' ring, ttl of that (s)]: see ring.py
 -- Returns {'stale'} | {'answered', body} | {'repeat', id, run, tx, id of what it repeats} | {'new', id, run, tx}
 -- run: number of this entry in the partition; without a gap as long as nobody else appends.
 if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then
@@ -14,6 +15,9 @@ if ttl > 0 then
     if answer ~= '' then
       return {'answered', answer}
     end
+    if ARGV[8] then
+      redis.call('SET', KEYS[#KEYS], ARGV[8], 'EX', ARGV[9])
+    end
     local again
     if tx ~= '0' then
       again = redis.call('XADD', KEYS[1], '*', 'k', 'repeat', 'h', ARGV[4], 'f', ARGV[5], 'o', id, 'x', tx)
@@ -24,9 +28,12 @@ if ttl > 0 then
     return {'repeat', again, redis.call('HINCRBY', KEYS[3], 'run', 1), tx, id}
   end
 end
+if ARGV[8] then
+  redis.call('SET', KEYS[#KEYS], ARGV[8], 'EX', ARGV[9])
+end
 local tx, id = '0', nil
 if seed > 0 then
-  local counter = KEYS[#KEYS]
+  local counter = KEYS[#KEYS - (ARGV[8] and 1 or 0)]
   local last = tonumber(redis.call('GET', counter) or 0)
   local number = math.max(last + 1, seed)
   -- OCPP 1.x numbers are positive 32-bit integers: a clock past 2038 must not seed beyond them

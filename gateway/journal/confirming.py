@@ -1,0 +1,102 @@
+"""A connection whose writes count only when replicas have them too (durability D3, reliability 5.4)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+
+from gateway.journal.connection import Argument, Connection, Pending, ReplyError, fail, pack
+from gateway.journal.errors import StoreDown
+
+
+class Confirming(Connection):
+    """Group commit: the commands of one write are followed by one WAIT, and get their results when it is satisfied.
+
+    One such group is under way at a time; what comes meanwhile leaves with the next, since WAIT holds the connection up
+    anyhow. When too few replicas confirm in time the connection breaks: the outcome of all its commands is unknown.
+    """
+
+    __slots__ = ("_held", "_last", "_needed", "_wait", "waiting")
+
+    def __init__(self, lost: Callable[[], None] | None = None) -> None:
+        super().__init__(lost)
+        self._wait: tuple[Argument, ...] = ()
+        self._needed: tuple[int, ...] = ()
+        self._held: deque[tuple[Pending, Any]] = deque()
+        self._last: Pending | None = None
+        """The WAIT under way."""
+        self.waiting = False
+
+    def confirm(self, replicas: int, within: float, *, synced: bool) -> None:
+        """From now on: so many replicas within so many seconds. `synced`: on their disks and on the primary's (Redis 7.2).
+
+        Nothing may be under way.
+        """
+        time = max(1, round(within * 1000))
+        self._wait = ("WAITAOF", 1, replicas, time) if synced else ("WAIT", replicas, time)
+        self._needed = (1, replicas) if synced else (replicas,)
+        self.waiting = True
+
+    def _flush(self) -> None:
+        if not self.waiting:
+            super()._flush()
+        elif self._last is None and self._out and self._loop is not None:
+            self._last = (self._loop.create_future(), None, self._wait, "")
+            self._out.append(pack(self._wait))
+            self._pending.append(self._last)
+            super()._flush()
+
+    def data_received(self, data: bytes) -> None:
+        if not self.waiting:
+            super().data_received(data)
+            return
+        reader, pending = self._reader, self._pending
+        try:
+            reader.feed(data)
+            while not self.lost and (reply := reader.gets()) is not False:
+                waiting = pending.popleft()
+                if waiting is self._last:
+                    self._confirmed(reply)
+                    continue
+                self.replied += 1
+                if isinstance(reply, ReplyError):
+                    self._refused(str(reply), waiting)
+                else:
+                    self._held.append((waiting, reply))
+        except (hiredis.ProtocolError, IndexError):
+            self.close()
+
+    def _confirmed(self, reply: Any) -> None:
+        self._last = None
+        counts = tuple(reply) if isinstance(reply, list) else (reply,)
+        if isinstance(reply, ReplyError) or any(have < need for have, need in zip(counts, self._needed, strict=True)):
+            have = str(reply) if isinstance(reply, ReplyError) else f"{counts[-1]} of {self._needed[-1]}"
+            self._break(StoreDown(f"NOREPLICAS replicas that confirmed the write: {have}"))
+            return
+        held, self._held = self._held, deque()
+        for (future, convert, _, _), result in held:
+            if future.done():
+                continue
+            try:
+                future.set_result(result if convert is None else convert(result))
+            except Exception as error:
+                fail(future, error)
+        if self._out and self._loop is not None:
+            self._loop.call_soon(self._flush)
+
+    def _break(self, error: StoreDown) -> None:
+        for (future, _, _, _), _ in self._held:
+            fail(future, error)
+        self._held.clear()
+        self.why = str(error)
+        self.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.lost:
+            for waiting, _ in self._held:
+                fail(waiting[0], StoreDown("the connection to the store broke before replicas confirmed"))
+            self._held.clear()
+        super().connection_lost(error)
