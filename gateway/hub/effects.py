@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.journal.entry import Entry, ToCharger
+from gateway.journal.entry import Dead, Entry, ToCharger
 
 from .shared import Shared
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Effects:
     """What a tick decided for one partition: first the commit (facts, answers, acks), then the sends."""
 
-    __slots__ = ("acks", "answers", "dead", "links", "shared", "to_charger", "to_upstream")
+    __slots__ = ("acks", "answers", "dead", "links", "parks", "shared", "to_charger", "to_upstream", "unparks")
 
     def __init__(self) -> None:
         self.links: set[Link] = set()
@@ -25,8 +25,11 @@ class Effects:
         self.answers: list[tuple[str, str, bytes]] = []
         """(charger, dedup key, CALLRESULT payload): what a retry of the charger is answered."""
         self.acks: dict[str, list[str]] = {}
-        self.dead: list[tuple[str, Entry, str]] = []
-        """(upstream, entry, why): dead letters."""
+        self.dead: list[Dead] = []
+        self.parks: dict[tuple[str, str], list[Entry]] = {}
+        """(upstream, charger) -> entries that are put aside, so that they hold nobody else's."""
+        self.unparks: dict[tuple[str, str], list[str]] = {}
+        """(upstream, charger) -> ids of entries put aside that are done with."""
         self.to_upstream: list[tuple[Link, bytes]] = []
         self.to_charger: list[tuple[str, ToCharger]] = []
         """(edge, what to do)."""
@@ -39,6 +42,8 @@ class Effects:
         taken.answers, self.answers = self.answers, []
         taken.acks, self.acks = self.acks, {}
         taken.dead, self.dead = self.dead, []
+        taken.parks, self.parks = self.parks, {}
+        taken.unparks, self.unparks = self.unparks, {}
         taken.to_upstream, self.to_upstream = self.to_upstream, []
         taken.to_charger, self.to_charger = self.to_charger, []
         return taken
@@ -46,4 +51,4 @@ class Effects:
     @property
     def to_commit(self) -> bool:
         """Whether anything may have to be stored before the sends."""
-        return bool(self.acks or self.links or self.answers or self.shared or self.dead)
+        return bool(self.acks or self.links or self.answers or self.shared or self.dead or self.parks or self.unparks)

@@ -11,7 +11,7 @@ import uuid
 import structlog
 
 from gateway.config import Config
-from gateway.journal.entry import Entry
+from gateway.journal.entry import Dead, Entry
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
 from gateway.metrics import Metrics
@@ -187,7 +187,7 @@ class Hub:
         except Exception:
             log.exception("entry_poisoned", charger_id=session.charger, group=group, kind=entry.kind)
             if group != SESSION:
-                partition.effects.dead.append((group, entry, "poisoned"))
+                partition.effects.dead.append(Dead(group, entry, "poisoned"))
                 partition.acknowledge(group, entry.id)
 
     def _feed(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:

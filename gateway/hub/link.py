@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gateway.journal.entry import Entry
+from gateway.journal.entry import Dead, Entry
 from translators import Translating
 from translators.dialogue import Done, Out, Outcome, Step
 from translators.frames import EMPTY, Call, Error, Frame, Result, Side, encode
@@ -338,7 +338,7 @@ class Link:
             elif self.primary and entry.head.cls == "K0":
                 self._answer_away(exchange, now)
         if exchange.failures >= self._attempts:
-            self._owner.effects.dead.append((self.name, entry, outcome))
+            self._owner.effects.dead.append(Dead(self.name, entry, outcome, exchange.failures))
             self._owner.observer.dead_letter(self, entry, "attempts")
             self._ack(exchange)
             return
@@ -373,7 +373,7 @@ class Link:
             if payload is None and exchange.call.action in self.translator.neutral:
                 payload = EMPTY
             if payload is not None:
-                self._owner.effects.dead.append((self.name, entry, "error"))
+                self._owner.effects.dead.append(Dead(self.name, entry, "error", count))
                 self._owner.observer.dead_letter(self, entry, "attempts")
                 self._answer(exchange, Result(entry.id, payload), now)
                 return True

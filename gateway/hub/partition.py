@@ -182,12 +182,12 @@ class Partition:
                 link.stored = state
         for charger, shared in effects.shared.items():
             facts[(charger, FIELD)] = encode_shared(shared)
-        if facts or self.late or effects.answers or effects.acks or effects.dead:
+        moves = effects.dead or effects.parks or effects.unparks
+        if facts or self.late or effects.answers or effects.acks or moves:
             if failpoints.armed:
                 failpoints.hit("before_commit")
-            for upstream, entry, why in effects.dead:
-                self._journal.dead_letter(upstream, entry, why)
-            commit = Commit(facts, effects.answers, *self._settle(effects))
+            acks, passed = self._settle(effects)
+            commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
             self._sends.append(effects)
             self._committing = self._journal.commit(self.number, self.token, commit)
             self._committing.add_done_callback(self._committed)

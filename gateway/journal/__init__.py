@@ -1,8 +1,22 @@
 """The durable log between edges and hubs, and the only code that talks to the store."""
 
+from gateway.journal.entry import Dead
 from gateway.journal.errors import Fenced, StoreDown, UnsafeStore
 from gateway.journal.facts import Commit
 from gateway.journal.journal import Appended, Journal
+from gateway.journal.letters import Letter
 from gateway.journal.streams import SESSION, Batch, Lag
 
-__all__ = ["SESSION", "Appended", "Batch", "Commit", "Fenced", "Journal", "Lag", "StoreDown", "UnsafeStore"]
+__all__ = [
+    "SESSION",
+    "Appended",
+    "Batch",
+    "Commit",
+    "Dead",
+    "Fenced",
+    "Journal",
+    "Lag",
+    "Letter",
+    "StoreDown",
+    "UnsafeStore",
+]

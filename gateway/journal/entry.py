@@ -57,6 +57,19 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """Of a 1.x StartTransaction: the number the charger is given unless the primary gives one."""
 
 
+class Dead(msgspec.Struct, frozen=True, gc=False):
+    """An entry on its way to the dead letters of `upstream`."""
+
+    upstream: str
+    entry: Entry
+    why: str
+    """refused, attempts, poisoned, retention, ..."""
+    attempts: int = 0
+    """How often it was tried."""
+    trace: str = ""
+    """Of an error of our own: hash of its traceback, the same for the same error."""
+
+
 class ToCharger(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An inbox item: what a hub wants an edge to do on one charger connection.
 

@@ -8,7 +8,10 @@ import msgspec
 
 from gateway.journal import keys, ringing
 from gateway.journal.connection import Argument
+from gateway.journal.entry import Dead, Entry
 from gateway.journal.errors import UnsafeStore
+from gateway.journal.letters import letter_fields
+from gateway.journal.packed import pack, place
 from gateway.journal.store import Store
 
 FORMAT = 1
@@ -30,6 +33,12 @@ class Commit(msgspec.Struct):
     passed: dict[str, tuple[str, list[str]]] = {}
     """Group -> (id up to which it need not read, because the entries were handed over; those of them that it has not
     done with, which go to its pending list)."""
+    parks: dict[tuple[str, str], list[Entry]] = {}
+    """(upstream, charger) -> entries to park; acknowledge those that came from the group as well."""
+    unparks: dict[tuple[str, str], list[str]] = {}
+    """(upstream, charger) -> ids of parked entries that are done with."""
+    dead: list[Dead] = []
+    """Entries that become dead letters."""
 
 
 class Facts:
@@ -59,9 +68,11 @@ class Facts:
         args: list[Argument] = [token, len(sets) // 2, *sets, len(deletes), *deletes, len(commit.answers)]
         args += [payload for _, _, payload in commit.answers]
         ring, decided = self._store.ring, len(args)
+        moves = _moves(partition, commit, made)
         args.append(len(commit.passed))
         for group, (id, open) in commit.passed.items():
             args += (group, id, len(open), *open)
+        args += moves
         for group, ids in commit.acks.items():
             if ids:
                 args += (group, len(ids), *ids)
@@ -84,6 +95,23 @@ class Facts:
                 )
             found[field.decode()] = value[1:]
         return found
+
+
+def _moves(partition: int, commit: Commit, made: list[str]) -> list[Argument]:
+    """What is parked, unparked and made a dead letter, for the script; its keys go to the end of `made`."""
+    moves: list[Argument] = [len(commit.parks) + len(commit.unparks) + len(commit.dead)]
+    index = keys.parked_index(partition)
+    for (upstream, charger), entries in commit.parks.items():
+        made += (keys.parked(partition, upstream, charger), index)
+        moves += ("park", f"{upstream}\n{keys.fold(charger)}", len(entries), *map(pack, entries))
+    for (upstream, charger), ids in commit.unparks.items():
+        made += (keys.parked(partition, upstream, charger), index)
+        moves += ("unpark", f"{upstream}\n{keys.fold(charger)}", len(ids), *map(place, ids))
+    for dead in commit.dead:
+        made += (keys.dead_letters(partition, dead.upstream), keys.dead_letter_index(partition))
+        fields = letter_fields(dead)
+        moves += ("dead", dead.upstream, len(fields), *fields)
+    return moves
 
 
 def _nothing(_: object) -> None:

@@ -15,8 +15,11 @@ from gateway.journal.cluster import ClusterStore
 from gateway.journal.durability import Durability
 from gateway.journal.entry import Entry, Head, Kind
 from gateway.journal.facts import Facts
+from gateway.journal.groups import Groups
 from gateway.journal.inbox import Inbox
 from gateway.journal.leases import Leases
+from gateway.journal.letters import Letters
+from gateway.journal.parking import Parking
 from gateway.journal.store import Store
 from gateway.journal.streams import Streams
 
@@ -39,7 +42,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams):
+class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a
@@ -191,11 +194,6 @@ class Journal(Leases, Facts, Inbox, Streams):
             epoch, edge, version, charger = value.decode().split("\n", 3)
             found[charger] = (edge, int(epoch), version)
         return found
-
-    def dead_letter(self, upstream: str, entry: Entry, why: str) -> asyncio.Future[None]:
-        """Puts an entry where undeliverable ones are kept for the operator. Raises StoreDown in the future."""
-        args = ("k", entry.kind, "h", _encode(entry.head), "f", entry.frame, "x", entry.tx, "id", entry.id, "why", why)
-        return self._store.call("XADD", keys.dead_letters(upstream), "*", *args, convert=_nothing)
 
 
 def _appended(reply: list[bytes]) -> Appended:

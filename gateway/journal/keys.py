@@ -108,6 +108,31 @@ def upstream(name: str) -> str:
     return f"upstream:{name}"
 
 
-def dead_letters(upstream: str) -> str:
-    """Stream of what an upstream will never be given."""
-    return f"dlq:{upstream}"
+def dead_letters(partition: int, upstream: str) -> str:
+    """Stream of what an upstream was not given and a person has to look at."""
+    return f"{tag(partition)}:dlq:{upstream}"
+
+
+def dead_letter_index(partition: int) -> str:
+    """Set of the upstreams that have, or had, dead letters."""
+    return tag(partition) + ":dlq"
+
+
+def parked(partition: int, upstream: str, charger: str) -> str:
+    """Sorted set, all scores 0: entries of a charger that an upstream cannot take now (see `packed`)."""
+    return f"{tag(partition)}:parked:{upstream}:{fold(charger)}"
+
+
+def parked_index(partition: int) -> str:
+    """Hash: upstream, casefolded charger, one a line -> bytes parked."""
+    return tag(partition) + ":parked"
+
+
+def begun(partition: int) -> str:
+    """Hash: group that was added to a stream in use -> id after which it began."""
+    return tag(partition) + ":begun"
+
+
+def quarantine(partition: int) -> str:
+    """Stream of billing frames that an edge could not accept."""
+    return tag(partition) + ":quar"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-ALLOW_OOM = frozenset({"read", "commit", "trim", "acquire", "renew", "alive", "close"})
+ALLOW_OOM = frozenset({"read", "commit", "trim", "acquire", "renew", "alive", "close", "requeue", "expire", "destroy"})
 """Scripts that must work on a full store, or nothing would ever drain it. Redis 6.2 cannot do that."""
 
 _SOURCES = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "scripts").glob("*.lua"))}

@@ -59,14 +59,6 @@ class Streams:
     resets: int
     on_reset: Callable[[int, str], None] | None
 
-    async def ensure_groups(self, partition: int, groups: list[str]) -> None:
-        """Creates missing groups. They begin with the first entry if the stream is empty or no group ever read it, else at
-        its end. Raises StoreDown.
-        """
-        made = await self._store.run("ensure", (keys.stream(partition),), *groups)
-        for group in made:
-            log.info("partition %d: group %s created", partition, group.decode())
-
     async def wait(self, positions: dict[int, str], block_ms: int) -> list[int]:
         """Waits up to `block_ms` (> 0) until partitions have entries after the given ids ("0-0": any); gives those.
 
@@ -109,7 +101,7 @@ class Streams:
             newest = (0, 0)
             for raw_group, entries, last, more, recreated in reply[2:]:
                 group = raw_group.decode()
-                batch[group] = [_entry(partition, raw) for raw in entries]
+                batch[group] = [read_entry(partition, raw) for raw in entries]
                 if last:
                     cursors[group] = batch.passed[group] = last.decode()
                     if not pending and order(cursors[group]) > newest:
@@ -157,7 +149,8 @@ def order(id: str) -> tuple[int, int]:
     return int(ms), int(seq or 0)
 
 
-def _entry(partition: int, raw: list[Any]) -> Entry:
+def read_entry(partition: int, raw: list[Any]) -> Entry:
+    """An entry of a stream as the store gives it. Raises UnsafeStore for one that a newer release wrote."""
     id, fields = raw[0].decode(), raw[1]
     head, kind = _decode_head(fields[3]), _KINDS.get(fields[1])
     if head.format > FORMAT or kind is None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from gateway.journal.keys import dead_letters, partition
+
 from .charger import Charger16
 from .charges import charges_16, charges_201
 from .conftest import Connect, StartCsms, StartGateway
@@ -199,7 +201,7 @@ async def test_a_silent_csms_costs_a_dead_letter_not_the_charger(
     async with asyncio.timeout(10):
         while len(letters) < 3:
             await asyncio.sleep(0.1)
-            letters = await ask_store(store_of(gateway), "XRANGE", "dlq:main", "-", "+")
+            letters = await ask_store(store_of(gateway), "XRANGE", dead_letters(partition("CP1", 64), "main"), "-", "+")
     frames = [dict(zip(fields[::2], fields[1::2], strict=True))[b"f"] for _, fields in letters]
     assert [frame.split(b'"')[3] for frame in frames] == [b"MeterValues", b"StopTransaction", b"StartTransaction"]
     assert said.encode() in frames[0], "as received"

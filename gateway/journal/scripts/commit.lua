@@ -1,7 +1,9 @@
 -- What a hub decided, in one transaction under its lease: facts, stored answers, acknowledgements.
--- KEYS lease, stream, one facts hash per set, one per delete, one dedup key per answer
+-- KEYS lease, stream, one facts hash per set, one per delete, one dedup key per answer, two keys per move
 -- ARGV token, n, n * (field, value), n, n * field, n, n * answer, n, n * (group, id it has passed, n, n * id
--- that it has not done with), then per group: name, n, n * id
+-- that it has not done with), n, n * move, then per group: name, n, n * id
+-- Moves: park, field of the index, n, n * entry (KEYS parked, index); unpark, field, n, n * padded id (the same);
+-- dead, upstream, n, n * field or value of a stream entry (KEYS dead letters, index)
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
@@ -42,6 +44,35 @@ for _ = 1, tonumber(ARGV[arg]) do
     return set
   end
   arg = last
+end
+arg = arg + 1
+for _ = 1, tonumber(ARGV[arg]) do
+  local what, name, first, last = ARGV[arg + 1], ARGV[arg + 2], arg + 4, arg + 3 + tonumber(ARGV[arg + 3])
+  local held, index, size = KEYS[key], KEYS[key + 1], 0
+  if what == 'dead' then
+    redis.call('XADD', held, '*', unpack(ARGV, first, last))
+    redis.call('SADD', index, name)
+  elseif what == 'park' then
+    for i = first, last do
+      if redis.call('ZADD', held, 0, ARGV[i]) == 1 then
+        size = size + #ARGV[i]
+      end
+    end
+    redis.call('HINCRBY', index, name, size)
+  else
+    for i = first, last do
+      for _, entry in ipairs(redis.call('ZRANGEBYLEX', held, '[' .. ARGV[i], '(' .. ARGV[i] .. '\255')) do
+        redis.call('ZREM', held, entry)
+        size = size + #entry
+      end
+    end
+    if redis.call('EXISTS', held) == 1 then
+      redis.call('HINCRBY', index, name, -size)
+    else
+      redis.call('HDEL', index, name)
+    end
+  end
+  key, arg = key + 2, last
 end
 arg = arg + 1
 while arg < #ARGV do

@@ -1,12 +1,16 @@
--- Creates the groups that are missing. KEYS stream; ARGV groups. Returns those it created.
+-- Creates the groups that are missing. KEYS stream, begun; ARGV pairs: group, id after which it begins ('$': the tail)
+-- Returns {groups created, {group, id after which it began ...} of all that were added to a stream in use}.
 -- They start at 0 on a stream that is empty or that no group ever read: edges may have appended before the first hub came.
--- On any other stream they start at the tail.
-local known, made = {}, {}
-local start = '0'
+local known, made, newest = {}, {}, nil
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
-  if #groups > 0 and redis.call('XLEN', KEYS[1]) > 0 then
-    start = '$'
+  if #groups > 0 then
+    local stream = redis.call('XINFO', 'STREAM', KEYS[1])
+    for i = 1, #stream, 2 do
+      if stream[i] == 'last-generated-id' then
+        newest = stream[i + 1]
+      end
+    end
   end
   for _, info in ipairs(groups) do
     for i = 1, #info, 2 do
@@ -16,10 +20,18 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
     end
   end
 end
-for _, group in ipairs(ARGV) do
+for i = 1, #ARGV, 2 do
+  local group, start = ARGV[i], ARGV[i + 1]
   if not known[group] then
+    if not newest then
+      start = '0'
+      redis.call('HDEL', KEYS[2], group)
+    else
+      start = start == '$' and newest or start
+      redis.call('HSET', KEYS[2], group, start)
+    end
     redis.call('XGROUP', 'CREATE', KEYS[1], group, start, 'MKSTREAM')
     made[#made + 1] = group
   end
 end
-return made
+return {made, redis.call('HGETALL', KEYS[2])}

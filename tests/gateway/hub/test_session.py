@@ -260,7 +260,7 @@ def test_message_that_no_delivery_gets_through_becomes_a_dead_letter() -> None:
         if due := bench.session.deadline():
             bench.now = due
             bench.session.tick(bench.now)
-    assert [(name, dead.id) for name, dead, _ in bench.effects.dead] == [("main", entry.id)]
+    assert [(dead.upstream, dead.entry.id) for dead in bench.effects.dead] == [("main", entry.id)]
     assert bench.effects.acks == {"main": [entry.id]}
     assert len(bench.upstream_frames()) == 5
 

@@ -127,7 +127,7 @@ def test_a_start_that_is_refused_again_and_again() -> None:
     site.refuses()
     (item,) = site.to_charger()
     assert item.kind == "answer" and json.loads(item.body)["idTagInfo"] == {"status": "Invalid"}
-    assert [(each[0], each[1].id) for each in site.effects.dead] == [("main", entry.id)]
+    assert [(each.upstream, each.entry.id) for each in site.effects.dead] == [("main", entry.id)]
     assert site.effects.acks["main"].count(entry.id) == 1
     assert site.effects.answers[-1][1] == "d"
     assert site.translators["main"].facts.given == {}

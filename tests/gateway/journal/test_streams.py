@@ -137,15 +137,6 @@ async def test_trimming_an_absent_stream_is_nothing(journal: Journal) -> None:
     assert await journal.trim(5, token, ["a"]) == 0
 
 
-async def test_groups_start_at_the_beginning_of_an_empty_stream_else_at_its_end(partition: Partition) -> None:
-    before = await partition.call(1)
-    await partition.journal.ensure_groups(partition.number, ["a", "late"])
-    after = await partition.call(2)
-    batch = await partition.read("a", "late")
-    assert [entry.id for entry in batch["a"]] == [before, after]
-    assert [entry.id for entry in batch["late"]] == [after]
-
-
 async def test_the_first_groups_get_what_edges_appended_before(journal: Journal, server: Server) -> None:
     partition = Partition(journal, server)
     await partition.charger()
@@ -229,26 +220,3 @@ async def test_fields_added_to_the_head_later_are_ignored(partition: Partition, 
     await server.ask("XADD", f"{{p{partition.number:02}}}:in", "*", "k", "call", "h", longer, "f", "[]", "z", "1")
     (entry,) = (await partition.read("a"))["a"]
     assert entry.head == partition.head and entry.frame == b"[]"
-
-
-async def test_dead_letters_keep_the_whole_entry(journal: Journal, server: Server) -> None:
-    await journal.dead_letter("a", Entry("1-1", "call", HEAD, b"[2]", 5), "poison")
-    ((_, fields),) = await server.ask("XRANGE", "dlq:a", "-", "+")
-    kept = dict(zip(fields[::2], fields[1::2], strict=True))
-    assert kept == {
-        b"k": b"call",
-        b"h": msgspec.msgpack.encode(HEAD),
-        b"f": b"[2]",
-        b"x": b"5",
-        b"id": b"1-1",
-        b"why": b"poison",
-    }
-
-
-def test_no_stream_is_cut_by_length() -> None:
-    """It removes what nobody has read yet (reliability, decision 6)."""
-    sources = [path for path in Path(gateway.journal.__file__).parents[1].rglob("*") if path.suffix in (".py", ".lua")]
-    assert sources
-    for path in sources:
-        text = path.read_text()
-        assert "MAXLEN" not in (text.upper() if path.suffix == ".lua" else text), path

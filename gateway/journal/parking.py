@@ -1,0 +1,40 @@
+"""Entries of one charger that its upstream cannot take now, kept apart so that they hold nobody else's.
+
+They are sorted by id, whenever they are put there, and bear the id under which they were appended. A commit moves them
+(`Commit.parks`) and removes them (`Commit.unparks`).
+"""
+
+from __future__ import annotations
+
+from gateway.journal import keys
+from gateway.journal.connection import Argument
+from gateway.journal.entry import Entry
+from gateway.journal.packed import place, unpack
+from gateway.journal.store import Store
+
+
+class Parking:
+    """Part of Journal."""
+
+    _store: Store
+
+    async def parked(self, partition: int) -> dict[tuple[str, str], int]:
+        """(upstream, casefolded charger) -> bytes parked, for everyone in the partition who has any. Raises StoreDown."""
+        reply = await self._store.call("HGETALL", keys.parked_index(partition))
+        found = {}
+        for field, size in zip(reply[::2], reply[1::2], strict=True):
+            upstream, _, charger = field.decode().partition("\n")
+            found[upstream, charger] = int(size)
+        return found
+
+    async def read_parked(
+        self, partition: int, upstream: str, charger: str, *, after: str = "", count: int = 100
+    ) -> list[Entry]:
+        """The oldest `count` parked entries, or the oldest after the id `after`. Changes nothing.
+
+        Raises StoreDown, and UnsafeStore for an entry that a newer release wrote.
+        """
+        least: Argument = b"(" + place(after) + b"\xff" if after else "-"
+        made = keys.parked(partition, upstream, charger)
+        reply = await self._store.call("ZRANGEBYLEX", made, least, "+", "LIMIT", 0, count)
+        return [unpack(member) for member in reply]
