@@ -15,7 +15,7 @@ from .csms import Station
 from .wire import Exchange, Recorder
 
 TIMES = {"timestamp", "currentTime", "generatedAt"}
-ASKED_BY_THE_GATEWAY = {"GetConfiguration", "GetBaseReport", "NotifyReport"}
+ASKED_BY_THE_GATEWAY = {"GetConfiguration", "GetVariables", "GetBaseReport", "NotifyReport"}
 """What a gateway that translates asks a charger on its own account, and the answer to it."""
 
 

@@ -110,6 +110,30 @@ def answered(charger: Any) -> bool:
 PLAYS: dict[type[Any], Any] = {Charger15: charge_15, Charger16: charge_16, Charger201: charge_201}
 
 
+class Run:
+    """Plays the charger's part with a CSMS of some version, behind gateways in a row."""
+
+    def __init__(self, kind: type[Any], start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+        self.kind, self.start_csms, self.start_gateway, self.plug_in = kind, start_csms, start_gateway, plug_in
+
+    async def __call__(self, version: str, *upstream: str) -> tuple[Any, Account, list[str]]:
+        """`upstream`: what each gateway speaks to the next or to the CSMS, the charger's end first; none: a direct line.
+
+        Returns the charger's conversation, the CSMS's account, and what its commands were answered.
+        """
+        csms = await self.start_csms(version)
+        csms.verdict = lambda _action, token: "Blocked" if token == BAD else "Accepted"
+        url = csms.url
+        for spoken in reversed(upstream):
+            url = (await self.start_gateway({"main": {"url": url, "version": spoken}})).url
+        charger = await self.plug_in(self.kind, url, "CP1")
+        station = csms.station("CP1")
+        await PLAYS[self.kind](charger, TAG)
+        told = await command(charger, Desk(station))
+        await charger.recorder.until("answers", partial(answered, charger))
+        return conversation(charger.recorder), account(station.recorder), told
+
+
 @pytest.mark.parametrize(
     ("kind", "own", "other"),
     [
@@ -123,21 +147,23 @@ async def test_the_csms_may_be_of_another_version(
     kind: type[Any], own: str, other: str, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
     """A 1.5 charger has no CSMS of its own version here: 1.6 and 2.0.1 must be the same to it."""
+    run = Run(kind, start_csms, start_gateway, plug_in)
+    plain = await (run(own, own) if kind is Charger15 else run(own))
+    translated = await run(other, other)
+    assert translated == plain
+    books = plain[1]
+    assert books.charges == [(2, TAG, Decimal(750), "Local"), (1, APP, Decimal(100), "Remote")]
+    assert books.readings == [Decimal(1250), Decimal(1500), Decimal(1750)]
 
-    async def run(version: str, direct: bool) -> tuple[Any, Account, list[str]]:
-        csms = await start_csms(version)
-        csms.verdict = lambda _action, token: "Blocked" if token == BAD else "Accepted"
-        url = csms.url if direct else (await start_gateway({"main": csms})).url
-        charger = await plug_in(kind, url, "CP1")
-        station = csms.station("CP1")
-        await PLAYS[kind](charger, TAG)
-        told = await command(charger, Desk(station))
-        await charger.recorder.until("answers", lambda: answered(charger))
-        return conversation(charger.recorder), account(station.recorder), told
 
-    plain, translated = await run(own, kind is not Charger15), await run(other, False)
-    assert translated[0] == plain[0]
-    assert translated[1] == plain[1]
-    assert translated[2] == plain[2]
-    assert plain[1].charges == [(2, TAG, Decimal(750), "Local"), (1, APP, Decimal(100), "Remote")]
-    assert plain[1].readings == [Decimal(1250), Decimal(1500), Decimal(1750)]
+@pytest.mark.parametrize(
+    ("kind", "own", "between"),
+    [(Charger16, "ocpp1.6", "ocpp2.0.1"), (Charger201, "ocpp2.0.1", "ocpp1.6")],
+    ids=["1.6", "2.0.1"],
+)
+async def test_two_gateways_give_back_what_was_said(
+    kind: type[Any], own: str, between: str, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """To the other version and back again."""
+    run = Run(kind, start_csms, start_gateway, plug_in)
+    assert await run(own, between, own) == await run(own)
