@@ -63,16 +63,25 @@ class Gateways:
         self.answer: Any = None
         self._answers: Answer = lambda side, action, request: {}
 
-    def says(self, side: Side, action: str, payload: Any, answers: Answer | dict[str, Any] | None = None) -> Any:
+    def says(
+        self,
+        side: Side,
+        action: str,
+        payload: Any,
+        answers: Answer | dict[str, Any] | None = None,
+        *,
+        early: bool = False,
+    ) -> Any:
         """A CALL of one end; the other ends' answers come from `answers` (by action, or of a function), {} by default.
-        Gives what it is answered; None for silence."""
+        Gives what it is answered; None for silence. `early`: the charger was answered in the CSMS's absence."""
         self.count += 1
         self.now += 1000
         self.heard, self.losses, self.answer = [], set(), None
         self._answers = answers if callable(answers) else lambda _, each, request: (answers or {}).get(each, {})
         key = f"{self.count}-0" if side == "charger" else ""
         call = Call(f"s{self.count}", action, Raw(encode(payload)))
-        self._work(self.chain.receive(side, call, self.now, now=self.now, key=key, tx=1000 + self.count if key else 0))
+        tx = 1000 + self.count if key else 0
+        self._work(self.chain.receive(side, call, self.now, now=self.now, key=key, tx=tx, early=early))
         for _ in range(60):
             if self.answer is not None or self.chain.next_wake is None:
                 break
