@@ -93,6 +93,7 @@ class App:
                     wheel=wheel,
                     now_ms=now_ms,
                 )
+                self._edge.passes_authorization = passes_authorization(config)
                 self._edge.counters.observe_call = call_timer(self._metrics)
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._serve(wheel, admin))
@@ -175,7 +176,7 @@ class App:
             route = self._routes.of(charger)
         except NoRoute:
             return "unknown_identity"
-        return "upstream_down" if route.primary_down == "close" and route.primary in self._down else None
+        return "upstream_down" if route.primary_down == "close" and route.answerers & self._down else None
 
     def _native(self, charger: str) -> str:
         """The version that needs no translation."""
@@ -201,6 +202,11 @@ class App:
             self._metrics.connections_limit.cell().n = self._config.listen.max_connections
         if self._hub is not None:
             self._hub.measure(self._metrics)
+
+
+def passes_authorization(config: Config) -> bool:
+    """Whether some upstream is shown the chargers' own credentials."""
+    return any(each.authentication == "passthrough" for each in config.upstreams.values())
 
 
 def _raise_descriptor_limit(config: Config) -> None:

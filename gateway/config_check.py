@@ -36,6 +36,10 @@ def check(config: Config, root: Node, roles: frozenset[str], problems: Problems)
         problems.add(_where(root, "listen", "subprotocols"), "listen.subprotocols", "names a version twice")
     if config.listen.port and (config.listen.host, config.listen.port) == (config.admin.host, config.admin.port):
         problems.add(_where(root, "admin", "port"), "admin.port", "is listen.port too; give one of them another port")
+    for name, upstream in config.upstreams.items():
+        if upstream.authentication == "passthrough" and roles != ROLES:
+            what = "passthrough needs both roles in one process: the chargers' credentials are never stored or sent on"
+            problems.add(_where(root, "upstreams", name, "credentials"), f"upstreams.{name}.credentials", what)
     routes = _routes(config, root, problems)
     return msgspec.structs.replace(config, upstreams=upstreams, routes=routes)
 

@@ -73,6 +73,8 @@ class Edge:
         self.holding: set[ChargerConnection] = set()
         """Connections with frames that wait for the store."""
         self.draining = False
+        self.passes_authorization = False
+        """Some upstream wants the chargers' own credentials: the header is kept in memory while the charger is connected."""
         self.addresses: list[tuple[str, int]] = []
         """Where it listens: host and port, after `start`."""
         self._listen = listen
@@ -173,6 +175,11 @@ class Edge:
             wire.deliver(item)
         except Exception:
             log.exception("delivery failed", charger=item.charger, kind=item.kind)
+
+    def authorization(self, charger: str) -> str | None:
+        """The Authorization header with which a charger came, "" if it came without; None if it is not here."""
+        wire = self._chargers.get(charger.casefold())
+        return None if wire is None or not self.passes_authorization else wire.authorization
 
     def arrived(self) -> bool:
         """A socket was accepted. False: there are too many handshakes under way."""

@@ -11,6 +11,7 @@ import contextlib
 import random
 import ssl as tls
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -41,7 +42,7 @@ class Health:
         self,
         upstreams: Mapping[str, Upstream],
         journal: Journal,
-        tls_context: Callable[[], tls.SSLContext],
+        tls_context: Callable[[Upstream], tls.SSLContext],
         on_back: Callable[[str], None],
     ) -> None:
         self.alone = True
@@ -125,7 +126,7 @@ class Health:
             await asyncio.sleep(PROBE_SECONDS * random.uniform(0.8, 1.2))
             if name not in self._failing:
                 break
-            verdict = await probe(settings.url, self._tls, settings.connect_timeout)
+            verdict = await probe(settings.url, partial(self._tls, settings), settings.connect_timeout)
             if verdict != "down" and name in self._failing:
                 log.info("upstream_probed", upstream=name, verdict=verdict)
                 self._turn(name, failing=False)

@@ -66,7 +66,7 @@ class Sessions:
         self._drop = drop
         self._dials = Dials(DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.health = Health(config.upstreams, journal, lambda: self._dials.tls, self._upstream_back)
+        self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
 
     # -- a session and its links -------------------------------------------------------------------------------------
 
@@ -200,6 +200,7 @@ class Sessions:
                     self._dials,
                     lambda frame, session=session, name=name: self._from_upstream(session, name, frame),  # type: ignore[misc]
                     lambda event, session=session, link=link: self._upstream_state(session, link, event),  # type: ignore[misc]
+                    self._turn.authorization,
                 )
             upstream.start()
 

@@ -37,6 +37,7 @@ class LocalEdge(Protocol):
     id: str
 
     def take(self, item: ToCharger) -> None: ...
+    def authorization(self, charger: str) -> str | None: ...
 
 
 class Turn:
@@ -53,6 +54,8 @@ class Turn:
         self._dirty: set[Partition] = set()
         self._flush_due = False
         self._outbox: dict[str, list[ToCharger]] = {}
+        self.authorization = None if local is None else local.authorization
+        """The Authorization header with which a charger came that is connected to this process."""
 
     def touched(self, partition: Partition, session: Session) -> None:
         """Something was decided for this session: flush at the end of the loop's turn, and arm its timer."""
