@@ -96,7 +96,16 @@ ATTEMPT_OUTCOMES = (
     "tls_failed",
     OTHER,
 )
-CALL_OUTCOMES = ("ok", "call_error", "timeout", "gateway_error", "rejected_policy", "charger_offline", OTHER)
+CALL_OUTCOMES = (
+    "ok",
+    "call_error",
+    "timeout",
+    "abandoned",
+    "gateway_error",
+    "rejected_policy",
+    "charger_offline",
+    OTHER,
+)
 SESSION_STATES = ("connected", "connecting", "backoff", "circuit_open", "auth_failed", "disabled")
 CONNECT_OUTCOMES = (
     "connected",

@@ -368,7 +368,7 @@ class ChargerConnection(ServerWire):
             closed_by_us = {1002: "protocol_error", 1007: "protocol_error", 1009: "frame_too_large"}
             self.reason = closed_by_us.get(code, "transport_error" if code == 1006 else "client_close")
         abandoned: list[Open] = self.guard.abandon()
-        edge.closed(self, len(abandoned))
+        edge.closed(self, abandoned)
         log.info("charger disconnected", charger=self.charger, reason=self.reason, code=code, epoch=self.epoch)
         if self.epoch:
             edge.farewell(self._closing_head())

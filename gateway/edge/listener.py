@@ -20,6 +20,7 @@ from gateway.config import Listen
 from gateway.edge.access import Admission, Denied, Registry, admit, everyone
 from gateway.edge.connection import ChargerConnection
 from gateway.edge.counters import EdgeCounters, count
+from gateway.edge.guard import Open
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
@@ -225,14 +226,15 @@ class Edge:
         """Whether this is the newest connection of its charger here."""
         return self._chargers.get(wire.charger.casefold()) is wire
 
-    def closed(self, wire: ChargerConnection, abandoned: int) -> None:
+    def closed(self, wire: ChargerConnection, abandoned: Sequence[Open]) -> None:
         """A charger's socket is gone with `abandoned` CALLs unanswered."""
         self._sockets.discard(wire)
         self.holding.discard(wire)
         if self.owns(wire):
             del self._chargers[wire.charger.casefold()]
         self.counters.connections[wire.version] -= 1
-        self.counters.in_flight -= abandoned
+        for call in abandoned:
+            self.ended(call.action, "abandoned")
         count(self.counters.disconnects, wire.reason)
 
     def farewell(self, head: Head) -> None:
