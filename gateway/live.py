@@ -7,6 +7,7 @@ Files are looked at rather than watched: a ConfigMap changes by a swapped symbol
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -111,13 +112,15 @@ class Live:
 
     # -- overrides ---------------------------------------------------------------------------------------------------
 
+    async def settle(self) -> None:
+        """Learn the overrides before anybody is served, if the store allows."""
+        with contextlib.suppress(StoreDown):
+            await self._look()
+
     async def follow(self) -> None:
         """Keep to the overrides in the store, until cancelled: any process may have changed them."""
         while True:
-            try:
-                await self._look()
-            except StoreDown:
-                pass
+            await self.settle()
             await asyncio.sleep(FOLLOW_SECONDS)
 
     async def switch(self, override: Override) -> list[str]:

@@ -29,6 +29,7 @@ class Owner(Protocol):
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
     def learn(self, link: Link, exchange: Exchange, answer: Result) -> None: ...
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None: ...
+    def introduced(self, link: Link) -> None: ...
 
 
 Policy = Literal["close", "buffer", "local"]
@@ -150,5 +151,9 @@ def answer_charger(link: Link, exchange: Exchange, frame: Result | Error, now: i
 
 def ack(link: Link, exchange: Exchange) -> None:
     """The upstream has done with an entry."""
+    if exchange.entry.id in link.introducing:
+        link.introducing.remove(exchange.entry.id)
+        if not link.introducing:
+            link.owner.introduced(link)
     link.translator.forget(exchange.entry.id)
     link.owner.effects.acks.setdefault(link.name, []).append(exchange.entry.id)

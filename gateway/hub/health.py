@@ -57,6 +57,13 @@ class Health:
         self._news = asyncio.Event()
         self._probes: dict[str, asyncio.Task[None]] = {}
 
+    def reconfigure(self, upstreams: Mapping[str, Upstream]) -> None:
+        """These are the upstreams from now on."""
+        self._upstreams = upstreams
+        for name in upstreams:
+            self._connected.setdefault(name, 0)
+        self._failing &= upstreams.keys()
+
     def down(self, name: str) -> bool:
         """Dials to this upstream fail and no charger has a socket to it."""
         return name in self._failing

@@ -15,14 +15,18 @@ from gateway.journal.entry import Dead, Entry
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
 from gateway.metrics import Metrics
+from gateway.routes import Routes
 from gateway.wheel import Wheel
 
 from .metering import Metering
 from .ownership import Ownership
 from .partition import Partition
 from .reader import Reader
+from .reconfigure import Reconfigure
 from .session import SESSION, Session
 from .sessions import Sessions
+from .shared import FIELD, Shared
+from .shared import decode as decode_shared
 from .turn import LocalEdge, Turn, now_ms
 
 log = structlog.get_logger(__name__)
@@ -65,6 +69,8 @@ class Hub:
             tended=self._tended,
         )
         self._sessions = Sessions(config, journal, wheel, observer, self.partitions, self._turn, self._ownership.drop)
+        self._reconfigure = Reconfigure(journal, self._sessions, self.partitions, self._groups, self._turn)
+        self._turn.on_boot = self._reconfigure.booted
         journal.on_change = self._reader.ring
         journal.on_append = self._reader.hand_over
 
@@ -80,6 +86,7 @@ class Hub:
             tasks.create_task(self._reader.run())
             tasks.create_task(self._ownership.trim())
             tasks.create_task(self._sessions.health.run())
+            tasks.create_task(self._reconfigure.run())
 
     async def drain(self, seconds: float) -> None:
         """Let open exchanges finish, up to `seconds`; then close the upstream sockets and hand the leases back."""
@@ -87,6 +94,17 @@ class Hub:
         while time.monotonic() < end and not self._settled():  # noqa: ASYNC110  the sessions tell nobody
             await asyncio.sleep(0.05)
         await self._ownership.give_back()
+
+    def reconfigure(self, config: Config, routes: Routes) -> None:
+        """This is in force from now on; connected chargers follow without being dropped."""
+        self._config = config
+        self._reconfigure.apply(config, routes)
+
+    @staticmethod
+    async def shared(journal: Journal, charger: str) -> Shared:
+        """What is known of a charger, connected or not. Raises StoreDown."""
+        facts = await journal.load_facts(journal.partition(charger), charger)
+        return decode_shared(facts.get(FIELD, b""))
 
     def measure(self, metrics: Metrics) -> None:
         """Called at each scrape, in its thread."""
@@ -195,7 +213,7 @@ class Hub:
         match entry.kind:
             case "call":
                 link = session.links.get(group)
-                if link is None:
+                if link is None or link.leaving:
                     partition.acknowledge(group, entry.id)  # its route does not go there
                     return
                 session.called(group, entry, now)
@@ -205,7 +223,7 @@ class Hub:
                 session.answered(entry, now)
             case "open":
                 if head.version != session.version and session.version:
-                    self._sessions.relink(session, head.version)
+                    self._sessions.relink(partition, session, head.version)
                 session.opened(head.home, head.epoch, head.version, now)
                 self._sessions.connect(session)
                 self._sessions.hurry(session)

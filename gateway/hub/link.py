@@ -42,8 +42,11 @@ class Link:
         "backlog",
         "down_since",
         "intake",
+        "introducing",
+        "leaving",
         "may_command",
         "name",
+        "numbers",
         "owner",
         "policy",
         "primary",
@@ -84,6 +87,12 @@ class Link:
         """Whether it may send CALLs with this action; None: with any, if it may command."""
         self.intake: Intake | None = None
         """What it takes of what the charger says; None: everything."""
+        self.numbers = primary
+        """Its number for a transaction is the charger's."""
+        self.leaving = False
+        """Its route goes there no more: it gets what is left, and nothing new."""
+        self.introducing: set[str] = set()
+        """Ids of what it is told because it came later than the charger (`introduction`)."""
         self.translator = translator
         self.up = False
         self.down_since = 0
@@ -113,6 +122,9 @@ class Link:
     def from_charger(self, entry: Entry, call: Call, now: int) -> None:
         """A charger CALL of this group, new or pending."""
         exchange = Exchange(entry, call)
+        if entry.id in self.introducing:
+            self.owner.effects.acks.setdefault(self.name, []).append(entry.id)
+            return
         exchange.counts = self.primary
         if self.intake is None or self.intake.take(self, exchange, now):
             self.enqueue(exchange, now)
@@ -127,6 +139,18 @@ class Link:
         if not self.up and self.down_since:
             outlast(self, exchange, now)
         self.pump(now)
+
+    def introduce(self, told: list[Exchange], now: int) -> None:
+        """Tell an upstream that is new to this charger what was there before it came, before anything else."""
+        self.introducing = {exchange.entry.id for exchange in told}
+        self.backlog.extendleft(reversed(told))
+        self.pump(now)
+
+    def hand_over(self, now: int) -> list[Exchange]:
+        """End here, for another link to this upstream goes on: gives what is left to tell, oldest first."""
+        if self.up:
+            self.disconnected(now)
+        return [*self._current.values(), *self.backlog]
 
     def counts(self, action: str) -> bool:
         """Whether the charger gets this upstream's answer to a CALL with this action."""
@@ -238,6 +262,12 @@ class Link:
         """Nothing is left to tell this upstream."""
         waits = self.backlog or self._current or len(self._lane) or self._lane.open_id
         return not (waits or (self.intake is not None and self.intake.holds))
+
+    @property
+    def starting(self) -> bool:
+        """A StartTransaction waits for this upstream's answer, which will be the charger's."""
+        waiting = [*self._current.values(), *self.backlog]
+        return any(x.counts and not x.answered and x.call.action == "StartTransaction" for x in waiting)
 
     def waits_unanswered_since(self) -> int:
         """Received-at of the oldest charger CALL that still waits for its answer, ms; 0: none."""

@@ -153,8 +153,11 @@ class Ownership:
 
     async def _take_over(self, number: int, token: int) -> None:
         """Continue a partition: who is connected, what was delivered and not acknowledged, then what is new."""
-        await self._journal.ensure_groups(number, self._groups)
-        homes = await self._journal.homes(number)
+        ready: list[str] = []
+        while ready != self._groups:  # the configuration may grow meanwhile
+            ready = list(self._groups)
+            await self._journal.ensure_groups(number, ready)
+            homes = await self._journal.homes(number)
         # Who was connected to an edge that is dead lost its socket with it.
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}
         partition = self._begin(number, token, alive)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.journal.entry import Entry, ToCharger
+from gateway.routes import Route
 from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
 from .backlog import Exchange
@@ -33,6 +34,7 @@ class Session:
         "_gate_open",
         "_lane",
         "absent_since",
+        "booted",
         "charger",
         "edge",
         "effects",
@@ -41,6 +43,7 @@ class Session:
         "links",
         "observer",
         "opened_at",
+        "route",
         "shared",
         "timer",
         "version",
@@ -61,6 +64,10 @@ class Session:
         self.effects = effects
         self.links: dict[str, Link] = {}
         self.shared = Shared()
+        self.route: Route | None = None
+        """By which its links were made; None: it has none."""
+        self.booted = False
+        """A boot was answered, and nobody has looked whether another route fits now."""
         self.version = ""
         self.edge = ""
         """Edge that holds the charger's socket; empty while the charger is absent."""
@@ -218,10 +225,17 @@ class Session:
         entry = exchange.entry
         number = learn(self.shared, entry.head.version, link.name, entry.id, entry.tx, exchange.call, answer)
         self.effects.shared[self.charger] = self.shared
+        self.booted = self.booted or exchange.call.action == "BootNotification"
         if number is not None and len(self.links) > 1:
             for other in self.links.values():
-                if other is not link:
+                if other is not link or not link.numbers:
                     other.numbered(entry.id, entry.tx, number)
+
+    def introduced(self, link: Link) -> None:
+        """An upstream that came later knows what it has to know."""
+        if self.shared.linked is not None and self.links.get(link.name) is link:
+            self.shared.linked[link.name] = ""
+            self.effects.shared[self.charger] = self.shared
 
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None:
         """Queue a CALL of `link` for the charger; it fails at once when the charger is absent or the queue is full."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -47,6 +48,8 @@ class Turn:
         """`local`: the edge of this process, if it has one; what is for its chargers needs no inbox."""
         self.upstreams: dict[Link, Upstream] = {}
         """Where the frames of a link go."""
+        self.on_boot: Callable[[Session], None] | None = None
+        """Called when a charger's boot was answered."""
         self._journal = journal
         self._wheel = wheel
         self._observer = observer
@@ -66,6 +69,8 @@ class Turn:
             asyncio.get_running_loop().call_soon(self._flush)
         if session.timer is None:
             self._arm(partition, session, TIMER_MS)
+        if session.booted and self.on_boot is not None:
+            self.on_boot(session)
 
     def forget(self, partition: Partition) -> None:
         """The partition is another hub's now."""
