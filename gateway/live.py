@@ -127,7 +127,13 @@ class Live:
         """Give chargers another primary. Gives what speaks against it; then nothing has changed. Raises StoreDown."""
         if errors := list(against(override, self.config)):
             return errors
-        await overrides.put(self._journal, msgspec.structs.replace(override, at=time.time_ns() // 1_000_000))
+        said = await overrides.read(self._journal)
+        before = next((each for each in said if each.match == override.match), None)
+        also: tuple[str, ...] = ()
+        if before is not None and override.mirror_old:
+            also = tuple(name for name in (before.primary, *before.also) if name != override.primary)
+        override = msgspec.structs.replace(override, at=time.time_ns() // 1_000_000, also=tuple(dict.fromkeys(also)))
+        await overrides.put(self._journal, override)
         await self._look()
         return []
 
