@@ -140,6 +140,7 @@ class App:
                 "started",
                 version=__version__,
                 roles=sorted(self._roles),
+                durability=str(self._journal.durability),
                 chargers=[f"ws://{host}:{port}/<charger id>" for host, port in (edge.addresses if edge else [])],
                 admin=f"http://{self._config.admin.host}:{admin.port}",
             )
@@ -240,6 +241,9 @@ class App:
     def _measure(self) -> None:
         """Called at each scrape."""
         self._metrics.redis_up.cell().n = float(self._journal.healthy)
+        self._metrics.store_durability.cell().n = self._journal.durability.level
+        self._metrics.store_resets.cell().n = self._journal.resets
+        self._metrics.store_reappended.cell().n = self._journal.again
         if self._edge is not None:
             export(self._edge.counters, self._metrics)
             self._metrics.connections_limit.cell().n = self._config.listen.max_connections
