@@ -54,8 +54,9 @@ class Renumbering(Untouched):
         """Id of a StopTransaction that is under way -> the entry of its StartTransaction."""
         self._claims: dict[str, Claim] = {}
         """Id of a command that is under way -> the reservation or profile that it is about."""
-        self.others: Callable[[Kind], Collection[int]] = lambda kind: ()
-        """What the charger calls the reservations, or profiles, of its other upstreams: their `held`."""
+        self.others: Callable[[Kind], Collection[int]] | None = None
+        """What the charger calls the reservations, or profiles, of its other upstreams that may command: their `held`. None:
+        their ids pass as they are."""
 
     def continue_from(self, untouched: Untouched) -> None:
         """Take over what is under way in a translator that did not tell transactions apart."""
@@ -81,8 +82,9 @@ class Renumbering(Untouched):
                 if payload is None:
                     return [Out("csms", Result(frame.id, _REJECTED), (), 0, frame.action)]
                 frame = Call(frame.id, frame.action, Raw(payload))
-            if side == "csms" and (command := claims.COMMANDS.get(frame.action)) is not None:
-                held = self.others(command.kind)
+            others = self.others
+            if others and side == "csms" and (command := claims.COMMANDS.get(frame.action)) is not None:
+                held = others(command.kind)
                 claimed = claims.to_charger(self._facts.ids, frame.action, bytes(frame.payload), held)
                 if claimed is None:
                     return [Out("csms", Result(frame.id, command.refused), (), 0, frame.action)]
@@ -102,8 +104,9 @@ class Renumbering(Untouched):
                     again = Out("charger", Result(frame.id, Raw(known.answer)), (), 0, frame.action)
                     return [again, Done(key, "ok")]
                 self._minted[key] = tx
-                told = claims.to_csms(self._facts.ids, bytes(frame.payload), self.others("reservation"))
-                frame = Call(frame.id, frame.action, Raw(told))
+                if others is not None:
+                    told = claims.to_csms(self._facts.ids, bytes(frame.payload), others("reservation"))
+                    frame = Call(frame.id, frame.action, Raw(told))
         elif side == "charger" and (settled := self._claims.pop(frame.id, None)) is not None:
             answer = bytes(frame.payload) if type(frame) is Result else b"{}"
             if claims.settle(self._facts.ids, settled, answer):

@@ -162,11 +162,18 @@ def test_what_is_remembered_is_bounded() -> None:
 
 def test_bytes_pass_as_they_are_where_nothing_is_taken() -> None:
     made = Renumbering(b"", lambda: "g", primary=True)
+    made.others = lambda kind: ()
     raw = b'{ "reservationId" : 5 ,"connectorId":1.0, "idTag":"\\u0041","expiryDate":"x"}'
     [out] = made.receive("csms", Call("x", "ReserveNow", Raw(raw)), 0)
     assert isinstance(out, Out) and bytes(out.frame.payload) == raw  # type: ignore[union-attr]
     raw = b'{"reservationId" : "seven"}'
     assert claims.to_charger({}, "ReserveNow", raw, ()) == (raw, None)
+
+
+def test_nothing_is_remembered_where_no_other_may_command() -> None:
+    made = Renumbering(b"", lambda: "g", primary=True)
+    made.receive("csms", Call("x", "ReserveNow", Raw(b'{"reservationId":5}')), 0)
+    assert made.state() == b"" and not made.held("reservation")
 
 
 def test_a_member_is_left_out() -> None:
