@@ -150,7 +150,10 @@ class Sessions:
             session.effects.shared[session.charger] = shared
         if not until:
             return
-        told = introduction(shared, session.charger, name, until, now) if shared.version == session.version else []
+        csms = self.settings[name].version
+        told = (
+            introduction(shared, session.charger, name, csms, until, now) if shared.version == session.version else []
+        )
         told = [exchange for exchange in told if self.settings[name].forward.allows(exchange.call.action)]
         if isinstance(link.translator, Renumbering):
             told = [exchange for exchange in told if not link.translator.knows(exchange.entry.id)]

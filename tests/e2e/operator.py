@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -64,14 +65,17 @@ def write(gateway: Gateway, text: str | None = None) -> None:
     fresh.replace(gateway.file)
 
 
-async def until(what: str, happens: Any, patience: float = PATIENCE) -> None:
-    """Waits until an async or plain condition holds."""
+async def metric(gateway: Gateway, series: str) -> float:
+    """The value of a series, written as in the exposition; 0 without it."""
+    _, text = await ask(gateway, "GET", "/metrics")
+    return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{series} ")), 0.0)
+
+
+async def until(what: str, happens: Callable[[], Any], patience: float = PATIENCE) -> None:
+    """Waits until the condition, a coroutine function or a plain one, holds. Raises AssertionError."""
     try:
         async with asyncio.timeout(patience):
-            while True:
-                found = happens()
-                if (await found) if asyncio.iscoroutine(found) else found:
-                    return
+            while not (await found if asyncio.iscoroutine(found := happens()) else found):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise AssertionError(f"{what}: not within {patience:g} s") from None
+        raise AssertionError(f"no {what} within {patience:g} s") from None
