@@ -55,7 +55,8 @@ def drop(link: Link, exchange: Exchange, reason: str, now: int) -> None:
 def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None:
     """The dialogue of a CALL has ended."""
     entry = exchange.entry
-    if outcome == "ok" or (outcome == "error" and not (exchange.early or exchange.promised)):
+    told = exchange.early or exchange.promised or (entry.head.cls == "K0" and not exchange.counts)  # nobody repeats it
+    if outcome == "ok" or (outcome == "error" and not told):
         ack(link, exchange)
         return
     if not link.up:  # not the message's fault
@@ -146,6 +147,7 @@ def answer_charger(link: Link, exchange: Exchange, frame: Result | Error, now: i
     if exchange.call.action in LEARNED_FROM and isinstance(frame, Result):
         link.owner.learn(link, exchange, frame)
     if final and isinstance(frame, Result) and exchange.entry.head.dedup:
+        link.told = exchange.entry.id, frame
         link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, bytes(frame.payload)))
 
 

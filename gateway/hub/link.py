@@ -15,7 +15,7 @@ from translators import Translating
 from translators.dialogue import Done, Out, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
 
-from .answering import Owner, Policy, ack, answer_away, answer_charger, finished, given_up, outlast
+from .answering import Owner, Policy, ack, answer_away, answer_charger, drop, finished, given_up, outlast
 from .backlog import Backlog, Exchange, order
 from .intake import Intake
 from .lane import Lane
@@ -53,6 +53,7 @@ class Link:
         "refused",
         "retry_ms",
         "stored",
+        "told",
         "translator",
         "up",
         "versions",
@@ -114,6 +115,8 @@ class Link:
         """The statuses that changed are being told."""
         self.refused: dict[str, int] = {}
         """Billing message, by what it says -> how often the upstream refused it."""
+        self.told: tuple[str, Result] | None = None
+        """Entry that the charger was answered last, and how: until that is stored a retry looks like one without an answer."""
         self._stopwatch = stopwatch
         translator.backlog = lambda: [exchange.call for exchange in self.backlog]
 
@@ -128,6 +131,12 @@ class Link:
         exchange.counts = self.primary
         if self.intake is None or self.intake.take(self, exchange, now):
             self.enqueue(exchange, now)
+
+    def ignore(self, entry: Entry, call: Call, now: int) -> None:
+        """A charger CALL of this group that is none of this upstream's business."""
+        exchange = Exchange(entry, call)
+        exchange.counts = self.counts(call.action)
+        drop(self, exchange, "policy", now)
 
     def enqueue(self, exchange: Exchange, now: int) -> None:
         """It is to be told in its turn."""
@@ -167,6 +176,9 @@ class Link:
                     answer_away(self, exchange, now)
                 self.pump(now)
                 return
+        if self.told is not None and self.told[0] == entry.head.of:
+            self.owner.answer(self, Exchange(entry, call), self.told[1])
+            return
         original = msgspec.structs.replace(entry, id=entry.head.of)
         again = Exchange(original, msgspec.structs.replace(call, id=original.id))
         again.counts = True
