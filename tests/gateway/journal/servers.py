@@ -67,7 +67,8 @@ class Redis:
     def _spawn(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         with open(self.directory / "log", "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+            # SIGXFSZ stays ignored, as Python has it: a file that may not grow is an error of the write, as on a full disk.
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, restore_signals=False)
 
     async def ask(self, *command: str | bytes | int) -> Any:
         connection = await connect(Address("127.0.0.1", self.port), "test")
