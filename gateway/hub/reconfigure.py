@@ -13,12 +13,14 @@ from collections.abc import Iterator
 import structlog
 
 from gateway.config import Config
+from gateway.ids import new_id
 from gateway.journal.entry import ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.routes import NoRoute, Route, Routes
 from translators import translatable
 
+from .arbitration import arbitrate
 from .linking import fit
 from .partition import Partition
 from .session import Session
@@ -198,6 +200,7 @@ class Reconfigure:
             fit(link, session, route, self._sessions.settings, now)
             if link.answers and not answered and link.down_since:
                 link.down_since = now  # nobody has waited for it before
+        arbitrate(session, route, self._sessions.settings, new_id)
         log.info("rerouted", charger_id=session.charger, primary=route.primary, mirrors=route.mirrors)
 
     def _renew(self, session: Session, name: str, route: Route, position: str, now: int) -> None:

@@ -11,6 +11,7 @@ import structlog
 
 from gateway import failpoints
 from gateway.config import Config
+from gateway.ids import new_id
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.routes import NoRoute, Route, Routes, facts_of
@@ -18,6 +19,7 @@ from gateway.wheel import Wheel
 from translators import NoTranslation, Renumbering
 from translators.frames import Frame
 
+from .arbitration import arbitrate
 from .backlog import order
 from .health import Health
 from .introduction import introduction
@@ -28,6 +30,8 @@ from .partition import Partition
 from .session import Session
 from .shared import FIELD
 from .shared import decode as decode_shared
+from .terms import FIELD as TERMS
+from .terms import decode as decode_terms
 from .turn import Turn, now_ms
 from .upstream import Dials, Upstream
 
@@ -100,6 +104,7 @@ class Sessions:
         )
         session.absent_since = now_ms()
         session.shared = decode_shared(facts.get(FIELD, b""))
+        session.terms = decode_terms(facts.get(TERMS, b""))
         self._link(session, version, facts, partition.position)
         partition.sessions[folded] = session
         for what in partition.loading.pop(folded):
@@ -126,6 +131,7 @@ class Sessions:
             self.add(session, name, route, facts.get(f"link:{name}", b""), position)
         for name in [name for name in session.shared.linked if name not in session.links]:
             self.forget(session, name)
+        arbitrate(session, route, self.settings, new_id)
 
     def add(self, session: Session, name: str, route: Route, state: bytes, position: str) -> None:
         """Link a charger to an upstream that continues from `state`. `position`: what the links of its partition have been
