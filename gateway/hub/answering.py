@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Raw
@@ -84,6 +87,40 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
     link.backlog.appendleft(exchange)
 
 
+def poisoned(link: Link, exchange: Exchange, error: Exception, now: int) -> None:
+    """Deciding a CALL met a bug of ours: it costs that message, not the charger's others.
+
+    It is put aside at once, not after some deliveries: rules are pure, so it would fail again, and the deliveries that the
+    store counts are those of take-overs and restarts too, which say nothing about the message.
+    """
+    entry = exchange.entry
+    exchange.failures += 1
+    link.owner.effects.dead.append(Dead(link.name, entry, "poisoned", exchange.failures, trace(error)))
+    link.owner.observer.poisoned(link, entry, error)
+    link.owner.observer.dead_letter(link, entry, "poisoned")
+    try:
+        answer_now(link, exchange, now)
+    finally:
+        ack(link, exchange)
+
+
+def trace(error: BaseException) -> str:
+    """Hash of where an error came from, the same for the same error."""
+    frames = [f"{Path(each.filename).name}:{each.name}:{each.lineno}" for each in extract_tb(error.__traceback__)]
+    return sha256("\n".join([type(error).__name__, *frames[-8:]]).encode()).hexdigest()[:12]
+
+
+def answer_now(link: Link, exchange: Exchange, now: int) -> None:
+    """The charger does not wait for what may come much later, or never: what needs no decision is answered."""
+    if exchange.answered or not exchange.counts:
+        return
+    if exchange.call.action in link.translator.neutral:
+        exchange.early = True
+        answer_charger(link, exchange, Result(exchange.entry.id), now, final=False)
+    elif exchange.entry.head.cls == "K0":
+        answer_away(link, exchange, now)
+
+
 def outlast(link: Link, exchange: Exchange, now: int) -> None:
     """The upstream is away while this CALL waits: answer it here if that is the policy. What is told of it later
     was not told in time."""
@@ -158,4 +195,8 @@ def ack(link: Link, exchange: Exchange) -> None:
         if not link.introducing:
             link.owner.introduced(link)
     link.translator.forget(exchange.entry.id)
-    link.owner.effects.acks.setdefault(link.name, []).append(exchange.entry.id)
+    link.done += 1
+    if exchange.parked:
+        link.owner.effects.unparks.setdefault((link.name, link.charger), []).append(exchange.entry.id)
+    else:
+        link.owner.effects.acks.setdefault(link.name, []).append(exchange.entry.id)

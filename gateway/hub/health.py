@@ -68,6 +68,10 @@ class Health:
         """Dials to this upstream fail and no charger has a socket to it."""
         return name in self._failing
 
+    def up(self, name: str) -> bool:
+        """Chargers of this hub have sockets to this upstream."""
+        return self._connected.get(name, 0) > 0 and name not in self._failing
+
     def happened(self, name: str, event: str) -> None:
         """What `Upstream` said of one of its sockets."""
         if event == "connected":

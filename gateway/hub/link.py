@@ -15,10 +15,11 @@ from translators import Translating
 from translators.dialogue import Done, Out, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
 
-from .answering import Owner, Policy, ack, answer_away, answer_charger, drop, finished, given_up, outlast
+from .answering import Owner, Policy, ack, answer_away, answer_charger, drop, finished, given_up, outlast, poisoned
 from .backlog import Backlog, Exchange, order
 from .intake import Intake
 from .lane import Lane
+from .lot import Lot
 from .refusals import refusal
 
 _LOOKS_ONLY = frozenset(("GetConfiguration",))
@@ -40,10 +41,12 @@ class Link:
         "answers",
         "attempts",
         "backlog",
+        "done",
         "down_since",
         "intake",
         "introducing",
         "leaving",
+        "lot",
         "may_command",
         "name",
         "numbers",
@@ -88,6 +91,10 @@ class Link:
         """Whether it may send CALLs with this action; None: with any, if it may command."""
         self.intake: Intake | None = None
         """What it takes of what the charger says; None: everything."""
+        self.lot: Lot | None = None
+        """What it has put aside; None: nothing."""
+        self.done = 0
+        """How many entries it has done with."""
         self.numbers = primary
         """Its number for a transaction is the charger's."""
         self.leaving = False
@@ -140,6 +147,8 @@ class Link:
 
     def enqueue(self, exchange: Exchange, now: int) -> None:
         """It is to be told in its turn."""
+        if self.lot is not None and self.lot.takes(self, exchange, now):
+            return
         self.backlog.append(exchange)
         if exchange.counts and self.policy != "close" and (until := self.translator.early_until):
             # Read again by a new owner: whoever owned it before has answered it while the upstream was away.
@@ -182,6 +191,8 @@ class Link:
         original = msgspec.structs.replace(entry, id=entry.head.of)
         again = Exchange(original, msgspec.structs.replace(call, id=original.id))
         again.counts = True
+        if self.lot is not None and self.lot.repeated(self, again, now):
+            return
         self.backlog.append(again)
         self.pump(now)
 
@@ -244,6 +255,13 @@ class Link:
         for exchange in list(self.backlog):
             outlast(self, exchange, now)
 
+    def stumbled(self, now: int) -> None:
+        """A bug of ours was met in the middle of what is under way: as good as no answer, so it is tried again, not for ever."""
+        self._lane.clear()
+        self._asked_at.clear()
+        self._apply(self.translator.lost("csms", now), now)
+        self.pump(now)
+
     def tick(self, now: int) -> None:
         """Time has passed."""
         if expired := self._lane.expire(now):
@@ -272,8 +290,13 @@ class Link:
     @property
     def idle(self) -> bool:
         """Nothing is left to tell this upstream."""
-        waits = self.backlog or self._current or len(self._lane) or self._lane.open_id
+        waits = self.backlog or self._current or len(self._lane) or self._lane.open_id or self.lot
         return not (waits or (self.intake is not None and self.intake.holds))
+
+    @property
+    def under_way(self) -> list[Exchange]:
+        """What the upstream is being told."""
+        return list(self._current.values())
 
     @property
     def starting(self) -> bool:
@@ -292,7 +315,11 @@ class Link:
         """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
         while self.up and self.backlog and (exchange := self._next(now)):
             self._current[exchange.entry.id] = exchange
-            self._receive("charger", exchange.call, now, exchange)
+            try:
+                self._receive("charger", exchange.call, now, exchange)
+            except Exception as error:
+                self._current.pop(exchange.entry.id, None)
+                poisoned(self, exchange, error, now)
         if self._flushing and self.up and not self._current:
             self._finish_flush(now)
         while self.up and (call_out := self._lane.next(now)) is not None:

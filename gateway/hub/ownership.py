@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -35,10 +35,12 @@ class Ownership:
         *,
         count: int,
         begin: Callable[[int, int, dict[str, tuple[str, int, str]]], Partition],
+        resume: Callable[[Partition], Awaitable[None]],
         lost: Callable[[Partition], None],
         tended: Callable[[], None],
     ) -> None:
-        """`begin(number, token, homes)` makes a partition; `tended` is called after each round."""
+        """`begin(number, token, homes)` makes a partition; `resume` is awaited with it before anything is read; `tended` is
+        called after each round."""
         self.ready = asyncio.Event()
         """Set once the first partitions are owned."""
         self.alone = True
@@ -54,6 +56,7 @@ class Ownership:
         self._groups = groups
         self._count = count
         self._begin = begin
+        self._resume = resume
         self._lost = lost
         self._tended = tended
         self._ended = False
@@ -162,6 +165,7 @@ class Ownership:
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}
         partition = self._begin(number, token, alive)
         self._partitions[number] = partition
+        await self._resume(partition)
         await self._reader.continue_pending(partition)
 
     async def _measure_lag(self) -> None:

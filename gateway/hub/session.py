@@ -15,6 +15,7 @@ from .backlog import Exchange
 from .effects import Effects
 from .lane import Lane
 from .link import Link
+from .lot import unpark
 from .observer import Observer
 from .shared import Shared, learn
 from .terms import Terms
@@ -137,6 +138,15 @@ class Session:
             self._tell(self.arbiter, self.links[name], entry, now)
         self._pump(now)
 
+    def unparked(self, name: str, entry: Entry, now: int) -> bool:
+        """A charger CALL that link `name` had put aside. False if it is not to be told. Raises msgspec.DecodeError."""
+        call = _call(entry)
+        told = call if self.arbiter is None else self.arbiter.told(name, call)
+        if told is not None:
+            unpark(self.links[name], entry, told, now)
+            self._pump(now)
+        return told is not None
+
     def repeated(self, entry: Entry, now: int) -> None:
         """A charger CALL that was sent before and has no stored answer."""
         for link in self.links.values():
@@ -196,6 +206,13 @@ class Session:
                     (self.edge, ToCharger(self.charger, self.epoch, "close", b"the CSMS is away", code=1001))
                 )
                 self.closed(self.epoch, now)
+        self._pump(now)
+
+    def stumbled(self, name: str, now: int) -> None:
+        """A bug of ours was met on the way from upstream `name`, or ("") in a tick: what is under way there has failed."""
+        for link in self.links.values():
+            if name in ("", link.name):
+                link.stumbled(now)
         self._pump(now)
 
     def deadline(self) -> int:

@@ -245,7 +245,11 @@ class Sessions:
         if failpoints.armed:
             failpoints.hit("after_upstream_answer")
         self._observer.received(frame, self.settings[name].version)
-        session.from_upstream(name, frame, now_ms())
+        try:
+            session.from_upstream(name, frame, now_ms())
+        except Exception:
+            log.exception("answer_poisoned", charger_id=session.charger, upstream=name)
+            session.stumbled(name, now_ms())
         self._turn.touched(partition, session)
 
     def _upstream_state(self, session: Session, link: Link, event: str) -> None:

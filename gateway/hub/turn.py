@@ -48,6 +48,8 @@ class Turn:
         """`local`: the edge of this process, if it has one; what is for its chargers needs no inbox."""
         self.upstreams: dict[Link, Upstream] = {}
         """Where the frames of a link go."""
+        self.moved: Callable[[Effects], None] = lambda effects: None
+        """Told when a commit that parked or unparked entries is confirmed."""
         self.on_boot: Callable[[Session], None] | None = None
         """Called when a charger's boot was answered."""
         self._journal = journal
@@ -80,6 +82,8 @@ class Turn:
         """A commit is confirmed: what waited for it leaves."""
         for group, ids in effects.acks.items():
             self._observer.acknowledged(group, len(ids))
+        if effects.parks or effects.unparks:
+            self.moved(effects)
         for link, frame in effects.to_upstream:
             if failpoints.armed:
                 failpoints.hit("before_send_upstream")
@@ -116,7 +120,11 @@ class Turn:
             return
         now, due = now_ms(), session.deadline()
         if due and due <= now:
-            session.tick(now)
+            try:
+                session.tick(now)
+            except Exception:
+                log.exception("tick_poisoned", charger_id=session.charger)
+                session.stumbled("", now)
             self.touched(partition, session)
         elif due:
             self._arm(partition, session, min(due - now, TIMER_MS))
