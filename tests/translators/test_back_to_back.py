@@ -326,6 +326,16 @@ def test_a_token_that_was_good_while_the_csms_was_away_and_is_refused_later(told
         }
 
 
+def test_a_gateway_that_has_forgotten_everything_learns_of_the_station_from_a_whole_boot() -> None:
+    gateway = alone("ocpp1.6", "ocpp2.0.1")
+    gateway.assume(False, 0)
+    data = {"vendorId": VENDOR, "messageId": "BootNotification", "data": json.dumps(BOOT)}
+    [asked] = gateway.receive("charger", Call("c", "DataTransfer", Raw(encode(data))), NOW)
+    assert isinstance(asked, Out) and isinstance(asked.frame, Call) and asked.frame.action == "BootNotification"
+    gateway.receive("csms", Result(asked.frame.id, Raw(encode(BOOTED))), NOW)
+    assert gateway.facts.registration == "Accepted"
+
+
 def test_a_token_that_was_told_comes_back_exact() -> None:
     gateway = alone("ocpp1.6", "ocpp2.0.1")
     short = TOKEN | {"idToken": "ABC"}
