@@ -48,7 +48,7 @@ def set_profile(s: Scene, w: Words, place: int, profile: Payload) -> Step:
     trim(mine, OWN_MOST)
     try:
         accepted = yield from _tell(s, w)
-    except BaseException:
+    except Refused:
         s.own.profiles = before
         s.changed()
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import leases
-from .arbiter import Arbiter, Payload, Scene, Step
+from .arbiter import Arbiter, Payload, Refused, Scene, Step
 from .numbers import at_charger, owner
 from .profiles import place_profile
 from .terms import OWN_MOST, Profile, Terms, trim
@@ -43,7 +43,12 @@ def start(s: Scene, request: Payload) -> Step:
         if placed is None:
             return s.refuse()
         request = {**request, "chargingProfile": placed}
-    answer = yield from s.ask(s.action, request)
+    try:
+        answer = yield from s.ask(s.action, request)
+    except Refused:
+        s.own.profiles = before
+        s.changed()
+        raise
     if answer.get("status") != "Accepted":
         s.own.profiles = before
         s.changed()
@@ -83,10 +88,13 @@ def reserve(s: Scene, request: Payload) -> Step:
     s.own.reservations[own] = number
     trim(s.own.reservations, OWN_MOST)
     s.changed()
-    answer = yield from s.ask(s.action, {**request, w.reservation: number})
-    if answer.get("status") != "Accepted" and new:
-        s.own.reservations.pop(own, None)
-        s.changed()
+    answer: Payload = {}
+    try:
+        answer = yield from s.ask(s.action, {**request, w.reservation: number})
+    finally:
+        if answer.get("status") != "Accepted" and new:
+            s.own.reservations.pop(own, None)
+            s.changed()
     return _taken(s, place, answer)
 
 

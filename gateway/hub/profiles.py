@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import composite, leases
-from .arbiter import Arbiter, Payload, Scene, Step
+from .arbiter import Arbiter, Payload, Refused, Scene, Step
 from .numbers import at_charger, matching, owner
 from .terms import OWN_MOST, Profile, trim
 from .words import Criteria, Words, criteria_of, words
@@ -42,17 +42,26 @@ def set_profile(s: Scene, request: Payload) -> Step:
         placed = place_profile(s, w, profile, place)
         if placed is None:
             return s.refuse()
-        answer = yield from s.ask(s.action, {**request, w.profile: placed})
+        try:
+            answer = yield from s.ask(s.action, {**request, w.profile: placed})
+        except Refused:
+            _as_before(s, own, before)
+            raise
         if answer.get("status") != "Accepted":
-            if before is None:
-                s.own.profiles.pop(own, None)
-            else:
-                s.own.profiles[own] = before
-            s.changed()
+            _as_before(s, own, before)
     if answer.get("status") == "Accepted":
         leases.take(s.terms, place, s.link, s.now, strong=False)
         s.changed()
     return answer
+
+
+def _as_before(s: Scene, own: int, before: Profile | None) -> None:
+    """The charger did not take a profile. (One that it has not answered to is remembered: it may have it.)"""
+    if before is None:
+        s.own.profiles.pop(own, None)
+    else:
+        s.own.profiles[own] = before
+    s.changed()
 
 
 def clear_profile(s: Scene, request: Payload) -> Step:
