@@ -113,6 +113,7 @@ class Hub:
     def reconfigure(self, config: Config, routes: Routes) -> None:
         """This is in force from now on; connected chargers follow without being dropped."""
         self._config = config
+        self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
         self._reconfigure.apply(config, routes)
 
     @staticmethod

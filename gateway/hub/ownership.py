@@ -45,6 +45,8 @@ class Ownership:
         """Set once the first partitions are owned."""
         self.alone = True
         """No other hub lives."""
+        self.begins: dict[str, str] = {}
+        """Upstream -> id after which its group begins on a stream that is in use; the tail unless it says otherwise."""
         self.edges: set[str] = set()
         """Edges that live."""
         self.lag: dict[str, tuple[int, float]] = {}
@@ -159,7 +161,7 @@ class Ownership:
         ready: list[str] = []
         while ready != self._groups:  # the configuration may grow meanwhile
             ready = list(self._groups)
-            await self._journal.ensure_groups(number, ready)
+            await self._journal.ensure_groups(number, ready, self.begins)
             homes = await self._journal.homes(number)
         # Who was connected to an edge that is dead lost its socket with it.
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}

@@ -192,8 +192,12 @@ class Renumbering(Untouched):
         if self.primary and known.number != own:
             number = known.number or own
             payload = known.answer = members.edit(payload, _ID, lambda _: number)
-        elif self.primary:
-            del self._facts.transactions[key]  # a number that is the charger's too is not remembered
+        elif self.primary and not any(
+            each.number == own for each in self._facts.transactions.values() if each is not known
+        ):
+            del self._facts.transactions[
+                key
+            ]  # a number that is the charger's too, and meant nothing else, is not remembered
         self._shorten()
         return payload
 
@@ -236,10 +240,12 @@ class Renumbering(Untouched):
         one yet, or if the number means another transaction to the charger."""
         own = members.read(payload, path)
         transactions = self._facts.transactions.values()
-        number = next((each.number for each in reversed(transactions) if each.own == own), own)
         if own is None:
             return payload
-        if number is None or (number == own and any(each.number == own != each.own for each in transactions)):
+        found = next((each for each in reversed(transactions) if each.own == own), None)
+        number = own if found is None else found.number
+        others = [each for each in transactions if each is not found and each.number == number]
+        if number is None or (any(not each.ended for each in others) if found is not None else others):
             return None
         return members.edit(payload, path, lambda _: number)
 
