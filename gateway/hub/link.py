@@ -239,7 +239,7 @@ class Link:
 
     def connected(self, now: int) -> None:
         """The upstream's socket is open."""
-        self._flushing = self.down_since > 0
+        self._flushing, self._backing = self.down_since > 0, False
         self.up, self.down_since = True, 0
         self.pump(now)
 

@@ -210,3 +210,19 @@ def test_a_new_connection_is_known_to_every_link() -> None:
     site = Site("main", "mirror")
     site.session.opened("edge", 2, "ocpp1.6", site.now)
     assert [each.facts.connected_at for each in site.translators.values()] == [site.now, site.now]
+
+
+def test_a_status_that_changed_is_told_even_if_the_upstream_leaves_while_it_hears_of_it() -> None:
+    site = Site("main", "copy")
+    site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"})
+    site.answers({}, "copy")
+    site.session.disconnected("copy", site.now)
+    site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
+    for _ in range(2):
+        site.session.connected("copy", site.now)
+        (call,) = site.to_csms("copy")
+        assert (call[2], call[3]["connectorStatus"]) == ("StatusNotification", "Available")
+        site.session.disconnected("copy", site.now)
+    site.session.connected("copy", site.now)
+    site.answers({}, "copy")
+    assert not site.to_csms("copy")
