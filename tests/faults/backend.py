@@ -31,9 +31,11 @@ def slow(dice: random.Random, _action: str) -> str:
 
 
 def hostile(dice: random.Random, action: str) -> str:
-    """Doubles, mixes up and hangs up; mostly it answers. Boots are answered: without them it hears nothing else."""
+    """Refuses what is billed, doubles, mixes up and hangs up; mostly it answers, boots always."""
     if action == "BootNotification":
         return "answer"
+    if action in ("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent") and dice.random() < 0.05:
+        return "error"
     return dice.choices(
         ["answer", "double", "wrong id", "garbage", "hang up before", "hang up after"],
         [84, 4, 4, 4, 2, 2],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from .proxy import FaultProxy
 from .swarm import Charger
 
 PARTITIONS = 16
+EAGER: Mapping[str, Any] = {"options": {"tx_attempts": 20, "tx_retry_interval": 0.3}}
+"""Settings of an upstream that is told again soon."""
 
 
 class Store:
@@ -180,13 +182,15 @@ class Fleet:
         self.proxies.append(proxy)
         return proxy
 
-    async def backend(self, name: str, version: str, *, mood: Mood = good, **settings: Any) -> Backend:
+    async def backend(
+        self, name: str, version: str, *, mood: Mood = good, settings: Mapping[str, Any] = EAGER
+    ) -> Backend:
         """A CSMS; the first one is the primary, the others are its mirrors."""
         backend = Backend(self.history, name, version, mood=mood, seed=self.seed)
         await backend.start()
         self.backends[name] = backend
         self.to_upstream[name] = await self.proxy(backend.port)
-        self.upstream_settings[name] = settings
+        self.upstream_settings[name] = dict(settings)
         self.history.upstreams += (name,)
         if version != "ocpp1.6":
             self.history.folding |= {name}
@@ -223,6 +227,11 @@ class Fleet:
         self.nodes.append(node)
         return node
 
+    async def single(self) -> Node:
+        """The store and one process that is edge and hub."""
+        await self.store.start()
+        return await self.node("both")
+
     async def start(self, edges: int = 1, hubs: int = 1) -> None:
         """The store, then so many of each."""
         await self.store.start()
@@ -252,8 +261,27 @@ class Fleet:
         """A charger that is connected and has booted."""
         charger = self.charger(identity, **options)
         await charger.connect()
-        await charger.boot()
+        assert await charger.boot()
         return charger
+
+    @contextlib.asynccontextmanager
+    async def load(self, count: int = 20, **options: Any) -> AsyncIterator[list[Charger]]:
+        """So many chargers that charge meanwhile; afterwards they end what they have begun."""
+        enough = asyncio.Event()
+        chargers = [self.charger(f"CP{number}", **options) for number in range(count)]
+        lives = [asyncio.create_task(each.live(enough)) for each in chargers]
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while any(each.told < 3 for each in chargers):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            yield chargers
+            self.history.until = time.monotonic()
+            enough.set()
+            await asyncio.wait_for(asyncio.gather(*lives), 90)
+        finally:
+            for life in lives:
+                life.cancel()
+            await asyncio.gather(*lives, return_exceptions=True)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -346,7 +374,7 @@ class Fleet:
                     unanswered=int(
                         sum(
                             total(m, "ocppgw_calls_total", initiator="charger", outcome=outcome)
-                            for outcome in ("timeout", "gateway_error", "other")
+                            for outcome in ("timeout", "abandoned", "gateway_error", "other")
                         )
                     ),
                     open=int(total(m, "ocppgw_calls_in_flight", initiator="charger")),
@@ -373,9 +401,21 @@ class Fleet:
         parts = [each.resources() for each in nodes]
         return sum(part[0] for part in parts), sum(part[1] for part in parts), sum(each.lives for each in nodes)
 
+    async def expire(self) -> None:
+        """Ends the leases of the processes that are dead, as time would within 15 s."""
+        living = {each.pid for each in self.nodes if each.running}
+        named = [*await self.store.ask("KEYS", "edge:*"), *await self.store.ask("KEYS", "hub:*")]
+        held = [(key.decode(), key.decode().rstrip("}")) for key in named]
+        for number in range(self.partitions):
+            if value := await self.store.ask("GET", keys.lease(number)):
+                held.append((keys.lease(number), value.decode().split()[1]))
+        for key, holder in held:
+            if int(holder.split("-")[-2]) not in living:
+                await self.store.ask("DEL", key)
+
     # -- breaking ----------------------------------------------------------------------------------------------------
 
-    @contextmanager
+    @contextlib.contextmanager
     def fault(self, kind: str, target: str) -> Iterator[None]:
         """Notes that something is broken meanwhile."""
         begin = time.monotonic()
@@ -394,6 +434,14 @@ class Fleet:
         wrong = [f"{each.name}: {fault}" for each in self.backends.values() for fault in each.faults]
         wrong += [f"{each.identity}: stray answer {id}" for each in self.chargers for id in each.strays]
         return wrong + check(self.history)
+
+    async def right(self) -> None:
+        """Nothing that happened may have been wrong. Raises AssertionError."""
+        wrong = await self.verdict()
+        story = "; ".join(f"{each.kind} {each.begin:.1f}-{each.end:.1f}" for each in self.history.faults[:20])
+        assert not wrong, "\n".join([f"faults: {story}", *wrong[:40]])
+        assert not [each for charger in self.chargers for each in charger.discarded]
+        assert len(self.history.delivered) > 10 * len(self.history.upstreams), "there was something to lose"
 
     async def stop(self) -> list[int | None]:
         """Ends everything, gently; the exit codes of the nodes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import random
@@ -77,11 +78,20 @@ class Charger:
         self.transaction = 0
         self.begun = ""
         """Stamp of the start of the transaction that runs."""
+        self.answer_after = 0.0
+        """Seconds that it takes to answer a command."""
+        self.open_commands = 0
+        self.most_open = 0
+        """How many commands were ever open at the same time."""
+        self._obeying: set[asyncio.Task[None]] = set()
         self._ids = ids
         self._dice = random.Random(f"{seed}/{identity}")
         self._counter = itertools.count(1)
         self._millis = 0
-        self._register = 1000
+        self.register = 1000
+        """Its energy meter, Wh."""
+        self.last_id = ""
+        """Message id of its newest CALL."""
         self._socket: ClientConnection | None = None
         self._waiting: dict[str, asyncio.Future[list[Any]]] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -127,6 +137,8 @@ class Charger:
                 wait = min(wait * 2, 2.0)
 
     async def close(self) -> None:
+        for task in list(self._obeying):
+            task.cancel()
         if self._socket is not None:
             await self._socket.close()
         if self._reading is not None:
@@ -163,9 +175,23 @@ class Charger:
     async def _commanded(self, socket: ClientConnection, frame: list[Any]) -> None:
         _, id, action, payload = frame
         self.history.commanded.append(Commanded(time.monotonic(), self.identity, action, token_of(action, payload)))
+        self.open_commands += 1
+        self.most_open = max(self.most_open, self.open_commands)
         answer = self.command(action, payload)
-        if answer is not None:
-            await socket.send(json.dumps([3, id, answer]))
+        if not self.answer_after:
+            await self._obey(socket, id, answer)
+        else:
+            later = asyncio.create_task(self._obey(socket, id, answer))
+            self._obeying.add(later)
+            later.add_done_callback(self._obeying.discard)
+
+    async def _obey(self, socket: ClientConnection, id: str, answer: dict[str, Any] | None) -> None:
+        if self.answer_after:
+            await asyncio.sleep(self.answer_after)
+        self.open_commands -= 1
+        with contextlib.suppress(ConnectionClosed):
+            if answer is not None:
+                await socket.send(json.dumps([3, id, answer]))
 
     def _answered(self, number: int, frame: list[Any]) -> None:
         error = frame[2] if frame[0] == 4 else ""
@@ -184,6 +210,7 @@ class Charger:
     async def call(self, message: Said | None, action: str, payload: dict[str, Any], id: str = "") -> list[Any] | None:
         """One CALL on the connection there is: the answer's frame, None when the connection ended or nobody answered."""
         socket, id = self._socket, id or self.new_id()
+        self.last_id = id
         if socket is None or not self.connected:
             return None
         waiting = self._waiting[id] = asyncio.get_running_loop().create_future()
@@ -239,19 +266,19 @@ class Charger:
     async def start(self) -> int:
         """Starts a transaction; its id."""
         at = self.begun = self.clock()
-        payload = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": self._register, "timestamp": at}
+        payload = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": self.register, "timestamp": at}
         answer = await self.tell(self._said("start", at), "StartTransaction", payload)
         self.transaction = answer["transactionId"] if answer else -1
         return self.transaction
 
     async def meter(self) -> None:
-        self._register += self._dice.randrange(1, 100)
+        self.register += self._dice.randrange(1, 100)
         at = self.clock()
         await self.tell(self._said("meter", at), "MeterValues", self.meter_payload(at))
 
     def meter_payload(self, at: str) -> dict[str, Any]:
         sample = {
-            "value": str(self._register),
+            "value": str(self.register),
             "context": "Sample.Periodic",
             "measurand": "Energy.Active.Import.Register",
             "unit": "Wh",
@@ -264,11 +291,11 @@ class Charger:
 
     async def stop(self) -> None:
         at = self.clock()
-        payload = {"transactionId": self.transaction, "meterStop": self._register, "timestamp": at}
+        payload = {"transactionId": self.transaction, "meterStop": self.register, "timestamp": at}
         await self.tell(self._said("stop", at), "StopTransaction", payload)
 
     def _said(self, kind: Kind, at: str) -> Said:
-        return Said(self.identity, kind, at, self._register, self.begun)
+        return Said(self.identity, kind, at, self.register, self.begun)
 
     async def charge(self, readings: int = 3) -> None:
         """One transaction."""
