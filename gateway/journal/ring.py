@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from gateway.journal import keys
-from gateway.journal.connection import Argument, Connection
+from gateway.journal.connection import Connection
 from gateway.journal.errors import Fenced
 from gateway.journal.lua import Script
 
@@ -34,26 +35,25 @@ _OVERHEAD = 600
 _AT_ONCE = 500
 
 
-class Kept(msgspec.Struct, frozen=True, gc=False):
-    """One acknowledged append."""
+Keys: TypeAlias = tuple[str, ...]
+Args: TypeAlias = tuple[Any, ...]
 
-    partition: int
-    number: int
-    at: float
-    size: int
-    keys: tuple[str, ...]
-    args: tuple[Argument, ...]
-    """Those of `again.lua`."""
+Kept: TypeAlias = tuple[float, int, int, int, Keys, Args, str, bytes, bool, Any]
+"""When, bytes, partition, number, keys, arguments; then, of an append, `homes` key, id, whether it was a repeat, tx.
+
+Keys and arguments are those of again.lua when `homes` is empty, else those of append.lua: those of again.lua are made of them
+only when they are needed. A flat tuple, because one is made for every append and the garbage collector need not look at it.
+"""
 
 
 class Decided(msgspec.Struct, frozen=True, gc=False):
     """One acknowledged commit of a hub: the arguments of `commit.lua` without what it acknowledged."""
 
-    partition: int
     at: float
     size: int
-    keys: tuple[str, ...]
-    args: tuple[Argument, ...]
+    partition: int
+    keys: Keys
+    args: Args
 
 
 class Ring:
@@ -61,8 +61,12 @@ class Ring:
 
     def __init__(self, partitions: int) -> None:
         process = uuid.uuid4().hex[:12]
-        self._numbers = [0] * partitions
-        self._keys = [keys.ring(partition, process) for partition in range(partitions)]
+        self.keys = [keys.ring(partition, process) for partition in range(partitions)]
+        """By partition: where the store keeps the newest number of this process."""
+        self.numbers = [0] * partitions
+        """By partition: the number of the newest append."""
+        self.now = time.monotonic()
+        """Seconds, as of the last `tick`."""
         self._kept: deque[Kept] = deque()
         self._decided: deque[Decided] = deque()
         self._size = 0
@@ -72,33 +76,33 @@ class Ring:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def key(self, partition: int) -> str:
-        """Where the store keeps the newest number of this process."""
-        return self._keys[partition]
-
-    def number(self, partition: int) -> int:
-        """The number of the next append."""
-        number = self._numbers[partition] = self._numbers[partition] + 1
-        return number
-
     def keep(self, kept: Kept) -> None:
         self._kept.append(kept)
-        self._grow(kept.at, kept.size)
+        self._size += kept[1] + _OVERHEAD
+        if self._size > BYTES:
+            self._shrink()
 
     def decided(self, decided: Decided) -> None:
         self._decided.append(decided)
-        self._grow(decided.at, decided.size)
+        self._size += decided.size + _OVERHEAD
 
-    def _grow(self, now: float, size: int) -> None:
-        self._size += size + _OVERHEAD
-        kept, decided, limit = self._kept, self._decided, now - SECONDS
-        while kept and kept[0].at < limit:
-            self._size -= kept.popleft().size + _OVERHEAD
-        while decided and decided[0].at < limit:
-            self._size -= decided.popleft().size + _OVERHEAD
+    def tick(self) -> None:
+        """To be called several times a second while the store is well: what is too old is forgotten."""
+        self.now = time.monotonic()
+        limit = self.now - SECONDS
+        while self._kept and self._kept[0][0] < limit:
+            self._size -= self._kept.popleft()[1] + _OVERHEAD
+        while self._decided and self._decided[0].at < limit:
+            self._size -= self._decided.popleft().size + _OVERHEAD
+        self._shrink()
+
+    def _shrink(self) -> None:
+        kept, decided = self._kept, self._decided
         while self._size > BYTES:
-            older: deque[Any] = kept if kept and not (decided and decided[0].at < kept[0].at) else decided
-            self._size -= older.popleft().size + _OVERHEAD
+            if kept and not (decided and decided[0].at < kept[0][0]):
+                self._size -= kept.popleft()[1] + _OVERHEAD
+            else:
+                self._size -= decided.popleft().size + _OVERHEAD
 
     async def reconcile(
         self, connection: Callable[[int], Connection], scripts: dict[str, Script], *, decisions: bool
@@ -108,24 +112,38 @@ class Ring:
         `connection`: by partition. `decisions`: it is another server, or its history is another one; commits come again too,
         each under its old fencing token, so that what a hub decided later is left alone. Raises StoreDown.
         """
-        partitions = {kept.partition for kept in self._kept}
-        asked = {number: connection(number).call(("GET", self._keys[number])) for number in partitions}
+        partitions = {kept[2] for kept in self._kept}
+        asked = {number: connection(number).call(("GET", self.keys[number])) for number in partitions}
         done = {number: int(await reply or 0) for number, reply in asked.items()}
-        missing = [kept for kept in self._kept if kept.number > done[kept.partition]]
+        missing = [kept for kept in self._kept if kept[3] > done[kept[2]]]
         if missing:
             log.error("ring: the store had lost %d acknowledged entries, they are appended again", len(missing))
-        await _run([(connection(kept.partition), scripts["again"], kept) for kept in missing], strict=True)
+        again = scripts["again"]
+        await _run([(connection(kept[2]), again, *self._call(kept)) for kept in missing], strict=True)
         self.again += len(missing)
         if decisions:
-            script = scripts["commit"]
-            await _run([(connection(each.partition), script, each) for each in self._decided], strict=False)
+            commit = scripts["commit"]
+            await _run(
+                [(connection(each.partition), commit, each.keys, each.args) for each in self._decided], strict=False
+            )
+
+    def _call(self, kept: Kept) -> tuple[Keys, Args]:
+        """Keys and arguments of again.lua."""
+        _, _, partition, number, made, args, homes, id, repeat, tx = kept
+        if not homes:
+            return made, args
+        stream, epochs, live, *more = made
+        charger, epoch, kind, head, frame, ttl, seed = args
+        keys = (stream, epochs, homes, live, self.keys[partition], *more)
+        what = (id, "repeat" if repeat else kind, charger, epoch, head, frame, ttl, tx, "", 1 if seed else 0)
+        return keys, (number, NUMBER_TTL, *what)
 
 
-async def _run(calls: list[tuple[Connection, Script, Any]], *, strict: bool) -> None:
+async def _run(calls: list[tuple[Connection, Script, Keys, Args]], *, strict: bool) -> None:
     for first in range(0, len(calls), _AT_ONCE):
         replies = [
-            connection.call(("EVALSHA", script.sha, len(each.keys), *each.keys, *each.args), None, script.source)
-            for connection, script, each in calls[first : first + _AT_ONCE]
+            connection.call(("EVALSHA", script.sha, len(keys), *keys, *args), None, script.source)
+            for connection, script, keys, args in calls[first : first + _AT_ONCE]
         ]
         for reply in await asyncio.gather(*replies, return_exceptions=not strict):
             if isinstance(reply, BaseException) and not isinstance(reply, Fenced):

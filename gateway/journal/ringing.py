@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import Any, TypeAlias
+from typing import Any
 
 from gateway.journal.connection import Argument, Convert
-from gateway.journal.ring import NUMBER_TTL, Decided, Kept, Ring
+from gateway.journal.ring import NUMBER_TTL, Args, Decided, Keys, Ring
 from gateway.journal.store import Store
-
-Keys: TypeAlias = tuple[str, ...]
-Args: TypeAlias = tuple[Any, ...]
 
 
 def append(
     store: Store, ring: Ring, partition: int, keys: Keys, homes: str, args: Args, convert: Convert
 ) -> asyncio.Future[Any]:
     """append.lua with its keys and arguments; `homes`: the key that again.lua wants besides."""
-    number = ring.number(partition)
+    number = ring.numbers[partition] = ring.numbers[partition] + 1
 
     def keep(reply: list[Any]) -> Any:
         outcome = reply[0]
         if outcome == b"new" or outcome == b"repeat":
-            charger, epoch, kind, head, frame, ttl, seed = args
-            stream, epochs, live, *more = keys
-            made = (stream, epochs, homes, live, ring.key(partition), *more)
-            kind = "repeat" if outcome == b"repeat" else kind
-            again = (reply[1], kind, charger, epoch, head, frame, ttl, reply[3], "", 1 if seed else 0)
-            size = len(head) + len(frame)
-            ring.keep(Kept(partition, number, time.monotonic(), size, made, (number, NUMBER_TTL, *again)))
+            size = len(args[3]) + len(args[4])
+            repeat = outcome == b"repeat"
+            ring.keep((ring.now, size, partition, number, keys, args, homes, reply[1], repeat, reply[3]))
         return convert(reply)
 
-    return store.run("append", (*keys, ring.key(partition)), *args, number, NUMBER_TTL, convert=keep)
+    return store.run("append", (*keys, ring.keys[partition]), *args, number, NUMBER_TTL, convert=keep)
 
 
 def connect(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) -> asyncio.Future[list[bytes]]:
     """connect.lua with its keys and arguments."""
-    number = ring.number(partition)
+    number = ring.numbers[partition] = ring.numbers[partition] + 1
 
     def keep(reply: list[bytes]) -> list[bytes]:
         charger, _, edge, version, identity, head = args
@@ -45,28 +37,26 @@ def connect(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) ->
         _keep(ring, partition, number, keys, reply[2], ("open", charger, reply[0], head), home)
         return reply
 
-    return store.run("connect", (*keys, ring.key(partition)), *args, number, NUMBER_TTL, convert=keep)
+    return store.run("connect", (*keys, ring.keys[partition]), *args, number, NUMBER_TTL, convert=keep)
 
 
 def close(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) -> asyncio.Future[None]:
     """close.lua with its keys and arguments."""
-    number = ring.number(partition)
+    number = ring.numbers[partition] = ring.numbers[partition] + 1
 
     def keep(reply: bytes | None) -> None:
         if reply is not None:
             charger, epoch, _, head = args
             _keep(ring, partition, number, keys, reply, ("close", charger, epoch, head), "")
 
-    return store.run("close", (*keys, ring.key(partition)), *args, number, NUMBER_TTL, convert=keep)
+    return store.run("close", (*keys, ring.keys[partition]), *args, number, NUMBER_TTL, convert=keep)
 
 
-def _keep(
-    ring: Ring, partition: int, number: int, keys: Keys, id: bytes, what: tuple[Argument, ...], home: str
-) -> None:
+def _keep(ring: Ring, partition: int, number: int, keys: Keys, id: bytes, what: Args, home: str) -> None:
     stream, epochs, homes, live = keys
-    made = (stream, epochs, homes, live, ring.key(partition))
+    made = (stream, epochs, homes, live, ring.keys[partition])
     args = (number, NUMBER_TTL, id, *what, b"", 0, 0, home, 0)
-    ring.keep(Kept(partition, number, time.monotonic(), len(home), made, args))
+    ring.keep((ring.now, len(what[3]) + len(home), partition, number, made, args, "", b"", False, 0))
 
 
 def commit(
@@ -81,7 +71,7 @@ def commit(
 
     def keep(_: Any) -> None:
         size = sum(len(arg) for arg in args[:decided] if isinstance(arg, bytes))
-        ring.decided(Decided(partition, time.monotonic(), size, keys, (*args[:decided], 0, 0)))
+        ring.decided(Decided(ring.now, size, partition, keys, (*args[:decided], 0, 0)))
 
     return store.run("commit", keys, *args, convert=keep)
 

@@ -279,6 +279,8 @@ class Store:
                     for node in self._nodes:
                         node.marks.clear()
                     continue
+                if self.ring is not None:
+                    self.ring.tick()
                 for node in self._nodes:
                     if why := await self._look(node):
                         return why
