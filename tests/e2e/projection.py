@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from ocpp.exceptions import OCPPError
 from ocpp.v16 import call as call16
 from ocpp.v201 import call as call201
 
@@ -125,6 +126,24 @@ class Desk:
     async def _ask(self, old: Any, new: Any) -> str:
         status: str = (await self.station.call(new if self.new else old)).status
         return status
+
+    async def refused(self) -> str:
+        """A charging profile, for chargers that answer it with a CALLERROR: its code."""
+        periods = {"charging_rate_unit": "A", "charging_schedule_period": [{"start_period": 0, "limit": 16}]}
+        profile = {
+            "stack_level": 0,
+            "charging_profile_purpose": "TxDefaultProfile",
+            "charging_profile_kind": "Relative",
+        }
+        old = {**profile, "charging_profile_id": 7, "charging_schedule": periods}
+        new = {**profile, "id": 7, "charging_schedule": [{**periods, "id": 1}]}
+        try:
+            return await self._ask(
+                call16.SetChargingProfile(connector_id=1, cs_charging_profiles=old),
+                call201.SetChargingProfile(evse_id=1, charging_profile=new),
+            )
+        except OCPPError as error:
+            return str(error.code)
 
     async def start(self, connector: int, tag: str) -> str:
         token = {"id_token": tag, "type": "ISO14443"}

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from ocpp.exceptions import InternalError
 
 from .charger import Charger16, Charger201
 from .charger15 import Charger15
@@ -20,13 +21,21 @@ from .projection import Account, Desk, account, charges, conversation
 from .wire import Recorder
 
 TAG, APP = "04A1B2C3", "04AABBCC"
-BAD = "DEADBEEF"
+BAD, BROKEN = "DEADBEEF", "00000000"
+"""Tokens that the CSMS refuses, and answers with a CALLERROR."""
+
+
+def verdict(_action: str, token: str) -> str:
+    if token == BROKEN:
+        raise InternalError("no such thing")
+    return "Blocked" if token == BAD else "Accepted"
 
 
 async def charge_15(charger: Charger15, tag: str) -> None:
     await charger.boot()
     for connector in (0, 1, 2):
         await charger.status(connector, "Available")
+    await charger.say("Authorize", {"idTag": BROKEN})
     await charger.call("Authorize", {"idTag": BAD})
     await charger.call("Authorize", {"idTag": tag})
     await charger.status(2, "Occupied")
@@ -43,6 +52,8 @@ async def charge_16(charger: Charger16, tag: str) -> None:
     await charger.boot()
     for connector in (0, 1, 2):
         await charger.status(connector, "Available")
+    with pytest.raises(InternalError):
+        await charger.authorize(BROKEN)
     assert await charger.authorize(BAD) == "Blocked"
     assert await charger.authorize(tag) == "Accepted"
     await charger.status(2, "Preparing")
@@ -64,6 +75,8 @@ async def charge_201(charger: Charger201, tag: str) -> None:
     await charger.boot()
     for evse in (1, 2):
         await charger.status(evse, "Available")
+    with pytest.raises(InternalError):
+        await charger.authorize(BROKEN)
     assert await charger.authorize(BAD) == "Blocked"
     assert await charger.authorize(tag) == "Accepted"
     await charger.status(2, "Occupied")
@@ -94,6 +107,8 @@ async def command(charger: Any, desk: Desk) -> list[str]:
         told.append(await desk.trigger(message))
         await heard.until(f"triggered {message}", partial(told_more, heard, message, count))
         await charger.recorder.until("answer", partial(answered, charger))
+    if isinstance(charger, Charger16):
+        told.append(await desk.refused())
     told.append(await desk.reset())
     return told
 
@@ -122,7 +137,7 @@ class Run:
         Returns the charger's conversation, the CSMS's account, and what its commands were answered.
         """
         csms = await self.start_csms(version)
-        csms.verdict = lambda _action, token: "Blocked" if token == BAD else "Accepted"
+        csms.verdict = verdict
         url = csms.url
         for spoken in reversed(upstream):
             url = (await self.start_gateway({"main": {"url": url, "version": spoken}})).url
