@@ -88,13 +88,13 @@ def reserve(s: Scene, request: Payload) -> Step:
     s.own.reservations[own] = number
     trim(s.own.reservations, OWN_MOST)
     s.changed()
-    answer: Payload = {}
     try:
         answer = yield from s.ask(s.action, {**request, w.reservation: number})
-    finally:
-        if answer.get("status") != "Accepted" and new:
-            s.own.reservations.pop(own, None)
-            s.changed()
+    except Refused:
+        answer = {}
+    if answer.get("status") != "Accepted" and new:
+        s.own.reservations.pop(own, None)
+        s.changed()
     return _taken(s, place, answer)
 
 
