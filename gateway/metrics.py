@@ -190,10 +190,18 @@ class Metrics(Collector):
         GCCollector(registry=self.registry)
 
     def know(self, upstreams: Iterable[str]) -> None:
-        """Further upstreams are configured: their names may be label values from now on."""
-        self._upstreams |= frozenset(upstreams)
+        """These upstreams are configured now: new names may be label values from now on, and what can be said of the present
+        state of one that is not configured any more is not exported further."""
+        now = frozenset(upstreams)
+        gone = self._upstreams - now
+        self._upstreams |= now
         for family in self._families:
             family.upstreams = self._upstreams
+            place = next((i for i, label in enumerate(family.spec.labels) if label.values is UPSTREAMS), -1)
+            if family.spec.kind == "gauge" and place >= 0:
+                for values, _ in family.items():
+                    if values[place] in gone:
+                        family.drop(*values)
 
     def render(self) -> bytes:
         """The exposition in Prometheus' text format. Takes milliseconds: call it in a thread."""

@@ -25,6 +25,9 @@ from .refusals import refusal
 _LOOKS_ONLY = frozenset(("GetConfiguration",))
 """Commands of a gateway dialogue that change nothing: the only ones for an upstream that may not command."""
 
+_NOTHING: set[str] = set()
+"""Shared by all links that introduce nothing; never added to."""
+
 
 class Link:
     """One upstream of one charger."""
@@ -99,7 +102,7 @@ class Link:
         """Its number for a transaction is the charger's."""
         self.leaving = False
         """Its route goes there no more: it gets what is left, and nothing new."""
-        self.introducing: set[str] = set()
+        self.introducing = _NOTHING
         """Ids of what it is told because it came later than the charger (`introduction`)."""
         self.translator = translator
         self.up = False

@@ -141,8 +141,13 @@ class Reconfigure:
         while waiting:
             later = []
             for count, (partition, session) in enumerate(waiting):
-                if not await self._move(partition, session, changed, patient=time.monotonic() < end):
-                    later.append((partition, session))
+                try:
+                    if not await self._move(partition, session, changed, patient=time.monotonic() < end):
+                        later.append((partition, session))
+                except StoreDown:
+                    raise
+                except Exception:  # a bug of ours, or facts that a newer release wrote: the others follow all the same
+                    log.exception("not_rerouted", charger_id=session.charger)
                 if count % AT_ONCE == AT_ONCE - 1:
                     await asyncio.sleep(0)
             waiting = later
