@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from gateway.journal.entry import Entry
+from gateway.journal.entry import Dead, Entry
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 
@@ -198,7 +198,9 @@ class Parking:
     def _tell(self, place: _Place, session: Session, upstream: str, entries: list[Entry]) -> None:
         link = session.links.get(upstream)
         lot, now = place.lot, now_ms()
-        if link is None:  # its route does not go there any more
+        if link is None:
+            log.error("unrouted_dead_letters", charger_id=session.charger, upstream=upstream, letters=len(entries))
+            session.effects.dead.extend(Dead(upstream, entry, "unrouted") for entry in entries)
             session.effects.unparks.setdefault((upstream, session.charger), []).extend(entry.id for entry in entries)
             lot.held.update(entry.id for entry in entries)
             return

@@ -65,6 +65,11 @@ class Embedded:
         """Process id of the server; 0 if there is none."""
         return self._process.pid if self._process is not None else 0
 
+    @property
+    def socket(self) -> str:
+        """Path of the server's Unix socket, whether it runs or not."""
+        return self._socket()
+
     async def start(self) -> Address:
         """Starts the server and waits until it has loaded its data; the thread that calls must outlive it.
 

@@ -1,0 +1,108 @@
+"""The store of a configuration, for commands that look into it or change it while the gateway runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from gateway.cli.options import CONFIG_VARIABLE, fail
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from gateway.journal import Journal
+
+T = TypeVar("T")
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", envvar=CONFIG_VARIABLE, help="Configuration file. Default: gateway.yaml, if it exists."
+    ),
+]
+
+
+class Output(StrEnum):
+    """How a command shows what it found."""
+
+    table = "table"
+    json = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="For people, or JSON for programs.")]
+
+
+def with_journal(file: Path | None, use: Callable[[Journal, Config], Awaitable[T]]) -> T:
+    """What `use` gives for the store of a configuration; prints what went wrong and exits with 2 (refused) or 1 (no store)."""
+    import asyncio
+
+    from gateway.config_file import ConfigError, load
+    from gateway.journal import StoreDown, UnsafeStore
+
+    default = Path("gateway.yaml")
+    path = file if file is not None else default if default.exists() else None
+    try:
+        config = load(path, os.environ)
+    except ConfigError as error:
+        fail(error.errors)
+    try:
+        return asyncio.run(_use(config, use))
+    except (StoreDown, UnsafeStore) as error:
+        typer.echo(f"store: {error}", err=True)
+        raise typer.Exit(1) from None
+    except ValueError as error:
+        fail([str(error)])
+
+
+async def _use(config: Config, use: Callable[[Journal, Config], Awaitable[T]]) -> T:
+    journal = await _open(config)
+    try:
+        return await use(journal, config)
+    finally:
+        await journal.stop()
+
+
+async def _open(config: Config) -> Journal:
+    """An embedded store is that of the running gateway; when none runs, the command starts the server for itself."""
+    import asyncio
+    import time
+
+    import msgspec
+
+    from gateway.journal import Journal, StoreDown
+    from gateway.journal.embedded import Embedded
+
+    def now() -> int:
+        return time.time_ns() // 1_000_000
+
+    if config.redis.url == "embedded":
+        socket = Embedded(config.redis.data_dir, config.redis.fsync).socket
+        if await asyncio.to_thread(os.path.exists, socket):
+            running = Journal(msgspec.structs.replace(config.redis, url=f"unix://{socket}"), now_ms=now)
+            try:
+                await running.start()
+            except StoreDown:
+                pass  # nobody listens there any more
+            else:
+                return running
+    journal = Journal(config.redis, now_ms=now)
+    await journal.start()
+    return journal
+
+
+def show_json(found: Any) -> None:
+    """Prints JSON for programs."""
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+
+
+def show_table(head: list[str], rows: list[list[str]]) -> None:
+    """Prints columns for people."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    for row in [head, *rows]:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
