@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +17,10 @@ from .conftest import Connect, StartCsms, StartGateway
 from .csms import Csms
 from .operator import ask, primary_of, routes, until
 from .process import Gateway
+from .raw import polite, raw_csms
 from .wire import Recorder
+
+__all__ = ["raw_csms"]
 
 TAG = "04A1B2C3"
 
@@ -244,3 +249,73 @@ async def test_what_cannot_be_switched(start_csms: StartCsms, start_gateway: Sta
     code, output = await routes(gateway, "list")
     gateway.admin_port -= 1
     assert (code, "not reachable" in output) == (1, True)
+
+
+async def test_the_new_one_is_away_and_the_gateway_dies(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """What it has to know of before its time is told when it comes, also by the next process."""
+    old, new = await start_csms("ocpp1.6"), await start_csms("ocpp2.0.1")
+    await new.stop()
+    gateway = await start_gateway(upstreams(old, new), routes=[{"primary": "old", "primary_down": "buffer"}])
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await charger.status(1, "Preparing")
+    first = await charger.start(1, TAG)
+    await sample(charger, first)
+    await switch(gateway, "--match", "*", "--primary", "new")
+    await sample(charger, first)
+    await gateway.kill()
+    await charger.lost()
+    await gateway.start()
+    await charger.close()
+    await charger.connect()
+    await sample(charger, first)
+    await new.start()
+    await charger.stop(first, tag=TAG)
+    await ended(new)
+    await ended(old)
+    await told(heard(new), "StatusNotification")
+    assert heard(new).calls()[0].action == "BootNotification"
+    assert [each.energy for each in charges_201(heard(new))] == [Decimal(300)]
+    assert [each.energy for each in charges_16(heard(old))] == [Decimal(300)]
+    assert ids(heard(old)) == [41, 41, 41, 41]
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+async def test_while_a_start_is_being_answered(
+    start_csms: StartCsms,
+    start_gateway: StartGateway,
+    plug_in: Connect,
+    raw_csms: Callable[[str], Any],
+    version: str,
+) -> None:
+    """The charger's number is the old one's answer; the new one is told of it afterwards."""
+    slow, new = await raw_csms("ocpp1.6"), await start_csms(version, first_transaction_id=1001)
+    waiting: list[str] = []
+
+    def reply(id: str, action: str, payload: dict[str, Any]) -> list[Any] | None:
+        if action == "StartTransaction":
+            waiting.append(id)
+            return None
+        return polite(id, action, payload)
+
+    slow.reply = reply
+    gateway = await start_gateway({"old": {"url": slow.url, "version": "ocpp1.6"}, "new": new})
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    starting = asyncio.create_task(charger.start(1, TAG))
+    await until("the start", lambda: waiting)
+    await switch(gateway, "--match", "*", "--primary", "new")
+    await asyncio.sleep(0.5)
+    await slow.send(3, waiting[0], {"transactionId": 7, "idTagInfo": {"status": "Accepted"}})
+    assert await starting == 7
+    await told(heard(new), "StartTransaction" if version == "ocpp1.6" else "TransactionEvent")
+    await sample(charger, 7)
+    await charger.stop(7, tag=TAG)
+    await ended(new)
+    assert [x["transactionId"] for x in slow.said("StopTransaction")] == [7]
+    if version == "ocpp1.6":
+        assert ids(heard(new)) == [1001, 1001]
+    else:
+        assert [each.energy for each in charges_201(heard(new))] == [Decimal(100)]
