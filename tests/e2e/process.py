@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -19,11 +20,17 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on, another one each time: the system may offer one again at once."""
+    """A TCP port of 127.0.0.1 that nobody listens on, another one each time.
+
+    None of those that systems give to outgoing connections: one of these could take it while a gateway restarts.
+    """
     while True:
+        port = random.randrange(20_000, 32_000)
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         if port not in _given:
             _given.add(port)
             return port

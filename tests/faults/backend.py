@@ -62,6 +62,10 @@ class Backend:
         self.faults: list[str] = []
         """What the gateway did wrong on its sockets: ids used twice or too long (I-35), a second open CALL (I-07)."""
         self.registration = "Accepted"
+        self.one_slot = False
+        """Whether it has one open CALL for both directions: it reads none while one of its own is open."""
+        self.deferred = 0
+        """How many CALLs had to wait for that."""
         self._dice = random.Random(seed)
         self._transactions: dict[tuple[str, str], int] = {}
         """(charger, stamp of the start) -> transaction id given by this CSMS (1.6)."""
@@ -137,13 +141,20 @@ class Backend:
         self.sockets[charger] = socket
         self.ids[socket] = set()
         open_calls: set[str] = set()
+        waiting: list[list[Any]] = []
         try:
             async for text in socket:
                 frame = json.loads(text)
                 if frame[0] == 2:
+                    if self.one_slot and self._busy(socket):
+                        self.deferred += 1
+                        waiting.append(frame)
+                        continue
                     await self._treat(socket, charger, number, frame, open_calls)
                 else:
                     self._resolved(socket, frame)
+                    while waiting and not self._busy(socket):
+                        await self._treat(socket, charger, number, waiting.pop(0), open_calls)
         except ConnectionClosed:
             pass
         finally:
@@ -152,6 +163,9 @@ class Backend:
             del self.ids[socket]
             for at, token in [each for each in self._open_orders if each[0] is socket]:
                 self._open_orders.pop((at, token)).outcomes.append((time.monotonic(), "lost"))
+
+    def _busy(self, socket: ServerConnection) -> bool:
+        return any(at is socket and not order.outcomes for (at, _), order in self._open_orders.items())
 
     def _cut(self, socket: ServerConnection) -> None:
         at = time.monotonic()

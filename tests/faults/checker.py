@@ -93,7 +93,11 @@ def in_order(h: History) -> Iterator[str]:
 
 
 def twice_only_in_doubt(h: History) -> Iterator[str]:
-    """An upstream hears a message again only if it did not answer, or something broke between its hub and it."""
+    """An upstream hears a message again only if it did not answer, or something broke that concerns them since the
+    message was said: then it may have been stored twice."""
+    said: dict[Key, float] = {}
+    for sent in h.sent:
+        said.setdefault(sent.message.key, sent.at)
     before: dict[tuple[str, Key], Delivered] = {}
     for each in h.delivered:
         if each.message.kind == "boot":
@@ -102,7 +106,8 @@ def twice_only_in_doubt(h: History) -> Iterator[str]:
         before[each.upstream, each.message.key] = each
         if first is None or not first.answered:
             continue
-        if not any(_concerns(fault, each.upstream) and _overlap(fault, first.at, each.at) for fault in h.faults):
+        begin = min(first.at, said.get(each.message.key, first.at))
+        if not any(_concerns(fault, each.upstream) and _overlap(fault, begin, each.at) for fault in h.faults):
             yield f"{each.upstream} heard {_name(each.message.key)} twice, at {first.at:.2f} and {each.at:.2f}, without need"
 
 

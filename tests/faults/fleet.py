@@ -435,13 +435,14 @@ class Fleet:
         wrong += [f"{each.identity}: stray answer {id}" for each in self.chargers for id in each.strays]
         return wrong + check(self.history)
 
-    async def right(self) -> None:
-        """Nothing that happened may have been wrong. Raises AssertionError."""
+    async def right(self, least: int = 10) -> None:
+        """Nothing that happened may have been wrong, and each CSMS has heard so much at least. Raises AssertionError."""
         wrong = await self.verdict()
         story = "; ".join(f"{each.kind} {each.begin:.1f}-{each.end:.1f}" for each in self.history.faults[:20])
         assert not wrong, "\n".join([f"faults: {story}", *wrong[:40]])
         assert not [each for charger in self.chargers for each in charger.discarded]
-        assert len(self.history.delivered) > 10 * len(self.history.upstreams), "there was something to lose"
+        for backend in self.backends.values():
+            assert len(backend.heard()) >= least, f"{backend.name} has heard too little to tell"
 
     async def stop(self) -> list[int | None]:
         """Ends everything, gently; the exit codes of the nodes."""
