@@ -76,7 +76,11 @@ class Bench:
         self.session.from_upstream(name, decode(json.dumps(frame)), self.now)
 
     def answers(self) -> list[tuple[int, str]]:
-        return [(item.seq, item.body.decode().replace(" ", "")) for _, item in self.effects.to_charger if item.kind != "call"]
+        return [
+            (item.seq, item.body.decode().replace(" ", ""))
+            for _, item in self.effects.to_charger
+            if item.kind != "call"
+        ]
 
 
 def test_without_any_of_it_there_is_no_intake() -> None:
