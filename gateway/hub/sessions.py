@@ -26,7 +26,7 @@ from .link import Link
 from .metering import Metering
 from .partition import Partition
 from .session import Session
-from .shared import FIELD
+from .shared import FIELD, field_of, parts_of
 from .shared import decode as decode_shared
 from .turn import Turn, now_ms
 from .upstream import Dials, Upstream
@@ -113,15 +113,18 @@ class Sessions:
             return
         session.version = version
         for name in route.upstreams:
-            self._link_one(session, name, route, version, facts.get(f"link:{name}", b""))
+            self._link_one(session, name, route, version, parts_of(name, facts))
 
-    def _link_one(self, session: Session, name: str, route: Route, version: str, state: bytes) -> None:
+    def _link_one(
+        self, session: Session, name: str, route: Route, version: str, stored: dict[str, bytes]
+    ) -> None:
         settings = self._config.upstreams[name]
         foreign = [each for each in session.shared.open if each.minted or each.by != name]
         role = "primary" if foreign and route.role(name) == "only" else route.role(name)
         options = msgspec.structs.replace(settings.options, post_boot=name == route.primary)  # a mirror asks nothing
         try:
-            translating = translator(version, settings.version, state, options, new_id, role)
+            translating = translator(version, settings.version, stored.get("", b""), options, new_id, role)
+            translating.restore(stored)
             if isinstance(translating, Renumbering):
                 for each in foreign:
                     translating.adopt(each.entry, each.number)
@@ -142,7 +145,7 @@ class Sessions:
             retry_ms=round(options.tx_retry_interval * 1000),
             stopwatch=None if version == settings.version else time.perf_counter,
         )
-        link.stored = state
+        link.stored = stored
         session.links[name] = link
         if primary:
             session.hold_ms = round(route.hold * 1000)
@@ -151,7 +154,11 @@ class Sessions:
 
     def relink(self, session: Session, version: str) -> None:
         """The charger came back with another OCPP version: the same facts, other rules."""
-        states = {f"link:{name}": link.translator.state() for name, link in session.links.items()}
+        states = {
+            field_of(name, part): state
+            for name, link in session.links.items()
+            for part, state in {**link.stored, **link.translator.stored()}.items()
+        }
         self._close_upstreams(session)
         session.links.clear()
         self._link(session, version, states)

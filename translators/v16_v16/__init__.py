@@ -7,7 +7,7 @@ asks carries the charger's. Both are kept under the journal entry of the StartTr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ from msgspec import Raw
 
 from ..dialogue import Done, Out, Step
 from ..frames import Call, Frame, Result, Side
+from ..kept import HOT
 from ..untouched import Untouched
 from . import members
 from .facts import ENDED_MOST, OPEN_MOST, Transaction, decode, encode, order
@@ -136,6 +137,13 @@ class Renumbering(Untouched):
         if self._state is None:
             self._state = encode(self._facts)
         return self._state
+
+    def stored(self) -> dict[str, bytes]:
+        """The facts as they are stored: in one part."""
+        return {HOT: self.state()}
+
+    def restore(self, stored: Mapping[str, bytes]) -> None:
+        """There is only one part."""
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 
