@@ -68,7 +68,8 @@ class Family(Generic[C]):
     def __init__(self, spec: Spec, new: Callable[[], C], upstreams: frozenset[str]) -> None:
         self.spec = spec
         self._new: Callable[[], C] = new
-        self._upstreams = upstreams
+        self.upstreams = upstreams
+        """Names that the label `upstream` may have."""
         self._cells: dict[tuple[str, ...], C] = {}
         self._allowed = [_allowed(label) for label in spec.labels]
 
@@ -108,7 +109,7 @@ class Family(Generic[C]):
         if allowed is None:
             if label.values is not UPSTREAMS:
                 return value
-            allowed = {name: name for name in self._upstreams}
+            allowed = {name: name for name in self.upstreams}
         known = allowed.get(value)
         if known is None:
             if not label.folds:
@@ -171,6 +172,8 @@ class Metrics(Collector):
         self.redis_errors = self._plain("redis_errors_total")
         self.event_loop_lag = self._histogram("event_loop_lag_seconds")
         self.draining = self._plain("draining")
+        self.config_last_reload_successful = self._plain("config_last_reload_successful")
+        self.config_last_reload_success = self._plain("config_last_reload_success_timestamp_seconds")
 
         self.build_info.cell(__version__, revision, platform.python_version()).n = 1
         for family in self._families:
@@ -179,6 +182,12 @@ class Metrics(Collector):
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+
+    def know(self, upstreams: Iterable[str]) -> None:
+        """Further upstreams are configured: their names may be label values from now on."""
+        self._upstreams |= frozenset(upstreams)
+        for family in self._families:
+            family.upstreams = self._upstreams
 
     def render(self) -> bytes:
         """The exposition in Prometheus' text format. Takes milliseconds: call it in a thread."""

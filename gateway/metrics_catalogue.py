@@ -179,4 +179,7 @@ CATALOGUE: tuple[Spec, ...] = (
          (_label("kind", "connection", "timeout", "loading", "readonly", "oom", "misconf", "fenced", OTHER),)),
     Spec("event_loop_lag_seconds", "histogram", "How late the event loop runs what is due.", _P99, (), LAG_SECONDS),
     Spec("draining", "gauge", "1 after SIGTERM, until the process ends.", "sum($m)"),
+    Spec("config_last_reload_successful", "gauge", "1 if the configuration, when it was last read, could be put in force.",
+         "min($m)"),
+    Spec("config_last_reload_success_timestamp_seconds", "gauge", "When that last was so.", "time() - min($m)"),
 )  # fmt: skip

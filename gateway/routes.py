@@ -62,6 +62,35 @@ class Facts(msgspec.Struct, frozen=True):
     version: str = ""
 
 
+class _Station(msgspec.Struct):
+    vendorName: str = ""
+    model: str = ""
+    firmwareVersion: str = ""
+
+
+class _Boot(msgspec.Struct):
+    """A BootNotification of any version."""
+
+    chargePointVendor: str = ""
+    chargePointModel: str = ""
+    firmwareVersion: str = ""
+    chargingStation: _Station | None = None
+
+
+_boot = msgspec.json.Decoder(_Boot)
+
+
+def facts_of(version: str, boot: bytes) -> Facts:
+    """What the payload of a BootNotification says; one that cannot be read says nothing."""
+    try:
+        said = _boot.decode(boot)
+    except msgspec.MsgspecError:
+        return Facts(version=version)
+    if (station := said.chargingStation) is not None:
+        return Facts(station.vendorName, station.model, station.firmwareVersion, version)
+    return Facts(said.chargePointVendor, said.chargePointModel, said.firmwareVersion, version)
+
+
 class Route(msgspec.Struct, frozen=True):
     """The upstreams of a charger, and who may do what."""
 
@@ -85,8 +114,8 @@ class Route(msgspec.Struct, frozen=True):
         return (self.primary, *self.mirrors)
 
     def role(self, name: str) -> Literal["only", "primary", "mirror"]:
-        """What an upstream of this route is to the charger."""
-        if name != self.primary:
+        """What an upstream of this route is to the charger's transactions."""
+        if name != self.answerer("StartTransaction"):
             return "mirror"
         return "primary" if self.mirrors else "only"
 
@@ -201,13 +230,21 @@ class Routes:
                 return self._override(folded, index, canary, rule.other if canary else rule.route)
         raise NoRoute(charger)
 
+    def overriding(self, charger: str) -> list[Override]:
+        """The overrides that mean this charger; the first counts."""
+        folded = charger.casefold()
+        return [
+            each
+            for matches, each in self._overrides
+            if matches(folded) and (each.percent >= 100 or chosen(folded, each.primary, each.percent))
+        ]
+
     def _override(self, folded: str, index: int, canary: bool, route: Route) -> Route:
-        for matches, each in self._overrides:
-            if matches(folded) and (each.percent >= 100 or chosen(folded, each.primary, each.percent)):
-                key = (index, canary, each.primary, each.mirror_old)
-                if (switched := self._switched.get(key)) is None:
-                    switched = self._switched[key] = with_primary(route, each.primary, mirror_old=each.mirror_old)
-                return switched
+        for each in self.overriding(folded):
+            key = (index, canary, each.primary, each.mirror_old)
+            if (switched := self._switched.get(key)) is None:
+                switched = self._switched[key] = with_primary(route, each.primary, mirror_old=each.mirror_old)
+            return switched
         return route
 
 

@@ -20,6 +20,10 @@ PURE = [
     "gateway/hub/shared.py",
     "gateway/hub/effects.py",
     "gateway/hub/backlog.py",
+    "gateway/hub/answering.py",
+    "gateway/hub/intake.py",
+    "gateway/hub/throttle.py",
+    "gateway/hub/refusals.py",
 ]
 
 

@@ -29,7 +29,7 @@ from .dialogue import (
     Talk,
     Wait,
 )
-from .facts import encode as encode_facts
+from .facts import encode, encode_members
 from .frames import OTHER, Call, Error, Frame, Result, Side
 from .losses import Loss, Undeclared, ledger
 from .models import lenient
@@ -202,12 +202,12 @@ class Translator:
 
     def state(self) -> bytes:
         """All facts, encoded as one."""
-        return kept.whole(self.facts, encode_facts)
+        return encode(self.facts)
 
     def stored(self) -> dict[str, bytes]:
         """The facts as they are stored: each part under a name of its own, the same object as before if it has not changed."""
         quiet = not self._asked and not self._waiting
-        packed = kept.pack(self.facts, encode_facts, rest=quiet)
+        packed = kept.pack(self.facts, encode_members, rest=quiet)
         if len(packed) == 1:
             return packed
         return {name and f"{self._prefix}{name}": each for name, each in packed.items()}

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .kept import Kept
+from .kept import Kept, whole
 
 FORMAT = 1
 """A reader refuses facts with a newer number."""
@@ -20,8 +20,11 @@ class Token(msgspec.Struct, omit_defaults=True, gc=False):
     additionalInfo: list[dict[str, str]] | None = None
 
 
-class Transaction(msgspec.Struct, omit_defaults=True):
-    """A transaction of a 1.x charger as a 2.x CSMS sees it (spec 3.2). `tid` is the charger's number, `uuid` the CSMS's."""
+class Transaction(msgspec.Struct, array_like=True):
+    """A transaction of a 1.x charger as a 2.x CSMS sees it (spec 3.2). `tid` is the charger's number, `uuid` the CSMS's.
+
+    Stored as an array: new members come last.
+    """
 
     tid: int
     uuid: str
@@ -194,8 +197,14 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True):
     """The last list that the charger accepted."""
 
 
-encode = msgspec.msgpack.Encoder().encode
+encode_members = msgspec.msgpack.Encoder().encode
+"""The facts of any pair, but for what is kept packed."""
 _decoder = msgspec.msgpack.Decoder(Facts)
+
+
+def encode(facts: Any) -> bytes:
+    """All facts of any pair as one."""
+    return whole(facts, encode_members)
 
 
 def decode(raw: bytes) -> Facts:

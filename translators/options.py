@@ -22,7 +22,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     )
     """Feature profiles of the 1.6 peer, plus `security`, `pnc`, `costmsg`."""
     carry_lossy: Literal["off", "customData", "datatransfer"] = "off"
-    """Carry members without a counterpart in customData or a DataTransfer."""
+    """How members without a counterpart travel. customData: those of a 1.6 charger, to a 2.0.1 CSMS; another gateway behind
+    it reads them back. datatransfer: 2.0.1 messages whole, in DataTransfers through 1.6 to another gateway, or as copies to a
+    1.6 CSMS that accepts them. Both gateways need the same vendor_id."""
     vendor_id: str = ""
     """Reverse-DNS id for carried members; required when carry_lossy is on."""
     offline_unknown_id: Literal["Accepted", "Blocked", "Expired", "Invalid"] = "Invalid"

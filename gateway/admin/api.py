@@ -1,13 +1,16 @@
-"""The operators' port: /metrics, /livez, /readyz."""
+"""The operators' port: /metrics, /livez, /readyz, and /api/v1 from its parts."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from gateway.metrics import CONTENT_TYPE, HistogramCell, Metrics
 
@@ -15,11 +18,26 @@ LAG_INTERVAL = 0.25
 """Seconds between two measurements of the event loop's lag."""
 
 
+class Part(Protocol):
+    """Some endpoints."""
+
+    def add_to(self, app: web.Application) -> None: ...
+
+
 class AdminApi:
     """Serves the endpoints on one address, and measures the event loop's lag while it does."""
 
-    def __init__(self, host: str, port: int, *, metrics: Metrics, ready: Callable[[], list[str]]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        metrics: Metrics,
+        ready: Callable[[], list[str]],
+        parts: Iterable[Part] = (),
+    ) -> None:
         """`ready` gives the reasons why chargers cannot connect now; none means ready. It must not block."""
+        self._parts = tuple(parts)
         self._host, self._port = host, port
         self._metrics = metrics
         self._ready = ready
@@ -33,7 +51,9 @@ class AdminApi:
 
     async def start(self) -> None:
         """Begins to listen. Raises OSError when the address cannot be had."""
-        app = web.Application()
+        app = web.Application(middlewares=[own_pages_only])
+        for part in self._parts:
+            part.add_to(app)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._render)
@@ -74,6 +94,15 @@ class AdminApi:
         """The metrics, rendered in a thread: no charger waits for a scrape."""
         body = await asyncio.to_thread(self._metrics.render)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+
+@web.middleware
+async def own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """No page of another site, open in an operator's browser, may change anything here."""
+    origin = request.headers.get("Origin")
+    if request.method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != request.headers.get("Host"):
+        raise web.HTTPForbidden(text="not from a page of another site\n")
+    return await handler(request)
 
 
 async def measure_lag(cell: HistogramCell) -> None:

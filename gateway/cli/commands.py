@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import check_config, offline, run
+from gateway.cli import check_config, offline, routes, run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,3 +37,4 @@ app.command("run")(run.run)
 app.command("check-config")(check_config.check_config)
 app.command("translate")(offline.translate)
 app.command("demo")(offline.demo)
+app.add_typer(routes.app, name="routes")

@@ -12,16 +12,20 @@ from translators.frames import Call
 class Exchange:
     """One charger CALL in one link."""
 
-    __slots__ = ("answered", "call", "early", "entry", "failures", "not_before", "target")
+    __slots__ = ("answered", "call", "counts", "early", "entry", "failures", "not_before", "promised", "target")
 
     def __init__(self, entry: Entry, call: Call) -> None:
         self.entry = entry
         self.call = call
         self.target = (entry.head.epoch, entry.head.seq)
         """Where the answer goes: the newest CALL with this content."""
+        self.counts = False
+        """The charger gets this upstream's answer."""
         self.answered = False
         self.early = False
         """Answered here because the upstream was away."""
+        self.promised = False
+        """Answered here because the configuration says so."""
         self.failures = 0
         self.not_before = 0
 

@@ -7,41 +7,22 @@ One charger CALL at a time is decided; the next begins when the dialogue of the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
 
 import msgspec
 
-from gateway.journal.entry import Dead, Entry
+from gateway.journal.entry import Entry
 from translators import Translating
-from translators.dialogue import Done, Out, Outcome, Step
-from translators.frames import EMPTY, Call, Error, Frame, Result, Side, encode
+from translators.dialogue import Done, Out, Step
+from translators.frames import Call, Error, Frame, Result, Side, encode
 
+from .answering import Owner, Policy, ack, answer_away, answer_charger, finished, given_up, outlast
 from .backlog import Backlog, Exchange, order
-from .effects import Effects
+from .intake import Intake
 from .lane import Lane
-from .observer import Observer
-from .shared import LEARNED_FROM
-
-
-class Owner(Protocol):
-    """What a link asks of its session."""
-
-    charger: str
-    effects: Effects
-    observer: Observer
-
-    def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
-    def learn(self, link: Link, exchange: Exchange, answer: Result) -> None: ...
-    def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None: ...
-
-
-Policy = Literal["close", "buffer", "local"]
+from .refusals import refusal
 
 _LOOKS_ONLY = frozenset(("GetConfiguration",))
 """Commands of a gateway dialogue that change nothing: the only ones for an upstream that may not command."""
-_QUESTIONS = frozenset(("Authorize", "DataTransfer", "SignCertificate"))
-"""What a local answer settles for good; a mirror, which gave none, still gets it later."""
-_REFUSED_MOST = 32
 
 
 class Link:
@@ -49,22 +30,25 @@ class Link:
 
     __slots__ = (
         "_asked_at",
-        "_attempts",
         "_backing",
-        "_backlog",
         "_current",
         "_flushing",
         "_lane",
         "_open_calls",
-        "_owner",
-        "_refused",
-        "_retry_ms",
         "_stopwatch",
+        "allows",
+        "answers",
+        "attempts",
+        "backlog",
         "down_since",
+        "intake",
         "may_command",
         "name",
+        "owner",
         "policy",
         "primary",
+        "refused",
+        "retry_ms",
         "stored",
         "translator",
         "up",
@@ -79,6 +63,7 @@ class Link:
         *,
         versions: tuple[str, str] = ("", ""),
         primary: bool,
+        answers: bool | None = None,
         policy: Policy = "close",
         may_command: bool = True,
         call_timeout_ms: int = 20_000,
@@ -90,19 +75,26 @@ class Link:
         self.versions = versions
         """OCPP versions of the charger and of the CSMS."""
         self.primary = primary
-        self.policy: Policy = policy if primary else "buffer"
+        self.answers = primary if answers is None else answers
+        """The charger gets its answers, to all or (`intake`) to some of what it says."""
+        self.policy: Policy = policy if self.answers else "buffer"
         self.may_command = may_command
+        """Anything at all."""
+        self.allows: Callable[[str], bool] | None = None
+        """Whether it may send CALLs with this action; None: with any, if it may command."""
+        self.intake: Intake | None = None
+        """What it takes of what the charger says; None: everything."""
         self.translator = translator
         self.up = False
         self.down_since = 0
         """When the upstream went away or first could not be reached, ms; 0 while it is up or was not tried yet."""
         self.stored: dict[str, bytes] = {}
         """Facts as last committed, by part."""
-        self._owner = owner
-        self._attempts = attempts
-        self._retry_ms = retry_ms
+        self.owner = owner
+        self.attempts = attempts
+        self.retry_ms = retry_ms
         self._lane = Lane(256, call_timeout_ms)
-        self._backlog = Backlog()
+        self.backlog = Backlog()
         self._current: dict[str, Exchange] = {}
         self._open_calls: dict[str, int] = {}
         """CALLs of the CSMS that wait for their answer on this socket, with their arrival."""
@@ -111,60 +103,75 @@ class Link:
         """The upstream is back: first the transactions, then the statuses that changed, then the rest."""
         self._backing = False
         """The statuses that changed are being told."""
-        self._refused: dict[str, int] = {}
+        self.refused: dict[str, int] = {}
         """Billing message, by what it says -> how often the upstream refused it."""
         self._stopwatch = stopwatch
-        translator.backlog = lambda: [exchange.call for exchange in self._backlog]
+        translator.backlog = lambda: [exchange.call for exchange in self.backlog]
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
     def from_charger(self, entry: Entry, call: Call, now: int) -> None:
         """A charger CALL of this group, new or pending."""
         exchange = Exchange(entry, call)
-        self._backlog.append(exchange)
-        if self.primary and self.policy != "close" and (until := self.translator.early_until):
+        exchange.counts = self.primary
+        if self.intake is None or self.intake.take(self, exchange, now):
+            self.enqueue(exchange, now)
+
+    def enqueue(self, exchange: Exchange, now: int) -> None:
+        """It is to be told in its turn."""
+        self.backlog.append(exchange)
+        if exchange.counts and self.policy != "close" and (until := self.translator.early_until):
             # Read again by a new owner: whoever owned it before has answered it while the upstream was away.
-            exchange.early = exchange.answered = order(entry.id) <= order(until)
+            exchange.early = order(exchange.entry.id) <= order(until)
+            exchange.answered = exchange.answered or exchange.early
         if not self.up and self.down_since:
-            self._outlast(exchange, now)
+            outlast(self, exchange, now)
         self.pump(now)
+
+    def counts(self, action: str) -> bool:
+        """Whether the charger gets this upstream's answer to a CALL with this action."""
+        return self.primary if self.intake is None else self.intake.counts(action)
 
     def repeated(self, entry: Entry, call: Call, now: int) -> None:
         """The charger sent a CALL again that has no stored answer: re-target the open one, or send again under the same ids."""
-        for exchange in [*self._current.values(), *self._backlog]:
+        for exchange in [*self._current.values(), *self.backlog]:
             if exchange.entry.id == entry.head.of:
                 exchange.target = (entry.head.epoch, entry.head.seq)
                 exchange.answered = False
                 exchange.not_before = 0
                 if exchange.early:
-                    self._answer_away(exchange, now)
+                    answer_away(self, exchange, now)
                 self.pump(now)
                 return
         original = msgspec.structs.replace(entry, id=entry.head.of)
-        self._backlog.append(Exchange(original, msgspec.structs.replace(call, id=original.id)))
+        again = Exchange(original, msgspec.structs.replace(call, id=original.id))
+        again.counts = True
+        self.backlog.append(again)
         self.pump(now)
 
     def numbered(self, entry: str, tx: int, number: int) -> None:
         """Another upstream has answered a StartTransaction, for which `tx` was minted: the charger calls it `number`."""
         self.translator.numbered(entry, tx, number)
-        self._owner.effects.links.add(self)
+        self.owner.effects.links.add(self)
 
     def from_upstream(self, frame: Frame, now: int) -> None:
         """A frame of the CSMS."""
         if isinstance(frame, Call):
-            if not self.may_command:
-                self._send(Error(frame.id, "NotSupported", "this upstream may not command the charger"))
+            if not self.may_command or (self.allows is not None and not self.allows(frame.action)):
+                refused = refusal(self.versions[1], frame)
+                self.owner.observer.commanded(self, frame.action, refused, 0)
+                self._send(refused)
                 return
             self._open_calls[frame.id] = now
             self._receive("csms", frame, now)
         elif not self._lane.settle(frame.id):
-            self._owner.observer.unmatched("csms")
+            self.owner.observer.unmatched("csms")
         elif isinstance(frame, Error) and "already in progress" in frame.description.lower():
             # A CSMS with one open call for both directions lost this CALL: as good as no answer (real-peers 1).
             self._apply(self.translator.expire("csms", frame.id, now), now)
         else:
             action, asked_at = self._asked_at.pop(frame.id, ("", now))
-            self._owner.observer.upstream_answered(self, action, now - asked_at)
+            self.owner.observer.upstream_answered(self, action, now - asked_at)
             self._receive("csms", frame, now)
         self.pump(now)
 
@@ -198,8 +205,8 @@ class Link:
         if was_up:
             self._lane.clear()
             self._apply(self.translator.lost("csms", now), now)
-        for exchange in list(self._backlog):
-            self._outlast(exchange, now)
+        for exchange in list(self.backlog):
+            outlast(self, exchange, now)
 
     def tick(self, now: int) -> None:
         """Time has passed."""
@@ -208,35 +215,40 @@ class Link:
             self._apply(self.translator.expire("csms", expired[0], now), now)
         if (wake := self.translator.next_wake) is not None and wake <= now:
             self._apply(self.translator.tick(now), now)
+        if self.intake is not None:
+            self.intake.tick(self, now)
         self.pump(now)
 
     def deadline(self) -> int:
         """When `tick` is due at the latest, ms; 0: no need."""
         times = [self._lane.deadline, self.translator.next_wake or 0]
         if self.up and not self._current:
-            times += [exchange.not_before for exchange in self._backlog]
+            times += [exchange.not_before for exchange in self.backlog]
+        if self.intake is not None:
+            times.append(self.intake.deadline)
         return min((at for at in times if at), default=0)
 
     @property
     def charger(self) -> str:
         """Identity of the charger."""
-        return self._owner.charger
+        return self.owner.charger
 
     @property
     def idle(self) -> bool:
         """Nothing is left to tell this upstream."""
-        return not (self._backlog or self._current or len(self._lane) or self._lane.open_id)
+        waits = self.backlog or self._current or len(self._lane) or self._lane.open_id
+        return not (waits or (self.intake is not None and self.intake.holds))
 
     def waits_unanswered_since(self) -> int:
         """Received-at of the oldest charger CALL that still waits for its answer, ms; 0: none."""
-        waiting = [*self._current.values(), *self._backlog]
+        waiting = [*self._current.values(), *self.backlog]
         return min((exchange.entry.head.received_at for exchange in waiting if not exchange.answered), default=0)
 
     # -- deciding ----------------------------------------------------------------------------------------------------
 
     def pump(self, now: int) -> None:
         """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
-        while self.up and self._backlog and (exchange := self._next(now)):
+        while self.up and self.backlog and (exchange := self._next(now)):
             self._current[exchange.entry.id] = exchange
             self._receive("charger", exchange.call, now, exchange)
         if self._flushing and self.up and not self._current:
@@ -248,24 +260,24 @@ class Link:
     def _finish_flush(self, now: int) -> None:
         """Nothing of the transactions is left: tell the statuses that changed; then the rest may go."""
         if not self._backing:
-            if any(exchange.goes_first for exchange in self._backlog):
+            if any(exchange.goes_first for exchange in self.backlog):
                 return
             self._apply(self.translator.back(now), now)
             self._backing = True
         if not self._lane.open_id and not len(self._lane):
             self._backing = self._flushing = False
-            if self._backlog:
+            if self.backlog:
                 self.pump(now)
 
     def _next(self, now: int) -> Exchange | None:
         """The CALL to begin now."""
         if self._current:
-            return self._backlog.overtaking(self.translator.overtakes)
+            return self.backlog.overtaking(self.translator.overtakes)
         first_only = self._flushing and self.versions[0] != self.versions[1]
-        exchange, expired = self._backlog.due(now, first_only=first_only)
+        exchange, expired = self.backlog.due(now, first_only=first_only)
         for each in expired:
-            self._owner.observer.dropped(self, each.entry, "expired")
-            self._ack(each)
+            self.owner.observer.dropped(self, each.entry, "expired")
+            ack(self, each)
         return exchange
 
     def _receive(self, side: Side, frame: Frame, now: int, exchange: Exchange | None = None) -> None:
@@ -279,15 +291,15 @@ class Link:
                 side, frame, now, now=entry.head.received_at, key=entry.id, tx=entry.tx, early=exchange.early
             )
         if self._stopwatch:
-            self._owner.observer.timed(self, side, self._stopwatch() - begin)
+            self.owner.observer.timed(self, side, self._stopwatch() - begin)
         self._apply(steps, now)
 
     def _apply(self, steps: list[Step], now: int) -> None:
         if not steps or any(type(step) is Done or (type(step) is Out and step.commit) for step in steps):
-            self._owner.effects.links.add(self)
+            self.owner.effects.links.add(self)
         for step in steps:
             if isinstance(step, Out):
-                self._owner.observer.translated(self, step)
+                self.owner.observer.translated(self, step)
             match step:
                 case Out(to="csms", frame=Call() as call):
                     timeout_ms = round(step.timeout * 1000)
@@ -300,114 +312,21 @@ class Link:
                     assert isinstance(frame, Result | Error)
                     asked_at = self._open_calls.pop(frame.id, None)
                     if asked_at is not None:  # otherwise it was asked on a socket that is gone
-                        self._owner.observer.commanded(self, step.source, frame, now - asked_at)
+                        self.owner.observer.commanded(self, step.source, frame, now - asked_at)
                         self._send(frame)
                 case Out(to="charger", frame=Call() as call):
                     if self.may_command or call.action in _LOOKS_ONLY:
-                        self._owner.command(self, call, round(step.timeout * 1000), now)
+                        self.owner.command(self, call, round(step.timeout * 1000), now)
                     else:
-                        refusal = Error(call.id, "SecurityError", "this upstream may not command the charger")
-                        self._apply(self.translator.receive("charger", refusal, now), now)
+                        refused = Error(call.id, "SecurityError", "this upstream may not command the charger")
+                        self._apply(self.translator.receive("charger", refused, now), now)
                 case Out(frame=Result() | Error() as answer):
                     exchange = self._current.get(answer.id)
-                    if exchange and not (isinstance(answer, Error) and self._given_up(exchange, answer, now)):
-                        self._answer(exchange, answer, now)
+                    if exchange and not (isinstance(answer, Error) and given_up(self, exchange, answer, now)):
+                        answer_charger(self, exchange, answer, now)
                 case Done(key, outcome):
                     if exchange := self._current.pop(key, None):
-                        self._finished(exchange, outcome, now)
-
-    def _finished(self, exchange: Exchange, outcome: Outcome, now: int) -> None:
-        entry = exchange.entry
-        if outcome == "ok" or (outcome == "error" and not exchange.early):
-            self._ack(exchange)
-            return
-        if not self.up:  # not the message's fault
-            self._backlog.appendleft(exchange)
-            self._outlast(exchange, now)
-            return
-        if exchange.perishable:
-            if entry.head.cls == "K3":
-                self._answer(exchange, Error(entry.id, "GenericError", "the CSMS did not answer in time"), now)
-            self._ack(exchange)
-            return
-        exchange.failures += 1
-        self._owner.observer.unanswered(self, exchange)
-        if not exchange.answered:
-            if exchange.call.action in self.translator.neutral:
-                self._answer(exchange, Result(entry.id), now, final=False)
-            elif self.primary and entry.head.cls == "K0":
-                self._answer_away(exchange, now)
-        if exchange.failures >= self._attempts:
-            self._owner.effects.dead.append(Dead(self.name, entry, outcome, exchange.failures))
-            self._owner.observer.dead_letter(self, entry, "attempts")
-            self._ack(exchange)
-            return
-        exchange.not_before = now + self._retry_ms * exchange.failures
-        self._backlog.appendleft(exchange)
-
-    def _outlast(self, exchange: Exchange, now: int) -> None:
-        """The upstream is away while this CALL waits: answer it here if that is the policy. What is told of it later
-        was not told in time."""
-        if exchange.answered:
-            exchange.early = True
-        elif not self.primary:
-            exchange.early = exchange.call.action not in _QUESTIONS and exchange.call.action != "BootNotification"
-        elif self.policy != "close":
-            self._answer_away(exchange, now)
-        if exchange.early and self.primary:
-            until = self.translator.early_until
-            if not until or order(exchange.entry.id) > order(until):
-                self.translator.early_until = exchange.entry.id
-                self._owner.effects.links.add(self)
-
-    def _given_up(self, exchange: Exchange, refusal: Error, now: int) -> bool:
-        """Whether a billing message was refused so often that the charger had better stop repeating it (spec 8.2): it is
-        answered like one that the upstream could not take, and put aside for a person to look at."""
-        entry = exchange.entry
-        if entry.head.cls != "K0" or exchange.answered or not self.primary or refusal.code == "SecurityError":
-            return False
-        what = entry.head.dedup or f"{exchange.call.action} {hash(bytes(exchange.call.payload))}"
-        count = self._refused.pop(what, 0) + 1
-        if count >= self._attempts:
-            payload = self.translator.away(exchange.call, now, key=entry.id, tx=entry.tx)
-            if payload is None and exchange.call.action in self.translator.neutral:
-                payload = EMPTY
-            if payload is not None:
-                self._owner.effects.dead.append(Dead(self.name, entry, "error", count))
-                self._owner.observer.dead_letter(self, entry, "attempts")
-                self._answer(exchange, Result(entry.id, payload), now)
-                return True
-        self._refused[what] = count
-        while len(self._refused) > _REFUSED_MOST:
-            del self._refused[next(iter(self._refused))]
-        return False
-
-    def _answer_away(self, exchange: Exchange, now: int) -> None:
-        entry, call = exchange.entry, exchange.call
-        payload = self.translator.away(call, now, key=entry.id, tx=entry.tx)
-        self._owner.effects.links.add(self)
-        if payload is None:
-            return
-        exchange.early = True
-        self._answer(exchange, Result(entry.id, payload), now, final=False)
-        if exchange.perishable and exchange in self._backlog:
-            self._backlog.remove(exchange)  # answered for good: a live question is not asked again later
-            self._ack(exchange)
-
-    def _answer(self, exchange: Exchange, frame: Result | Error, now: int, *, final: bool = True) -> None:
-        if exchange.answered or not self.primary:
-            return
-        exchange.answered = True
-        self._owner.observer.answered(self, exchange, frame, now - exchange.entry.head.received_at)
-        self._owner.answer(self, exchange, frame)
-        if exchange.call.action in LEARNED_FROM and isinstance(frame, Result):
-            self._owner.learn(self, exchange, frame)
-        if final and isinstance(frame, Result) and exchange.entry.head.dedup:
-            self._owner.effects.answers.append((self.charger, exchange.entry.head.dedup, bytes(frame.payload)))
-
-    def _ack(self, exchange: Exchange) -> None:
-        self.translator.forget(exchange.entry.id)
-        self._owner.effects.acks.setdefault(self.name, []).append(exchange.entry.id)
+                        finished(self, exchange, outcome, now)
 
     def _send(self, frame: Frame) -> None:
-        self._owner.effects.to_upstream.append((self, encode(frame)))
+        self.owner.effects.to_upstream.append((self, encode(frame)))

@@ -122,7 +122,7 @@ class Session:
     def repeated(self, entry: Entry, now: int) -> None:
         """A charger CALL that was sent before and has no stored answer."""
         for link in self.links.values():
-            if link.primary:
+            if link.counts(entry.head.action):
                 link.repeated(entry, _call(entry), now)
         self._pump(now)
 
@@ -182,7 +182,7 @@ class Session:
             times.append(self._gate_at)
         for link in self.links.values():
             times.append(link.deadline())
-            if self.edge and link.primary and link.policy == "close" and link.down_since:
+            if self.edge and link.answers and link.policy == "close" and link.down_since:
                 times.append(self._hold_until(link))
         return min((at for at in times if at), default=0)
 
@@ -195,7 +195,7 @@ class Session:
     def settled(self) -> bool:
         """No charger CALL waits for its answer, and no CALL for the charger's."""
         return not self._lane.open_id and not any(
-            link.waits_unanswered_since() for link in self.links.values() if link.primary
+            link.waits_unanswered_since() for link in self.links.values() if link.answers
         )
 
     # -- what links ask ----------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class Session:
 
     def _holds_too_long(self, link: Link, now: int) -> bool:
         return bool(
-            self.edge and link.primary and link.policy == "close" and link.down_since and now >= self._hold_until(link)
+            self.edge and link.answers and link.policy == "close" and link.down_since and now >= self._hold_until(link)
         )
 
     def _hold_until(self, link: Link) -> int:

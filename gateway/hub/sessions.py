@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from translators import NoTranslation, Renumbering, translator
 from translators.frames import Frame
 
 from .health import Health
+from .intake import intake
 from .link import Link
 from .metering import Metering
 from .partition import Partition
@@ -115,9 +117,7 @@ class Sessions:
         for name in route.upstreams:
             self._link_one(session, name, route, version, parts_of(name, facts))
 
-    def _link_one(
-        self, session: Session, name: str, route: Route, version: str, stored: dict[str, bytes]
-    ) -> None:
+    def _link_one(self, session: Session, name: str, route: Route, version: str, stored: dict[str, bytes]) -> None:
         settings = self._config.upstreams[name]
         foreign = [each for each in session.shared.open if each.minted or each.by != name]
         role = "primary" if foreign and route.role(name) == "only" else route.role(name)
@@ -138,14 +138,17 @@ class Sessions:
             translating,
             versions=(version, settings.version),
             primary=primary,
+            answers=name in route.answerers,
             policy=route.primary_down,
-            may_command=primary,
+            may_command=name in route.commanders(self._config.upstreams),
             call_timeout_ms=round(settings.call_timeout * 1000),
             attempts=options.tx_attempts,
             retry_ms=round(options.tx_retry_interval * 1000),
             stopwatch=None if version == settings.version else time.perf_counter,
         )
         link.stored = stored
+        link.intake = intake(name, route, settings)
+        link.allows = partial(route.may_command, name, settings)
         session.links[name] = link
         if primary:
             session.hold_ms = round(route.hold * 1000)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from ocpp.v16 import call as call16
 from ocpp.v201 import call as call201
 
 from .charger import Charger16, Charger201
 from .conftest import Connect, StartCsms, StartGateway
-from .csms import Station
+from .csms import Csms, Station
 from .plug import Charger
 from .wire import Recorder
 
+PutBetween = Callable[[Csms], Awaitable[str]]
 TAG = "DEADBEEF"
 CURRENT_TIME = re.compile(rb'"currentTime":\s*"[^"]*"')
 
@@ -88,27 +91,40 @@ async def transcripts(
     return essence(charger.recorder), essence(station.recorder)
 
 
+@pytest.fixture(params=[(), ("ocpp1.6", "ocpp2.0.1")], ids=["alone", "mirrored"])
+def put_between(request: pytest.FixtureRequest, start_csms: StartCsms, start_gateway: StartGateway) -> PutBetween:
+    """`await put_between(csms)`: URL of a gateway before that CSMS, alone or with mirrors of either version beside it."""
+
+    async def put(csms: Csms) -> str:
+        upstreams = {"main": csms}
+        for number, version in enumerate(request.param):
+            upstreams[f"mirror{number}"] = await start_csms(version, first_transaction_id=900)
+        mirrors = [name for name in upstreams if name != "main"]
+        gateway = await start_gateway(upstreams, routes=[{"match": "*", "primary": "main", "mirrors": mirrors}])
+        return gateway.url
+
+    return put
+
+
 async def test_16_conversation_is_the_same_with_and_without_gateway(
-    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+    start_csms: StartCsms, put_between: PutBetween, plug_in: Connect
 ) -> None:
     plain, behind = await start_csms("ocpp1.6"), await start_csms("ocpp1.6")
     charger = await plug_in(Charger16, plain.url, "CP1", clock=Clock(), first_id=1)
     direct = await transcripts(charger, plain.station("CP1"), talk_16)
     assert len(direct[0]) == 20
-    gateway = await start_gateway({"main": behind})
-    charger = await plug_in(Charger16, gateway.url, "CP1", clock=Clock(), first_id=1)
+    charger = await plug_in(Charger16, await put_between(behind), "CP1", clock=Clock(), first_id=1)
     assert await transcripts(charger, behind.station("CP1"), talk_16) == direct
     answered = [x.id for x in charger.recorder.calls(mine=True) if x.answer is not None]
     assert answered == [str(number) for number in range(1, len(answered) + 1)]
 
 
 async def test_201_conversation_is_the_same_with_and_without_gateway(
-    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+    start_csms: StartCsms, put_between: PutBetween, plug_in: Connect
 ) -> None:
     plain, behind = await start_csms("ocpp2.0.1"), await start_csms("ocpp2.0.1")
     charger = await plug_in(Charger201, plain.url, "CS1", clock=Clock(), first_id=1)
     direct = await transcripts(charger, plain.station("CS1"), talk_201)
     assert len(direct[0]) == 12
-    gateway = await start_gateway({"main": behind})
-    charger = await plug_in(Charger201, gateway.url, "CS1", clock=Clock(), first_id=1)
+    charger = await plug_in(Charger201, await put_between(behind), "CS1", clock=Clock(), first_id=1)
     assert await transcripts(charger, behind.station("CS1"), talk_201) == direct

@@ -70,7 +70,8 @@ def _merged(blocks: tuple[dict[str, Row], ...]) -> dict[str, Row]:
 
 def _tunnelled(rows: dict[str, Row]) -> dict[str, Row]:
     """What the gateway answers in the charger's stead, unless the charger takes it through the gateway's own tunnel."""
-    return {action: tunnel.first(action, row) if action in tunnel.ACTIONS else row for action, row in rows.items()}
+    whole = tunnel.ACTIONS | tunnel.PROVEN
+    return {action: tunnel.first(action, row) if action in whole else row for action, row in rows.items()}
 
 
 def _admitted(row: Row) -> Row:

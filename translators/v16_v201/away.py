@@ -12,6 +12,7 @@ from .authorization import verdict_while_away
 from .availability import tell_status
 from .charger import facts_of
 from .transactions import start_while_away
+from .untunnelled import untunnel_while_away
 
 UNKNOWN_INTERVAL: Final = 60
 """Seconds until a station that no CSMS has ever accepted may ask again."""
@@ -41,7 +42,7 @@ def away(d: Dialogue, request: Any) -> Struct | None:
         case v16.StartTransactionRequest():
             return start_while_away(d, request)
         case v16.DataTransferRequest():
-            return v16.DataTransferResponse(status="Rejected")
+            return untunnel_while_away(d, request)
         case v16.SignCertificateRequest():
             return v16.SignCertificateResponse(status="Rejected")
     return NEUTRAL.get(type(request).action)

@@ -11,6 +11,7 @@ from ..facts import Facts, Key
 from ..models import v16, v201
 from ..topology import connectors
 from .charger import facts_of, has, options_of
+from .untunnelled import PEER
 from .upstream import ask, boot_request, known_boot, register, told_time, trigger_served, triggered
 
 STATUS_WAIT: Final = 30.0
@@ -36,6 +37,8 @@ def gate(d: Dialogue) -> None:
     facts = facts_of(d)
     if facts.registration not in ("Pending", "Rejected") or d.action == "BootNotification" or d.early:
         return
+    if d.action == "DataTransfer" and facts.extra.get(PEER):
+        return  # it may be a boot
     if facts.registration == "Pending":
         names = (d.action, *_MEANT_BY.get(d.action, ()))
         for trigger, expires in facts.triggers.items():

@@ -54,11 +54,7 @@ def because(reason: str, more: str | None = None) -> v201.StatusInfo:
 
 def running(d: Dialogue, connector: int | None = None) -> list[Transaction]:
     """The transactions that have not ended, of one connector or of all."""
-    return [
-        transaction
-        for transaction in facts_of(d).transactions
-        if connector in (None, transaction.connector)
-    ]
+    return [transaction for transaction in facts_of(d).transactions if connector in (None, transaction.connector)]
 
 
 def transaction_of(d: Dialogue, uuid: str) -> Transaction | None:

@@ -18,7 +18,7 @@ from .upstream import ask
 
 KEPT_MS: Final = 7 * DAY_MS
 """How long an ended transaction is remembered for late retries."""
-ENDED_MOST: Final = 16
+ENDED_MOST: Final = 12
 """The most ended transactions that are remembered. The journal answers a repeated StartTransaction or StopTransaction for
 7 days without them."""
 CONNECTORS_MOST: Final = 256
@@ -179,12 +179,10 @@ def started_state(status: str) -> v201.ChargingState:
 
 
 def current_state(d: Dialogue, transaction: Transaction) -> v201.ChargingState | None:
-    """The chargingState as the charger reports it now, else as the CSMS knows it."""
-    status = connector_of(d, transaction.connector).status
-    found = CHARGING_STATE.get(cast(v16.ChargePointStatus, status))
-    if found is not None:
-        return found
-    return cast(v201.ChargingState, transaction.charging_state) if transaction.charging_state else None
+    """The chargingState that the CSMS knows: each change has been told. A status of before the start does not count."""
+    if transaction.charging_state:
+        return cast(v201.ChargingState, transaction.charging_state)
+    return CHARGING_STATE.get(cast(v16.ChargePointStatus, connector_of(d, transaction.connector).status))
 
 
 def told_state(transaction: Transaction, state: str | None) -> None:

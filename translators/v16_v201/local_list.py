@@ -14,6 +14,7 @@ from .authorization import lose_group
 from .charger import UNSUPPORTED, ask, because, facts_of, options_of, told_time
 from .device_model import cached
 
+
 def get_version(d: Dialogue, request: v201.GetLocalListVersionRequest) -> Rule:
     """-1, and a charger without local lists, mean version 0: there is none."""
     try:

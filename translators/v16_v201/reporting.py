@@ -14,8 +14,9 @@ from ..facts import Job
 from ..models import lenient, v16, v201
 from ..models.base import ABSENT, Request
 from ..values import charger_time, cut, security_event_up
-from .charger import facts_of, options_of
+from .charger import facts_of
 from .maintenance import text_of
+from .untunnelled import OWN_ACTIONS, is_own, untunnel
 from .upstream import ask
 
 PNC_ACTIONS = frozenset(("Authorize", "Get15118EVCertificate", "GetCertificateStatus", "SignCertificate"))
@@ -24,10 +25,11 @@ PNC_ACTIONS = frozenset(("Authorize", "Get15118EVCertificate", "GetCertificateSt
 
 def data_transfer(d: Dialogue, request: v16.DataTransferRequest) -> Rule:
     """A tunnelled 2.0.1 message becomes the message itself; anything else stays a DataTransfer."""
+    if is_own(d, request.vendorId) and request.messageId in OWN_ACTIONS:
+        return (yield from untunnel(d, request))
     if d.early:
         return None  # it was refused while the CSMS was away
-    actions = _tunnelled(d, request.vendorId)
-    if actions and request.messageId in actions:
+    if request.vendorId.casefold() == PNC_VENDOR and request.messageId in PNC_ACTIONS:
         return (yield from _untunnel(d, v201.ACTIONS[request.messageId], request.data or ""))
     if request.vendorId.casefold() == PNC_VENDOR:
         return v16.DataTransferResponse(status="UnknownMessageId")
@@ -38,13 +40,6 @@ def data_transfer(d: Dialogue, request: v16.DataTransferRequest) -> Rule:
     if reply.statusInfo is not None:
         d.lose("statusInfo")
     return v16.DataTransferResponse(status=reply.status, data=text_of(reply.data) if reply.data else None)
-
-
-def _tunnelled(d: Dialogue, vendor: str) -> frozenset[str]:
-    if vendor.casefold() == PNC_VENDOR:
-        return PNC_ACTIONS
-    own = options_of(d).vendor_id
-    return v201.FROM_CHARGER if own and vendor.casefold() == own.casefold() else frozenset()
 
 
 def _untunnel(d: Dialogue, type_: type[Request[Any]], text: str) -> Rule:

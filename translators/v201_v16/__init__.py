@@ -26,6 +26,7 @@ from . import (
     reporting,
     smart_charging,
     transactions,
+    whole,
 )
 from .state import Facts, facts_of
 from .verdicts import stop_refused
@@ -87,7 +88,9 @@ def _resume(d: Dialogue) -> None:
 PAIR = Pair(
     charger="2.0.1",
     csms="1.6",
-    from_charger=_merged(_FLOW_C),
+    from_charger={
+        action: whole.first(action, row) if action in whole.WHOLE else row for action, row in _merged(_FLOW_C).items()
+    },
     from_csms={action: _admitted(row) for action, row in _merged(_FLOW_D).items()},
     charger_actions=v201.ACTIONS,
     csms_actions=v16.ACTIONS,

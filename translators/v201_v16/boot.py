@@ -47,18 +47,8 @@ def boot(d: Dialogue, request: v201.BootNotificationRequest) -> Rule:
     facts = facts_of(d)
     carried.heed(d, request)
     reply = yield from d.ask("csms", boot_request(d, request))
-    before = facts.boot
-    register(facts, reply)
-    facts.boot = msgspec.to_builtins(request)
+    accepted = keep(facts, request, reply.status, reply.interval)
     facts.carried = carried.own(d, request.chargingStation.customData) is not None
-    accepted = facts.registration == "Accepted"
-    if accepted:
-        facts.reset, facts.reset_expires = "", 0
-        facts.unsupported.clear()
-        if _firmware(before) != _firmware(facts.boot):
-            facts.model_read_at = 0
-        for connector in facts.connectors.values():
-            connector.told = ""
     current = tidy_time(reply.currentTime)
     if current is None:
         d.lose("currentTime", "defaulted")
@@ -77,6 +67,22 @@ def boot(d: Dialogue, request: v201.BootNotificationRequest) -> Rule:
     return None
 
 
+def keep(facts: Facts, request: v201.BootNotificationRequest, status: str, interval: int) -> bool:
+    """Remember a boot and what the CSMS said to it; whether that was Accepted."""
+    before = facts.boot
+    register(facts, status, interval)
+    facts.boot = msgspec.to_builtins(request)
+    if facts.registration != "Accepted":
+        return False
+    facts.reset, facts.reset_expires = "", 0
+    facts.unsupported.clear()
+    if _firmware(before) != _firmware(facts.boot):
+        facts.model_read_at = 0
+    for connector in facts.connectors.values():
+        connector.told = ""
+    return True
+
+
 def _firmware(boot: dict[str, object] | None) -> object:
     station = (boot or {}).get("chargingStation")
     return station.get("firmwareVersion") if isinstance(station, dict) else None
@@ -87,6 +93,7 @@ def connected(facts: Facts, at: int) -> None:
     facts.connected_at = at
     facts.unsupported.clear()
     facts.introduced = False
+    facts.tunnel = facts.tunnel or None
 
 
 def first(d: Dialogue) -> Rule | None:
@@ -118,7 +125,8 @@ def _introduce(d: Dialogue) -> Rule:
         return None
     d.lose("BootNotification", "synthesised")
     try:
-        register(facts, (yield from d.ask("csms", known_boot(d))))
+        reply = yield from d.ask("csms", known_boot(d))
+        register(facts, reply.status, reply.interval)
     except Refusal:
         pass
     except Silence:

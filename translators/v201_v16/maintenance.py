@@ -70,7 +70,7 @@ def data_transfer(d: Dialogue, request: v16.DataTransferRequest) -> Rule:
     """A tunnelled 2.0.1 command becomes the command itself, a price what the charger shows; the rest stays as it is."""
     vendor, message = request.vendorId.casefold(), request.messageId or ""
     if message in tunnelled_actions(d, vendor):
-        return (yield from untunnel(d, message, request.data or ""))
+        return (yield from untunnel(d, vendor, message, request.data or ""))
     if vendor == PNC_VENDOR:
         return v16.DataTransferResponse(status="UnknownMessageId")
     if vendor == COST_VENDOR and has(d, "costmsg"):
@@ -111,7 +111,7 @@ def _cost(d: Dialogue, message: str, text: str) -> Rule:
         cost = msgspec.json.decode(text, type=_Cost)
     except msgspec.MsgspecError:
         return v16.DataTransferResponse(status="Rejected")
-    meant = [each for each in facts.transactions if each.bound and each.tid == cost.transactionId]
+    meant = [each for each in [*facts.ended, *facts.transactions] if each.bound and each.tid == cost.transactionId]
     newest = max(meant, key=lambda each: each.bound, default=None)
     if newest is None or find(d, newest.txid) is None or not is_plain(cost.cost):
         return v16.DataTransferResponse(status="Rejected")

@@ -62,17 +62,17 @@ def tell(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R]:
             raise
         d.lose("BootNotification", "synthesised")
         reply = yield from d.ask("csms", known_boot(d))
-        register(facts, reply)
+        register(facts, reply.status, reply.interval)
         if reply.status != "Accepted":
             raise
     response = yield from d.ask("csms", request)
     return response
 
 
-def register(facts: Facts, reply: v16.BootNotificationResponse) -> None:
+def register(facts: Facts, status: str, interval: int) -> None:
     """Keep what the CSMS said to a boot."""
-    facts.registration = reply.status if reply.status in ("Accepted", "Pending", "Rejected") else "Rejected"
-    facts.interval = reply.interval
+    facts.registration = "Accepted" if status == "Accepted" else "Pending" if status == "Pending" else "Rejected"
+    facts.interval = interval
 
 
 def known_boot(d: Dialogue) -> v16.BootNotificationRequest:

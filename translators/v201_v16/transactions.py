@@ -14,7 +14,7 @@ from ..values import ID_TAG_LENGTH, Moment, charger_time, id_token_info
 from . import carried
 from .authorization import ask_verdict, heed, is_free, recent_verdict, tag_of, verdict_while_away
 from .availability import is_changed, tell_changed
-from .ledger import answer_again, found, read_meter, see, start_register, stop_register, was_seen
+from .ledger import answer_again, close, found, read_meter, see, start_register, stop_register, was_seen
 from .metering import final_readings, readings, send
 from .peers import tell
 from .places import number_of
@@ -42,7 +42,7 @@ def event(d: Dialogue, request: v201.TransactionEventRequest) -> Rule:
             d.lose("idToken")
         see(transaction, request, v201.TransactionEventResponse())
         return v201.TransactionEventResponse()  # older than its end, or an end that was told before
-    _learn(d, transaction, request)
+    learn(d, transaction, request)
     if request.eventType == "Ended":
         answer = yield from _ended(d, transaction, request, moment)
     elif transaction.state in ("new", "starting"):
@@ -78,7 +78,7 @@ def _unsaid(d: Dialogue, request: v201.TransactionEventRequest) -> None:
         d.lose("transactionInfo.stoppedReason")
 
 
-def _learn(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> None:
+def learn(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> None:
     """What an event says of its transaction. The same event says the same again."""
     facts, evse = facts_of(d), request.evse
     if evse is not None and evse.id >= 1 and (not transaction.connector or transaction.state == "new"):
@@ -319,7 +319,7 @@ def _ended(
         known = recent_verdict(d, tag_of(d, token)) if token is not None and not is_free(token) else None
         _unsaid(d, request)
         answer = respond(d, transaction, (known or v201.IdTokenInfo(status="Accepted")) if token is not None else None)
-        _leave(d, transaction, request)
+        leave(d, transaction, request)
         return answer
     if transaction.state == "starting":
         yield from start(d, transaction)
@@ -351,7 +351,7 @@ def _stop(
             transactionData=(final_readings(d, request.meterValue or []) if ended else None) or None,
         ),
     )
-    _leave(d, transaction, request)
+    leave(d, transaction, request)
     info = v201.IdTokenInfo(status="Accepted")
     if reply.idTagInfo is not None:
         if not id_tag:
@@ -361,11 +361,11 @@ def _stop(
     return info
 
 
-def _leave(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> None:
+def leave(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> None:
     """The transaction is over. Its connector is Finishing until it is Available, unless the EV has left already."""
     facts = facts_of(d)
     told = transaction.state == "open"
-    transaction.state, transaction.ended_at, transaction.ending = "ended", d.clock, True
+    close(d, transaction)
     transaction.refusal = None
     facts.profiles = [each for each in facts.profiles if each.txid != transaction.txid]
     facts.unlocking.pop(transaction.connector, None)

@@ -34,6 +34,7 @@ class Bench:
                 name,
                 self.session,
                 Untouched(lambda: f"g{next(ids)}"),
+                versions=("ocpp1.6", "ocpp1.6"),
                 primary=primary,
                 policy=policy,
                 may_command=primary,
@@ -137,7 +138,7 @@ def test_answer_of_a_mirror_goes_nowhere_and_its_calls_are_refused() -> None:
     assert not effects.to_charger and not effects.answers
     assert effects.acks == {"copy": [entry.id]}
     bench.csms([2, "x1", "Reset", {"type": "Hard"}], "copy")
-    assert bench.upstream_frames("copy")[-1][:3] == [4, "x1", "NotSupported"]
+    assert bench.upstream_frames("copy")[-1] == [3, "x1", {"status": "Rejected"}]
     assert not bench.charger_items()
 
 

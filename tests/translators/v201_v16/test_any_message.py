@@ -15,7 +15,7 @@ from msgspec import Raw
 from tests import schemas
 from tests.schemas import Version
 from tests.translators.models.samples import payloads
-from translators import Options, Translator
+from translators import Options, Translator, facts
 from translators.dialogue import Out, Step
 from translators.frames import Call, Error, Result, Side, encode
 from translators.models import v16, v201
@@ -116,5 +116,5 @@ def test_any_message(side: Side, action: str, data: st.DataObject) -> None:
         peers.say("charger", "TransactionEvent", event("Started", evse=1), calm=True)
     payload = data.draw(payloads(VERSIONS[side], action, "request"))
     peers.say(side, action, payload)
-    stored = msgspec.msgpack.encode(peers.facts)
-    assert msgspec.msgpack.encode(msgspec.msgpack.decode(stored, type=Facts)) == stored
+    stored = facts.encode(peers.facts)
+    assert facts.encode(msgspec.msgpack.decode(stored, type=Facts)) == stored

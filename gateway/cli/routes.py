@@ -1,0 +1,139 @@
+"""`ocpp-gateway routes`: what is in force, and switching chargers to another primary, through the operators' port."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.options import fail
+
+app = typer.Typer(no_args_is_help=True, help="Show routes, and switch chargers to another CSMS while they charge.")
+
+Server = Annotated[
+    str,
+    typer.Option("--server", metavar="URL", help="The operators' port of any process of the gateway."),
+]
+Json = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+DEFAULT_SERVER = "http://127.0.0.1:9001"
+
+
+@app.command("list")
+def list_routes(server: Server = DEFAULT_SERVER, json: Json = False) -> None:
+    """The routes in the order in which they are tried, after the overrides of operators."""
+    found = ask(server, "GET", "/api/v1/routes")
+    if json:
+        return show_json(found)
+    for each in found["overrides"]:
+        typer.echo(_override(each))
+    for route in found["routes"]:
+        parts = [f"match {', '.join(route['match'])}", f"primary {route['primary']}"]
+        parts += [f"mirrors {', '.join(route['mirrors'])}"] if route["mirrors"] else []
+        parts += [f"when {key} is {value}" for key, value in route.get("when", {}).items()]
+        if canary := route.get("canary"):
+            parts.append(f"{canary['percent']} % at {canary['upstream']}")
+        typer.echo("route     " + "; ".join(parts))
+
+
+@app.command("show")
+def show(
+    charger: Annotated[str, typer.Argument(metavar="CHARGER", help="Identity of a charger.", show_default=False)],
+    server: Server = DEFAULT_SERVER,
+    json: Json = False,
+) -> None:
+    """The route of one charger."""
+    from urllib.parse import quote
+
+    found = ask(server, "GET", f"/api/v1/routes/{quote(charger, safe='')}")
+    if json:
+        return show_json(found)
+    typer.echo(f"primary   {found['primary']}")
+    typer.echo(f"mirrors   {', '.join(found['mirrors']) or '(none)'}")
+    typer.echo(f"down      {found['primary_down']}")
+    for action, name in found["authority"].items():
+        typer.echo(f"authority {action}: {name}")
+    if found["learned"]:
+        said = ", ".join(f"{key} {value}" for key, value in found["learned"].items() if value)
+        typer.echo(f"learned   {said}")
+    if found["override"]:
+        typer.echo(_override(found["override"]))
+
+
+@app.command("switch")
+def switch(
+    match: Annotated[
+        str | None,
+        typer.Option("--match", metavar="PATTERN", help="Which chargers: an identity, a glob, or re:REGEX."),
+    ] = None,
+    primary: Annotated[
+        str | None, typer.Option("--primary", metavar="UPSTREAM", help="The CSMS whose answers they get from now on.")
+    ] = None,
+    mirror_old: Annotated[
+        bool, typer.Option("--mirror-old/--no-mirror", help="Whether the primary of their route stays as a mirror.")
+    ] = True,
+    canary: Annotated[
+        int, typer.Option("--canary", metavar="PERCENT", min=1, max=100, help="Only so many of a hundred of them.")
+    ] = 100,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Take the override of --match back; without --match: all of them.")
+    ] = False,
+    server: Server = DEFAULT_SERVER,
+    json: Json = False,
+) -> None:
+    """Give chargers another primary, at once, without dropping them; a transaction goes on under the ids of each CSMS.
+
+    The override is kept in the store until --reset: all processes and later starts keep to it. Example:
+
+    ocpp-gateway routes switch --match 'DE-*' --primary new --canary 10
+    """
+    body: dict[str, Any]
+    if reset:
+        body = {"reset": True, "all": match is None} | ({} if match is None else {"match": match})
+    elif match is None or primary is None:
+        fail(["give --match and --primary, or --reset"])
+    else:
+        body = {"match": match, "primary": primary, "mirror_old": mirror_old, "percent": canary}
+    found = ask(server, "POST", "/api/v1/routes/switch", body)
+    if json:
+        return show_json(found)
+    for each in found["overrides"]:
+        typer.echo(_override(each))
+    if not found["overrides"]:
+        typer.echo("no overrides: the routes of the configuration count")
+
+
+def _override(each: dict[str, Any]) -> str:
+    part = f"; {each['percent']} % of them" if each["percent"] < 100 else ""
+    old = "stays as mirror" if each["mirror_old"] else "leaves"
+    return f"override  match {each['match']}; primary {each['primary']}; the old primary {old}{part}"
+
+
+def ask(server: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The JSON answer of the operators' port; prints what went wrong and exits with 2 (refused) or 1 (not reachable)."""
+    import json
+    import urllib.error
+    import urllib.request
+
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        server.rstrip("/") + path, data, {"Content-Type": "application/json"}, method=method
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        try:
+            fail(json.load(error)["errors"])
+        except (ValueError, KeyError):
+            fail([f"{server}{path}: {error.code} {error.reason}"])
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        typer.echo(f"{server}: not reachable: {reason} (another address: --server)", err=True)
+        raise typer.Exit(1) from None
+
+
+def show_json(found: Any) -> None:
+    """Prints JSON for programs."""
+    import json
+
+    typer.echo(json.dumps(found, indent=2))

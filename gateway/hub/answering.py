@@ -1,0 +1,154 @@
+"""How a charger CALL ends in one link: the charger is answered, the entry acknowledged, tried again or put aside. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Raw
+
+from gateway.journal.entry import Dead
+from translators.dialogue import Outcome
+from translators.frames import EMPTY, Call, Error, Result
+
+from .backlog import Exchange, order
+from .effects import Effects
+from .observer import Observer
+from .shared import LEARNED_FROM
+
+if TYPE_CHECKING:
+    from .link import Link
+
+
+class Owner(Protocol):
+    """What a link asks of its session."""
+
+    charger: str
+    effects: Effects
+    observer: Observer
+
+    def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
+    def learn(self, link: Link, exchange: Exchange, answer: Result) -> None: ...
+    def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None: ...
+
+
+Policy = Literal["close", "buffer", "local"]
+
+_QUESTIONS = frozenset(("Authorize", "DataTransfer", "SignCertificate"))
+"""What a local answer settles for good; a mirror, which gave none, still gets it later."""
+_REFUSED_MOST = 32
+
+
+def promise(link: Link, exchange: Exchange, payload: Raw, now: int) -> None:
+    """Answer the charger before the upstream has."""
+    exchange.promised = True
+    answer_charger(link, exchange, Result(exchange.entry.id, payload), now)
+
+
+def drop(link: Link, exchange: Exchange, reason: str, now: int) -> None:
+    """The upstream will never be told."""
+    promise(link, exchange, EMPTY, now)
+    link.owner.observer.dropped(link, exchange.entry, reason)
+    ack(link, exchange)
+
+
+def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None:
+    """The dialogue of a CALL has ended."""
+    entry = exchange.entry
+    if outcome == "ok" or (outcome == "error" and not (exchange.early or exchange.promised)):
+        ack(link, exchange)
+        return
+    if not link.up:  # not the message's fault
+        link.backlog.appendleft(exchange)
+        outlast(link, exchange, now)
+        return
+    if exchange.perishable:
+        if entry.head.cls == "K3":
+            answer_charger(link, exchange, Error(entry.id, "GenericError", "the CSMS did not answer in time"), now)
+        ack(link, exchange)
+        return
+    exchange.failures += 1
+    link.owner.observer.unanswered(link, exchange)
+    if not exchange.answered:
+        if exchange.call.action in link.translator.neutral:
+            answer_charger(link, exchange, Result(entry.id), now, final=False)
+        elif exchange.counts and entry.head.cls == "K0":
+            answer_away(link, exchange, now)
+    if exchange.failures >= link.attempts:
+        link.owner.effects.dead.append(Dead(link.name, entry, outcome, exchange.failures))
+        link.owner.observer.dead_letter(link, entry, "attempts")
+        ack(link, exchange)
+        return
+    exchange.not_before = now + link.retry_ms * exchange.failures
+    link.backlog.appendleft(exchange)
+
+
+def outlast(link: Link, exchange: Exchange, now: int) -> None:
+    """The upstream is away while this CALL waits: answer it here if that is the policy. What is told of it later
+    was not told in time."""
+    if exchange.answered:
+        exchange.early = True
+    elif not exchange.counts:
+        exchange.early = exchange.call.action not in _QUESTIONS and exchange.call.action != "BootNotification"
+    elif link.policy != "close":
+        answer_away(link, exchange, now)
+    if exchange.early and exchange.counts:
+        until = link.translator.early_until
+        if not until or order(exchange.entry.id) > order(until):
+            link.translator.early_until = exchange.entry.id
+            link.owner.effects.links.add(link)
+
+
+def given_up(link: Link, exchange: Exchange, refusal: Error, now: int) -> bool:
+    """Whether a billing message was refused so often that the charger had better stop repeating it (spec 8.2): it is
+    answered like one that the upstream could not take, and put aside for a person to look at."""
+    entry = exchange.entry
+    if entry.head.cls != "K0" or exchange.answered or not exchange.counts or refusal.code == "SecurityError":
+        return False
+    what = entry.head.dedup or f"{exchange.call.action} {hash(bytes(exchange.call.payload))}"
+    count = link.refused.pop(what, 0) + 1
+    if count >= link.attempts:
+        payload = link.translator.away(exchange.call, now, key=entry.id, tx=entry.tx)
+        if payload is None and exchange.call.action in link.translator.neutral:
+            payload = EMPTY
+        if payload is not None:
+            link.owner.effects.dead.append(Dead(link.name, entry, "error", count))
+            link.owner.observer.dead_letter(link, entry, "attempts")
+            answer_charger(link, exchange, Result(entry.id, payload), now)
+            return True
+    link.refused[what] = count
+    while len(link.refused) > _REFUSED_MOST:
+        del link.refused[next(iter(link.refused))]
+    return False
+
+
+def answer_away(link: Link, exchange: Exchange, now: int) -> None:
+    """Answer the charger in place of an upstream that is away or silent, if there is an answer."""
+    entry, call = exchange.entry, exchange.call
+    payload = link.translator.away(call, now, key=entry.id, tx=entry.tx)
+    link.owner.effects.links.add(link)
+    if payload is None:
+        return
+    exchange.early = True
+    answer_charger(link, exchange, Result(entry.id, payload), now, final=False)
+    if exchange.perishable and exchange in link.backlog:
+        link.backlog.remove(exchange)  # answered for good: a live question is not asked again later
+        ack(link, exchange)
+
+
+def answer_charger(link: Link, exchange: Exchange, frame: Result | Error, now: int, *, final: bool = True) -> None:
+    """Answer the charger, once, if it gets this upstream's answers. `final`: a retry of the charger is answered the same."""
+    if exchange.answered or not exchange.counts:
+        return
+    exchange.answered = True
+    link.owner.observer.answered(link, exchange, frame, now - exchange.entry.head.received_at)
+    link.owner.answer(link, exchange, frame)
+    if exchange.call.action in LEARNED_FROM and isinstance(frame, Result):
+        link.owner.learn(link, exchange, frame)
+    if final and isinstance(frame, Result) and exchange.entry.head.dedup:
+        link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, bytes(frame.payload)))
+
+
+def ack(link: Link, exchange: Exchange) -> None:
+    """The upstream has done with an entry."""
+    link.translator.forget(exchange.entry.id)
+    link.owner.effects.acks.setdefault(link.name, []).append(exchange.entry.id)
