@@ -15,6 +15,7 @@ import uvloop
 
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
+from gateway.admin.routing import Routing
 from gateway.config import Config
 from gateway.edge.listener import Edge
 from gateway.edge.metering import call_timer, export
@@ -22,8 +23,9 @@ from gateway.hub.hub import Hub
 from gateway.hub.metering import Metering
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
+from gateway.live import Live, Reread
 from gateway.metrics import Metrics
-from gateway.routes import NoRoute, Routes
+from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.wheel import Wheel
 
 log = structlog.get_logger(__name__)
@@ -40,14 +42,17 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def run(config: Config, roles: frozenset[str]) -> int:
-    """Run until SIGTERM or SIGINT, then drain. Returns the exit code: 0, or 1 when it could not start."""
+def run(config: Config, roles: frozenset[str], reread: Reread | None = None) -> int:
+    """Run until SIGTERM or SIGINT, then drain. Returns the exit code: 0, or 1 when it could not start.
+
+    `reread` reads the configuration again, for changes while it runs; None: there is no file.
+    """
     logs.configure(config.log)
     _raise_descriptor_limit(config)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
     try:
-        return uvloop.run(App(config, roles).run())
+        return uvloop.run(App(config, roles, reread).run())
     except UnsafeStore as unsafe:
         log.error("store_unsafe", reason=str(unsafe))
     except OSError as error:
@@ -58,13 +63,17 @@ def run(config: Config, roles: frozenset[str]) -> int:
 class App:
     """One process: an edge, a hub, or both, around one journal."""
 
-    def __init__(self, config: Config, roles: frozenset[str]) -> None:
+    def __init__(self, config: Config, roles: frozenset[str], reread: Reread | None = None) -> None:
         self._config = config
+        """As it was at the start: what cannot change."""
         self._roles = roles
         self._stop = asyncio.Event()
         self._journal = Journal(config.redis, now_ms=now_ms)
         self._metrics = Metrics(config.upstreams)
-        self._routes = Routes(config.routes)
+        self._live = Live(config, self._journal, self._metrics, reread)
+        self._live.on_change = self._changed
+        self._logging = config.log
+        self._reloading: set[asyncio.Task[list[str]]] = set()
         self._edge: Edge | None = None
         self._hub: Hub | None = None
         self._store_problem = "the store is not connected yet"
@@ -76,9 +85,16 @@ class App:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         config, wheel = self._config, Wheel()
         async with AsyncExitStack() as stack:
-            admin = AdminApi(config.admin.host, config.admin.port, metrics=self._metrics, ready=self._unready)
+            admin = AdminApi(
+                config.admin.host,
+                config.admin.port,
+                metrics=self._metrics,
+                ready=self._unready,
+                parts=(Routing(self._live, self._learned),),
+            )
             await admin.start()
             stack.push_async_callback(admin.stop)
             stack.push_async_callback(self._journal.stop)
@@ -93,6 +109,7 @@ class App:
                     wheel=wheel,
                     now_ms=now_ms,
                 )
+                self._edge.passes_authorization = passes_authorization(config)
                 self._edge.counters.observe_call = call_timer(self._metrics)
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._serve(wheel, admin))
@@ -109,16 +126,21 @@ class App:
         if edge is not None:
             await edge.start()  # listens at once: a charger that comes before the store does gets a 503
         await self._open_store()
+        await self._live.settle()
         async with asyncio.TaskGroup() as tasks:
             if "hub" in self._roles:
-                self._hub = Hub(self._config, self._journal, wheel, Metering(self._metrics), edge)
+                self._hub = Hub(self._live.config, self._journal, wheel, Metering(self._metrics), edge)
+                self._hub.reconfigure(self._live.config, self._live.routes)
                 tasks.create_task(self._hub.run())
+            tasks.create_task(self._live.watch())
+            tasks.create_task(self._live.follow())
             if edge is not None:
                 tasks.create_task(self._watch_upstreams())
             log.info(
                 "started",
                 version=__version__,
                 roles=sorted(self._roles),
+                durability=str(self._journal.durability),
                 chargers=[f"ws://{host}:{port}/<charger id>" for host, port in (edge.addresses if edge else [])],
                 admin=f"http://{self._config.admin.host}:{admin.port}",
             )
@@ -146,9 +168,9 @@ class App:
     async def _drain(self) -> None:
         """Readiness is off already; no new chargers, open exchanges finish, sockets close 1012, leases go back."""
         if self._edge is not None:
-            await self._edge.drain(self._config.drain.timeout)
+            await self._edge.drain(self._live.config.drain.timeout)
         if self._hub is not None:
-            await self._hub.drain(self._config.drain.timeout if self._edge is None else 1.0)
+            await self._hub.drain(self._live.config.drain.timeout if self._edge is None else 1.0)
         if self._edge is not None:
             await self._edge.stop()
             with contextlib.suppress(StoreDown):
@@ -172,35 +194,66 @@ class App:
     def _refuse(self, charger: str) -> str | None:
         """Why a charger's handshake is refused: its primary is away and its route says that it then shall stay away."""
         try:
-            route = self._routes.of(charger)
+            route = self._live.routes.of(charger)
         except NoRoute:
             return "unknown_identity"
-        return "upstream_down" if route.primary_down == "close" and route.primary in self._down else None
+        return "upstream_down" if route.primary_down == "close" and route.answerers & self._down else None
 
     def _native(self, charger: str) -> str:
         """The version that needs no translation."""
         try:
-            return self._config.upstreams[self._routes.of(charger).primary].version
+            return self._live.config.upstreams[self._live.routes.of(charger).primary].version
         except NoRoute:
             return ""
 
     async def _watch_upstreams(self) -> None:
         while True:
             try:
-                health = await self._journal.upstream_health(self._config.upstreams)
+                health = await self._journal.upstream_health(self._live.config.upstreams)
                 self._down = frozenset(name for name, state in health.items() if state == "down")
             except StoreDown:
                 pass
             await asyncio.sleep(HEALTH_SECONDS)
 
+    def _reload(self) -> None:
+        """SIGHUP."""
+        task = asyncio.get_running_loop().create_task(self._live.reload())
+        self._reloading.add(task)
+        task.add_done_callback(self._reloading.discard)
+
+    def _changed(self, config: Config, routes: Routes) -> None:
+        """Another configuration, or other routes, are in force."""
+        if config.log != self._logging:
+            self._logging = config.log
+            logs.configure(config.log)
+        self._metrics.know(config.upstreams)
+        if self._edge is not None:
+            self._edge.budget_ms = int(config.charger.answer_timeout * 1000)
+            self._edge.passes_authorization = passes_authorization(config)
+        if self._hub is not None:
+            self._hub.reconfigure(config, routes)
+
+    async def _learned(self, charger: str) -> Facts | None:
+        """What a charger has said of itself, from the store."""
+        shared = await Hub.shared(self._journal, charger)
+        return facts_of(shared.version, shared.boot) if shared.boot else None
+
     def _measure(self) -> None:
         """Called at each scrape."""
         self._metrics.redis_up.cell().n = float(self._journal.healthy)
+        self._metrics.store_durability.cell().n = self._journal.durability.level
+        self._metrics.store_resets.cell().n = self._journal.resets
+        self._metrics.store_reappended.cell().n = self._journal.again
         if self._edge is not None:
             export(self._edge.counters, self._metrics)
             self._metrics.connections_limit.cell().n = self._config.listen.max_connections
         if self._hub is not None:
             self._hub.measure(self._metrics)
+
+
+def passes_authorization(config: Config) -> bool:
+    """Whether some upstream is shown the chargers' own credentials."""
+    return any(each.authentication == "passthrough" for each in config.upstreams.values())
 
 
 def _raise_descriptor_limit(config: Config) -> None:

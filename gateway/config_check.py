@@ -14,7 +14,7 @@ from gateway.config_source import Node, Problems, join, suggestion
 from translators.options import Options
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
+_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"})
 _TAKEN = frozenset({"session"})
 """Names of the journal's own consumer groups."""
 
@@ -36,6 +36,10 @@ def check(config: Config, root: Node, roles: frozenset[str], problems: Problems)
         problems.add(_where(root, "listen", "subprotocols"), "listen.subprotocols", "names a version twice")
     if config.listen.port and (config.listen.host, config.listen.port) == (config.admin.host, config.admin.port):
         problems.add(_where(root, "admin", "port"), "admin.port", "is listen.port too; give one of them another port")
+    for name, upstream in config.upstreams.items():
+        if upstream.authentication == "passthrough" and roles != ROLES:
+            what = "passthrough needs both roles in one process: the chargers' credentials are never stored or sent on"
+            problems.add(_where(root, "upstreams", name, "credentials"), f"upstreams.{name}.credentials", what)
     routes = _routes(config, root, problems)
     return msgspec.structs.replace(config, upstreams=upstreams, routes=routes)
 
@@ -159,10 +163,21 @@ def _redis(config: Config, root: Node, roles: frozenset[str], problems: Problems
             )
         if not config.redis.data_dir:
             problems.add(_where(root, "redis", "data_dir"), "redis.data_dir", "must name a directory")
+        for key in ("replicas", "cluster"):
+            if getattr(config.redis, key):
+                problems.add(
+                    _where(root, "redis", key), f"redis.{key}", "is for a store of yours; the embedded one is alone"
+                )
         return
     scheme = url.partition("://")[0]
     if "://" not in url or scheme not in _REDIS_SCHEMES:
-        problems.add(where, "redis.url", "must be embedded or begin with redis://, rediss:// or unix://")
+        problems.add(
+            where, "redis.url", "must be embedded or begin with redis://, rediss://, redis+sentinel:// or unix://"
+        )
+    elif config.redis.cluster and scheme not in ("redis", "rediss"):
+        problems.add(
+            _where(root, "redis", "cluster"), "redis.cluster", "needs a redis:// or rediss:// address of its nodes"
+        )
 
 
 def _routes(config: Config, root: Node, problems: Problems) -> tuple[RouteConfig, ...]:

@@ -7,6 +7,7 @@ Files are looked at rather than watched: a ConfigMap changes by a swapped symbol
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -111,20 +112,28 @@ class Live:
 
     # -- overrides ---------------------------------------------------------------------------------------------------
 
+    async def settle(self) -> None:
+        """Learn the overrides before anybody is served, if the store allows."""
+        with contextlib.suppress(StoreDown):
+            await self._look()
+
     async def follow(self) -> None:
         """Keep to the overrides in the store, until cancelled: any process may have changed them."""
         while True:
-            try:
-                await self._look()
-            except StoreDown:
-                pass
+            await self.settle()
             await asyncio.sleep(FOLLOW_SECONDS)
 
     async def switch(self, override: Override) -> list[str]:
         """Give chargers another primary. Gives what speaks against it; then nothing has changed. Raises StoreDown."""
         if errors := list(against(override, self.config)):
             return errors
-        await overrides.put(self._journal, msgspec.structs.replace(override, at=time.time_ns() // 1_000_000))
+        said = await overrides.read(self._journal)
+        before = next((each for each in said if each.match == override.match), None)
+        also: tuple[str, ...] = ()
+        if before is not None and override.mirror_old:
+            also = tuple(name for name in (before.primary, *before.also) if name != override.primary)
+        override = msgspec.structs.replace(override, at=time.time_ns() // 1_000_000, also=tuple(dict.fromkeys(also)))
+        await overrides.put(self._journal, override)
         await self._look()
         return []
 

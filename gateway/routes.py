@@ -172,6 +172,8 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many of a hundred of the chargers that match."""
     at: int = 0
     """When it was said, ms since 1970."""
+    also: tuple[str, ...] = ()
+    """Primaries of the overrides that this one replaces: they stay as mirrors, whether the route names them or not."""
 
 
 class NoRoute(LookupError):
@@ -213,11 +215,11 @@ class Routes:
         """`overrides` come before the routes, the first that fits counts; one whose primary is not among `upstreams` (None:
         any) is ignored."""
         self._rules = [_Rule(config) for config in routes]
-        known = None if upstreams is None else frozenset(upstreams)
-        self.overrides = tuple(each for each in overrides if known is None or each.primary in known)
+        self._known = None if upstreams is None else frozenset(upstreams)
+        self.overrides = tuple(each for each in overrides if self._knows(each.primary))
         """Those that count, in their order."""
         self._overrides = [(matcher((each.match,)), each) for each in self.overrides]
-        self._switched: dict[tuple[int, bool, str, bool], Route] = {}
+        self._switched: dict[tuple[int, bool, Override], Route] = {}
         self.conditional = any(rule.when for rule in self._rules)
         """Whether a route depends on what a charger says of itself."""
 
@@ -230,6 +232,9 @@ class Routes:
                 return self._override(folded, index, canary, rule.other if canary else rule.route)
         raise NoRoute(charger)
 
+    def _knows(self, name: str) -> bool:
+        return self._known is None or name in self._known
+
     def overriding(self, charger: str) -> list[Override]:
         """The overrides that mean this charger; the first counts."""
         folded = charger.casefold()
@@ -241,9 +246,12 @@ class Routes:
 
     def _override(self, folded: str, index: int, canary: bool, route: Route) -> Route:
         for each in self.overriding(folded):
-            key = (index, canary, each.primary, each.mirror_old)
+            key = (index, canary, each)
             if (switched := self._switched.get(key)) is None:
-                switched = self._switched[key] = with_primary(route, each.primary, mirror_old=each.mirror_old)
+                switched = with_primary(route, each.primary, mirror_old=each.mirror_old)
+                also = [name for name in each.also if name not in switched.upstreams and self._knows(name)]
+                switched = msgspec.structs.replace(switched, mirrors=(*switched.mirrors, *also))
+                self._switched[key] = switched
             return switched
         return route
 

@@ -24,6 +24,18 @@ PURE = [
     "gateway/hub/intake.py",
     "gateway/hub/throttle.py",
     "gateway/hub/refusals.py",
+    "gateway/hub/arbiter.py",
+    "gateway/hub/arbitration.py",
+    "gateway/hub/book.py",
+    "gateway/hub/composite.py",
+    "gateway/hub/control.py",
+    "gateway/hub/leases.py",
+    "gateway/hub/numbers.py",
+    "gateway/hub/profiles.py",
+    "gateway/hub/schedules.py",
+    "gateway/hub/terms.py",
+    "gateway/hub/virtual.py",
+    "gateway/hub/words.py",
 ]
 
 

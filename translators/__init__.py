@@ -141,6 +141,27 @@ def translator(
     return parts[0] if len(parts) == 1 else Chain(parts)
 
 
+def in_role(
+    translating: Translating, charger: str, options: Options, new_id: Callable[[], str], role: Role
+) -> Translating:
+    """What goes on in place of `translating` when its upstream has become something else to the charger, or has other
+    options: what is open stays open. Between 1.x an only upstream that gets company begins to count transactions of its own."""
+    if isinstance(translating, Renumbering):
+        translating.primary = role != "mirror"
+        translating.accept_away = options.offline_unknown_id == "Accepted"
+    elif isinstance(translating, Untouched):
+        if charger in NUMBERED and role != "only":
+            accept_away = options.offline_unknown_id == "Accepted"
+            renumbering = Renumbering(b"", new_id, primary=role != "mirror", accept_away=accept_away)
+            renumbering.continue_from(translating)
+            return renumbering
+    else:
+        for part in translating.parts if isinstance(translating, Chain) else (translating,):
+            assert isinstance(part, Translator)
+            part.options = options
+    return translating
+
+
 class _Stored(msgspec.Struct):
     """What tells the facts of one pair from those of another."""
 
@@ -177,6 +198,7 @@ __all__ = [
     "Role",
     "Translating",
     "Translator",
+    "in_role",
     "pair",
     "pairs",
     "translatable",

@@ -64,6 +64,11 @@ _CODES: Final[dict[str, tuple[v16.ChargePointErrorCode, frozenset[str]]]] = {
     "DataLink": ("WeakSignal", frozenset(("Problem", "SignalStrength"))),
 }
 
+_FOLDED: Final = {
+    name.casefold(): (code, frozenset(each.casefold() for each in variables))
+    for name, (code, variables) in _CODES.items()
+}
+
 
 def error_code(
     component: str, variable: str, tech_code: str | None = None, *, above: bool | None = None
@@ -75,10 +80,11 @@ def error_code(
     for code in FAULTS:
         if code == tech_code:
             return code
-    if component in _CODES and variable in _CODES[component][1]:
-        return _CODES[component][0]
-    if component in ("ElectricalFeed", "ChargingStation", "EVSE") and variable in ("ACVoltage", "DCVoltage"):
+    component, variable = component.casefold(), variable.casefold()  # names of 2.x are case-insensitive
+    if component in _FOLDED and variable in _FOLDED[component][1]:
+        return _FOLDED[component][0]
+    if component in ("electricalfeed", "chargingstation", "evse") and variable in ("acvoltage", "dcvoltage"):
         return None if above is None else ("OverVoltage" if above else "UnderVoltage")
-    if component in ("EVSE", "Connector") and variable == "Overload":
+    if component in ("evse", "connector") and variable == "overload":
         return "OverCurrentFailure"
-    return "OtherError" if variable in ("Problem", "Tripped", "Overload", "Fallback") else None
+    return "OtherError" if variable in ("problem", "tripped", "overload", "fallback") else None

@@ -69,7 +69,7 @@ def switch(
         str | None, typer.Option("--primary", metavar="UPSTREAM", help="The CSMS whose answers they get from now on.")
     ] = None,
     mirror_old: Annotated[
-        bool, typer.Option("--mirror-old/--no-mirror", help="Whether the primary of their route stays as a mirror.")
+        bool, typer.Option("--mirror-old/--no-mirror", help="Whether their present primary stays as a mirror.")
     ] = True,
     canary: Annotated[
         int, typer.Option("--canary", metavar="PERCENT", min=1, max=100, help="Only so many of a hundred of them.")
@@ -105,7 +105,8 @@ def switch(
 def _override(each: dict[str, Any]) -> str:
     part = f"; {each['percent']} % of them" if each["percent"] < 100 else ""
     old = "stays as mirror" if each["mirror_old"] else "leaves"
-    return f"override  match {each['match']}; primary {each['primary']}; the old primary {old}{part}"
+    also = f"; mirrors {', '.join(each['also'])}" if each["also"] else ""
+    return f"override  match {each['match']}; primary {each['primary']}; the old primary {old}{also}{part}"
 
 
 def ask(server: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

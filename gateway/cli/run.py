@@ -30,14 +30,14 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Run the gateway until SIGTERM or SIGINT, which drain it.
+    """Run the gateway until SIGTERM or SIGINT, which drain it. SIGHUP reads the configuration again.
 
     Keys of the configuration can also be given as environment variables: OCPPGW_LISTEN__PORT=9000.
     """
     import os
 
     from gateway.config import ROLES
-    from gateway.config_file import ConfigError, load, load_upstream_argument
+    from gateway.config_file import ConfigError, load_upstream_argument, load_watched
 
     roles = frozenset(each.value for each in role) if role else ROLES
     if upstream is not None and config is not None:
@@ -48,11 +48,12 @@ def run(
         if upstream is not None:
             loaded = load_upstream_argument(upstream, os.environ, roles)
         else:
-            loaded = load(path, os.environ, roles)
+            loaded, _ = load_watched(path, os.environ, roles)
     except ConfigError as error:
         hint = ["give a file (--config gateway.yaml) or a CSMS (--upstream ocpp2.0.1=ws://host:port/path)"]
         fail(error.errors + (hint if path is None and upstream is None else []))
 
     from gateway.app import run as run_app
 
-    raise typer.Exit(run_app(loaded, roles))
+    again = None if upstream is not None or path is None else lambda: load_watched(path, os.environ, roles)
+    raise typer.Exit(run_app(loaded, roles, again))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.journal.entry import Class
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the configuration is checked against these tables without loading a store client
+    from gateway.journal.entry import Class
 
 
 def _names(*lines: str) -> frozenset[str]:

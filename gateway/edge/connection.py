@@ -42,7 +42,19 @@ class ChargerConnection(ServerWire):
     """Created per accepted socket. `charger`, `version` and `guard` are set by the handshake, `epoch` by the journal;
     nothing is read between."""
 
-    __slots__ = ("_alive", "_edge", "_hold", "_home", "_reopen", "_waiting", "charger", "epoch", "guard", "reason")
+    __slots__ = (
+        "_alive",
+        "_edge",
+        "_hold",
+        "_home",
+        "_reopen",
+        "_waiting",
+        "authorization",
+        "charger",
+        "epoch",
+        "guard",
+        "reason",
+    )
 
     guard: Guard
 
@@ -56,6 +68,8 @@ class ChargerConnection(ServerWire):
         self._waiting: list[_Pending] | None = None
         self.charger = ""
         """Identity as the charger spells it."""
+        self.authorization = ""
+        """The Authorization header of the handshake, if it is to be passed on; never stored, never logged."""
         self.epoch = 0
         """Number of this connection; 0 until the journal has given it."""
         self.reason = ""
@@ -99,6 +113,8 @@ class ChargerConnection(ServerWire):
             self.reject(denied.status, denied.text, self._edge.advice(denied.status))
             return
         self.charger = admission.charger
+        if self._edge.passes_authorization:
+            self.authorization = next(iter(request.headers.get_all("Authorization")), "")
         self.guard = Guard(admission.version, self._edge.budget_ms)
         self.accept(admission.subprotocol, deflate=not admission.version.startswith("ocpp1"))
 
@@ -352,7 +368,7 @@ class ChargerConnection(ServerWire):
             closed_by_us = {1002: "protocol_error", 1007: "protocol_error", 1009: "frame_too_large"}
             self.reason = closed_by_us.get(code, "transport_error" if code == 1006 else "client_close")
         abandoned: list[Open] = self.guard.abandon()
-        edge.closed(self, len(abandoned))
+        edge.closed(self, abandoned)
         log.info("charger disconnected", charger=self.charger, reason=self.reason, code=code, epoch=self.epoch)
         if self.epoch:
             edge.farewell(self._closing_head())

@@ -46,7 +46,7 @@ class EdgeCounters:
         self.binary = 0
         """Messages that came in binary frames (row W01)."""
         self.calls: dict[tuple[str, str], int] = {}
-        """(action, outcome ok/call_error/timeout) -> chargers' CALLs that ended."""
+        """(action, outcome ok/call_error/timeout/abandoned) -> chargers' CALLs that ended."""
         self.in_flight = 0
         """Chargers' CALLs that wait for their answer."""
         self.appended: dict[str, int] = {}

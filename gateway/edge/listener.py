@@ -20,6 +20,7 @@ from gateway.config import Listen
 from gateway.edge.access import Admission, Denied, Registry, admit, everyone
 from gateway.edge.connection import ChargerConnection
 from gateway.edge.counters import EdgeCounters, count
+from gateway.edge.guard import Open
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
@@ -73,6 +74,8 @@ class Edge:
         self.holding: set[ChargerConnection] = set()
         """Connections with frames that wait for the store."""
         self.draining = False
+        self.passes_authorization = False
+        """Some upstream wants the chargers' own credentials: the header is kept in memory while the charger is connected."""
         self.addresses: list[tuple[str, int]] = []
         """Where it listens: host and port, after `start`."""
         self._listen = listen
@@ -174,6 +177,11 @@ class Edge:
         except Exception:
             log.exception("delivery failed", charger=item.charger, kind=item.kind)
 
+    def authorization(self, charger: str) -> str | None:
+        """The Authorization header with which a charger came, "" if it came without; None if it is not here."""
+        wire = self._chargers.get(charger.casefold())
+        return None if wire is None or not self.passes_authorization else wire.authorization
+
     def arrived(self) -> bool:
         """A socket was accepted. False: there are too many handshakes under way."""
         self.counters.pending += 1
@@ -218,14 +226,15 @@ class Edge:
         """Whether this is the newest connection of its charger here."""
         return self._chargers.get(wire.charger.casefold()) is wire
 
-    def closed(self, wire: ChargerConnection, abandoned: int) -> None:
+    def closed(self, wire: ChargerConnection, abandoned: Sequence[Open]) -> None:
         """A charger's socket is gone with `abandoned` CALLs unanswered."""
         self._sockets.discard(wire)
         self.holding.discard(wire)
         if self.owns(wire):
             del self._chargers[wire.charger.casefold()]
         self.counters.connections[wire.version] -= 1
-        self.counters.in_flight -= abandoned
+        for call in abandoned:
+            self.ended(call.action, "abandoned")
         count(self.counters.disconnects, wire.reason)
 
     def farewell(self, head: Head) -> None:

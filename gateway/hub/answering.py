@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Raw
@@ -29,6 +32,7 @@ class Owner(Protocol):
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
     def learn(self, link: Link, exchange: Exchange, answer: Result) -> None: ...
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None: ...
+    def introduced(self, link: Link) -> None: ...
 
 
 Policy = Literal["close", "buffer", "local"]
@@ -54,7 +58,8 @@ def drop(link: Link, exchange: Exchange, reason: str, now: int) -> None:
 def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None:
     """The dialogue of a CALL has ended."""
     entry = exchange.entry
-    if outcome == "ok" or (outcome == "error" and not (exchange.early or exchange.promised)):
+    told = exchange.early or exchange.promised or (entry.head.cls == "K0" and not exchange.counts)  # nobody repeats it
+    if outcome == "ok" or (outcome == "error" and not told):
         ack(link, exchange)
         return
     if not link.up:  # not the message's fault
@@ -80,6 +85,40 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
         return
     exchange.not_before = now + link.retry_ms * exchange.failures
     link.backlog.appendleft(exchange)
+
+
+def poisoned(link: Link, exchange: Exchange, error: Exception, now: int) -> None:
+    """Deciding a CALL met a bug of ours: it costs that message, not the charger's others.
+
+    It is put aside at once, not after some deliveries: rules are pure, so it would fail again, and the deliveries that the
+    store counts are those of take-overs and restarts too, which say nothing about the message.
+    """
+    entry = exchange.entry
+    exchange.failures += 1
+    link.owner.effects.dead.append(Dead(link.name, entry, "poisoned", exchange.failures, trace(error)))
+    link.owner.observer.poisoned(link, entry, error)
+    link.owner.observer.dead_letter(link, entry, "poisoned")
+    try:
+        answer_now(link, exchange, now)
+    finally:
+        ack(link, exchange)
+
+
+def trace(error: BaseException) -> str:
+    """Hash of where an error came from, the same for the same error."""
+    frames = [f"{Path(each.filename).name}:{each.name}:{each.lineno}" for each in extract_tb(error.__traceback__)]
+    return sha256("\n".join([type(error).__name__, *frames[-8:]]).encode()).hexdigest()[:12]
+
+
+def answer_now(link: Link, exchange: Exchange, now: int) -> None:
+    """The charger does not wait for what may come much later, or never: what needs no decision is answered."""
+    if exchange.answered or not exchange.counts:
+        return
+    if exchange.call.action in link.translator.neutral:
+        exchange.early = True
+        answer_charger(link, exchange, Result(exchange.entry.id), now, final=False)
+    elif exchange.entry.head.cls == "K0":
+        answer_away(link, exchange, now)
 
 
 def outlast(link: Link, exchange: Exchange, now: int) -> None:
@@ -145,10 +184,19 @@ def answer_charger(link: Link, exchange: Exchange, frame: Result | Error, now: i
     if exchange.call.action in LEARNED_FROM and isinstance(frame, Result):
         link.owner.learn(link, exchange, frame)
     if final and isinstance(frame, Result) and exchange.entry.head.dedup:
+        link.told = exchange.entry.id, frame
         link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, bytes(frame.payload)))
 
 
 def ack(link: Link, exchange: Exchange) -> None:
     """The upstream has done with an entry."""
+    if exchange.entry.id in link.introducing:
+        link.introducing.remove(exchange.entry.id)
+        if not link.introducing:
+            link.owner.introduced(link)
     link.translator.forget(exchange.entry.id)
-    link.owner.effects.acks.setdefault(link.name, []).append(exchange.entry.id)
+    link.done += 1
+    if exchange.parked:
+        link.owner.effects.unparks.setdefault((link.name, link.charger), []).append(exchange.entry.id)
+    else:
+        link.owner.effects.acks.setdefault(link.name, []).append(exchange.entry.id)

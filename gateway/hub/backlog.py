@@ -12,7 +12,18 @@ from translators.frames import Call
 class Exchange:
     """One charger CALL in one link."""
 
-    __slots__ = ("answered", "call", "counts", "early", "entry", "failures", "not_before", "promised", "target")
+    __slots__ = (
+        "answered",
+        "call",
+        "counts",
+        "early",
+        "entry",
+        "failures",
+        "not_before",
+        "parked",
+        "promised",
+        "target",
+    )
 
     def __init__(self, entry: Entry, call: Call) -> None:
         self.entry = entry
@@ -26,6 +37,8 @@ class Exchange:
         """Answered here because the upstream was away."""
         self.promised = False
         """Answered here because the configuration says so."""
+        self.parked = False
+        """It lies in the link's lot (`lot.py`), no longer in the stream."""
         self.failures = 0
         self.not_before = 0
 
@@ -43,6 +56,13 @@ class Exchange:
 
 class Backlog(deque[Exchange]):
     """Oldest first."""
+
+    def put(self, exchange: Exchange) -> None:
+        """Add one where it belongs by its id."""
+        index, id = len(self), order(exchange.entry.id)
+        while index and order(self[index - 1].entry.id) > id:
+            index -= 1
+        self.insert(index, exchange)
 
     def overtaking(self, wanted: Callable[[str], bool]) -> Exchange | None:
         """Take a CALL that the one under way waits for, if `wanted(action)`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.journal.entry import Dead, Entry, ToCharger
 
 from .shared import Shared
+from .terms import Terms
 
 if TYPE_CHECKING:
     from .link import Link
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 class Effects:
     """What a tick decided for one partition: first the commit (facts, answers, acks), then the sends."""
 
-    __slots__ = ("acks", "answers", "dead", "links", "parks", "shared", "to_charger", "to_upstream", "unparks")
+    __slots__ = ("acks", "answers", "dead", "links", "parks", "shared", "terms", "to_charger", "to_upstream", "unparks")
 
     def __init__(self) -> None:
         self.links: set[Link] = set()
         """Links whose facts may have changed."""
         self.shared: dict[str, Shared] = {}
         """Charger -> facts of it that have changed and belong to no single link."""
+        self.terms: dict[str, Terms] = {}
+        """Charger -> what is remembered of the commands of its upstreams, where it has changed."""
         self.answers: list[tuple[str, str, bytes]] = []
         """(charger, dedup key, CALLRESULT payload): what a retry of the charger is answered."""
         self.acks: dict[str, list[str]] = {}
@@ -39,6 +42,7 @@ class Effects:
         taken = Effects.__new__(Effects)
         taken.links, self.links = self.links, set()
         taken.shared, self.shared = self.shared, {}
+        taken.terms, self.terms = self.terms, {}
         taken.answers, self.answers = self.answers, []
         taken.acks, self.acks = self.acks, {}
         taken.dead, self.dead = self.dead, []

@@ -11,6 +11,7 @@ import contextlib
 import random
 import ssl as tls
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -41,7 +42,7 @@ class Health:
         self,
         upstreams: Mapping[str, Upstream],
         journal: Journal,
-        tls_context: Callable[[], tls.SSLContext],
+        tls_context: Callable[[Upstream], tls.SSLContext],
         on_back: Callable[[str], None],
     ) -> None:
         self.alone = True
@@ -56,9 +57,20 @@ class Health:
         self._news = asyncio.Event()
         self._probes: dict[str, asyncio.Task[None]] = {}
 
+    def reconfigure(self, upstreams: Mapping[str, Upstream]) -> None:
+        """These are the upstreams from now on."""
+        self._upstreams = upstreams
+        for name in upstreams:
+            self._connected.setdefault(name, 0)
+        self._failing &= upstreams.keys()
+
     def down(self, name: str) -> bool:
         """Dials to this upstream fail and no charger has a socket to it."""
         return name in self._failing
+
+    def up(self, name: str) -> bool:
+        """Chargers of this hub have sockets to this upstream."""
+        return self._connected.get(name, 0) > 0 and name not in self._failing
 
     def happened(self, name: str, event: str) -> None:
         """What `Upstream` said of one of its sockets."""
@@ -125,7 +137,7 @@ class Health:
             await asyncio.sleep(PROBE_SECONDS * random.uniform(0.8, 1.2))
             if name not in self._failing:
                 break
-            verdict = await probe(settings.url, self._tls, settings.connect_timeout)
+            verdict = await probe(settings.url, partial(self._tls, settings), settings.connect_timeout)
             if verdict != "down" and name in self._failing:
                 log.info("upstream_probed", upstream=name, verdict=verdict)
                 self._turn(name, failing=False)

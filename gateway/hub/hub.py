@@ -15,14 +15,21 @@ from gateway.journal.entry import Dead, Entry
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
 from gateway.metrics import Metrics
+from gateway.routes import Routes
 from gateway.wheel import Wheel
 
+from .answering import trace
 from .metering import Metering
 from .ownership import Ownership
+from .parking import Parking
 from .partition import Partition
 from .reader import Reader
+from .reconfigure import Reconfigure
+from .retention import Retention
 from .session import SESSION, Session
 from .sessions import Sessions
+from .shared import FIELD, Shared
+from .shared import decode as decode_shared
 from .turn import LocalEdge, Turn, now_ms
 
 log = structlog.get_logger(__name__)
@@ -61,10 +68,23 @@ class Hub:
             self._groups,
             count=config.redis.partitions,
             begin=self._begin,
+            resume=lambda partition: self._parking.begin(partition),
             lost=self._lost,
             tended=self._tended,
         )
         self._sessions = Sessions(config, journal, wheel, observer, self.partitions, self._turn, self._ownership.drop)
+        self._parking = Parking(journal, self.partitions, self._sessions, self._turn, self._sessions.health.up)
+        self._retention = Retention(
+            journal,
+            self.partitions,
+            self._parking,
+            self._turn,
+            observer,
+            lambda: self._sessions.settings,
+            config.redis.partitions,
+        )
+        self._reconfigure = Reconfigure(journal, self._sessions, self.partitions, self._groups, self._turn)
+        self._turn.on_boot = self._reconfigure.booted
         journal.on_change = self._reader.ring
         journal.on_append = self._reader.hand_over
 
@@ -80,6 +100,8 @@ class Hub:
             tasks.create_task(self._reader.run())
             tasks.create_task(self._ownership.trim())
             tasks.create_task(self._sessions.health.run())
+            tasks.create_task(self._retention.run())
+            tasks.create_task(self._reconfigure.run())
 
     async def drain(self, seconds: float) -> None:
         """Let open exchanges finish, up to `seconds`; then close the upstream sockets and hand the leases back."""
@@ -88,11 +110,24 @@ class Hub:
             await asyncio.sleep(0.05)
         await self._ownership.give_back()
 
+    def reconfigure(self, config: Config, routes: Routes) -> None:
+        """This is in force from now on; connected chargers follow without being dropped."""
+        self._config = config
+        self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
+        self._reconfigure.apply(config, routes)
+
+    @staticmethod
+    async def shared(journal: Journal, charger: str) -> Shared:
+        """What is known of a charger, connected or not. Raises StoreDown."""
+        facts = await journal.load_facts(journal.partition(charger), charger)
+        return decode_shared(facts.get(FIELD, b""))
+
     def measure(self, metrics: Metrics) -> None:
         """Called at each scrape, in its thread."""
         for name, (pending, age) in self._ownership.lag.items():
             metrics.stream_pending.cell(name).n = pending
             metrics.stream_oldest_undelivered_age.cell(name).n = age
+        self._retention.measure(metrics)
         states: dict[tuple[str, str], int] = {
             (name, state): 0 for name in self._config.upstreams for state in ("connected", "connecting", "backoff")
         }
@@ -125,6 +160,7 @@ class Hub:
         return partition
 
     def _lost(self, partition: Partition) -> None:
+        self._parking.forget(partition)
         self._turn.forget(partition)
         for session in partition.sessions.values():
             self._sessions.close(session)
@@ -184,18 +220,19 @@ class Hub:
         """Feed one entry to its session. A bug of ours costs that entry (it becomes a dead letter), not the partition."""
         try:
             self._feed(partition, session, group, entry, now)
-        except Exception:
+        except Exception as error:
             log.exception("entry_poisoned", charger_id=session.charger, group=group, kind=entry.kind)
             if group != SESSION:
-                partition.effects.dead.append(Dead(group, entry, "poisoned"))
+                partition.effects.dead.append(Dead(group, entry, "poisoned", 1, trace(error)))
                 partition.acknowledge(group, entry.id)
 
     def _feed(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:
         head = entry.head
+        self._parking.attach(partition, session)
         match entry.kind:
             case "call":
                 link = session.links.get(group)
-                if link is None:
+                if link is None or link.leaving:
                     partition.acknowledge(group, entry.id)  # its route does not go there
                     return
                 session.called(group, entry, now)
@@ -205,7 +242,7 @@ class Hub:
                 session.answered(entry, now)
             case "open":
                 if head.version != session.version and session.version:
-                    self._sessions.relink(session, head.version)
+                    self._sessions.relink(partition, session, head.version)
                 session.opened(head.home, head.epoch, head.version, now)
                 self._sessions.connect(session)
                 self._sessions.hurry(session)

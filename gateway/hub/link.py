@@ -15,10 +15,11 @@ from translators import Translating
 from translators.dialogue import Done, Out, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
 
-from .answering import Owner, Policy, ack, answer_away, answer_charger, finished, given_up, outlast
+from .answering import Owner, Policy, ack, answer_away, answer_charger, drop, finished, given_up, outlast, poisoned
 from .backlog import Backlog, Exchange, order
 from .intake import Intake
 from .lane import Lane
+from .lot import Lot
 from .refusals import refusal
 
 _LOOKS_ONLY = frozenset(("GetConfiguration",))
@@ -40,16 +41,22 @@ class Link:
         "answers",
         "attempts",
         "backlog",
+        "done",
         "down_since",
         "intake",
+        "introducing",
+        "leaving",
+        "lot",
         "may_command",
         "name",
+        "numbers",
         "owner",
         "policy",
         "primary",
         "refused",
         "retry_ms",
         "stored",
+        "told",
         "translator",
         "up",
         "versions",
@@ -84,6 +91,16 @@ class Link:
         """Whether it may send CALLs with this action; None: with any, if it may command."""
         self.intake: Intake | None = None
         """What it takes of what the charger says; None: everything."""
+        self.lot: Lot | None = None
+        """What it has put aside; None: nothing."""
+        self.done = 0
+        """How many entries it has done with."""
+        self.numbers = primary
+        """Its number for a transaction is the charger's."""
+        self.leaving = False
+        """Its route goes there no more: it gets what is left, and nothing new."""
+        self.introducing: set[str] = set()
+        """Ids of what it is told because it came later than the charger (`introduction`)."""
         self.translator = translator
         self.up = False
         self.down_since = 0
@@ -105,6 +122,8 @@ class Link:
         """The statuses that changed are being told."""
         self.refused: dict[str, int] = {}
         """Billing message, by what it says -> how often the upstream refused it."""
+        self.told: tuple[str, Result] | None = None
+        """Entry that the charger was answered last, and how: until that is stored a retry looks like one without an answer."""
         self._stopwatch = stopwatch
         translator.backlog = lambda: [exchange.call for exchange in self.backlog]
 
@@ -113,12 +132,23 @@ class Link:
     def from_charger(self, entry: Entry, call: Call, now: int) -> None:
         """A charger CALL of this group, new or pending."""
         exchange = Exchange(entry, call)
+        if entry.id in self.introducing:
+            self.owner.effects.acks.setdefault(self.name, []).append(entry.id)
+            return
         exchange.counts = self.primary
         if self.intake is None or self.intake.take(self, exchange, now):
             self.enqueue(exchange, now)
 
+    def ignore(self, entry: Entry, call: Call, now: int) -> None:
+        """A charger CALL of this group that is none of this upstream's business."""
+        exchange = Exchange(entry, call)
+        exchange.counts = self.counts(call.action)
+        drop(self, exchange, "policy", now)
+
     def enqueue(self, exchange: Exchange, now: int) -> None:
         """It is to be told in its turn."""
+        if self.lot is not None and self.lot.takes(self, exchange, now):
+            return
         self.backlog.append(exchange)
         if exchange.counts and self.policy != "close" and (until := self.translator.early_until):
             # Read again by a new owner: whoever owned it before has answered it while the upstream was away.
@@ -127,6 +157,18 @@ class Link:
         if not self.up and self.down_since:
             outlast(self, exchange, now)
         self.pump(now)
+
+    def introduce(self, told: list[Exchange], now: int) -> None:
+        """Tell an upstream that is new to this charger what was there before it came, before anything else."""
+        self.introducing = {exchange.entry.id for exchange in told}
+        self.backlog.extendleft(reversed(told))
+        self.pump(now)
+
+    def hand_over(self, now: int) -> list[Exchange]:
+        """End here, for another link to this upstream goes on: gives what is left to tell, oldest first."""
+        if self.up:
+            self.disconnected(now)
+        return [*self._current.values(), *self.backlog]
 
     def counts(self, action: str) -> bool:
         """Whether the charger gets this upstream's answer to a CALL with this action."""
@@ -143,9 +185,14 @@ class Link:
                     answer_away(self, exchange, now)
                 self.pump(now)
                 return
+        if self.told is not None and self.told[0] == entry.head.of:
+            self.owner.answer(self, Exchange(entry, call), self.told[1])
+            return
         original = msgspec.structs.replace(entry, id=entry.head.of)
         again = Exchange(original, msgspec.structs.replace(call, id=original.id))
         again.counts = True
+        if self.lot is not None and self.lot.repeated(self, again, now):
+            return
         self.backlog.append(again)
         self.pump(now)
 
@@ -208,6 +255,13 @@ class Link:
         for exchange in list(self.backlog):
             outlast(self, exchange, now)
 
+    def stumbled(self, now: int) -> None:
+        """A bug of ours was met in the middle of what is under way: as good as no answer, so it is tried again, not for ever."""
+        self._lane.clear()
+        self._asked_at.clear()
+        self._apply(self.translator.lost("csms", now), now)
+        self.pump(now)
+
     def tick(self, now: int) -> None:
         """Time has passed."""
         if expired := self._lane.expire(now):
@@ -236,8 +290,19 @@ class Link:
     @property
     def idle(self) -> bool:
         """Nothing is left to tell this upstream."""
-        waits = self.backlog or self._current or len(self._lane) or self._lane.open_id
+        waits = self.backlog or self._current or len(self._lane) or self._lane.open_id or self.lot
         return not (waits or (self.intake is not None and self.intake.holds))
+
+    @property
+    def under_way(self) -> list[Exchange]:
+        """What the upstream is being told."""
+        return list(self._current.values())
+
+    @property
+    def starting(self) -> bool:
+        """A StartTransaction waits for this upstream's answer, which will be the charger's."""
+        waiting = [*self._current.values(), *self.backlog]
+        return any(x.counts and not x.answered and x.call.action == "StartTransaction" for x in waiting)
 
     def waits_unanswered_since(self) -> int:
         """Received-at of the oldest charger CALL that still waits for its answer, ms; 0: none."""
@@ -250,7 +315,11 @@ class Link:
         """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
         while self.up and self.backlog and (exchange := self._next(now)):
             self._current[exchange.entry.id] = exchange
-            self._receive("charger", exchange.call, now, exchange)
+            try:
+                self._receive("charger", exchange.call, now, exchange)
+            except Exception as error:
+                self._current.pop(exchange.entry.id, None)
+                poisoned(self, exchange, error, now)
         if self._flushing and self.up and not self._current:
             self._finish_flush(now)
         while self.up and (call_out := self._lane.next(now)) is not None:

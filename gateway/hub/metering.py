@@ -13,6 +13,7 @@ from gateway.metrics_actions import ACTION_GROUP, action_group
 from translators.dialogue import Out
 from translators.frames import Call, Error, Frame, Result, Side
 
+from .answering import trace
 from .link import Link
 from .observer import Observer
 
@@ -107,6 +108,21 @@ class Metering(Observer):
         self._metrics.messages_dropped.cell(
             link.name, "meter" if entry.head.action == "MeterValues" else _KINDS[entry.head.cls], reason
         ).n += 1
+
+    def expired(self, upstream: str, count: int) -> None:
+        """Dead letters whose retention is over are gone."""
+        self._metrics.messages_dropped.cell(upstream, "transaction", "retention").n += count
+
+    def poisoned(self, link: Link, entry: Entry, error: Exception) -> None:
+        log.error(
+            "entry_poisoned",
+            charger_id=link.charger,
+            upstream=link.name,
+            action=known(entry.head.action),
+            entry=entry.id,
+            trace=trace(error),
+            exc_info=error,
+        )
 
     def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
         self._metrics.dead_letters.cell(link.name, reason).n += 1

@@ -46,5 +46,8 @@ class Observer:
     def dropped(self, link: Link, entry: Entry, reason: str) -> None:
         """An upstream will never get this entry."""
 
+    def poisoned(self, link: Link, entry: Entry, error: Exception) -> None:
+        """Deciding an entry met a bug of ours."""
+
     def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
         """An entry was put aside for a person to look at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -35,14 +35,18 @@ class Ownership:
         *,
         count: int,
         begin: Callable[[int, int, dict[str, tuple[str, int, str]]], Partition],
+        resume: Callable[[Partition], Awaitable[None]],
         lost: Callable[[Partition], None],
         tended: Callable[[], None],
     ) -> None:
-        """`begin(number, token, homes)` makes a partition; `tended` is called after each round."""
+        """`begin(number, token, homes)` makes a partition; `resume` is awaited with it before anything is read; `tended` is
+        called after each round."""
         self.ready = asyncio.Event()
         """Set once the first partitions are owned."""
         self.alone = True
         """No other hub lives."""
+        self.begins: dict[str, str] = {}
+        """Upstream -> id after which its group begins on a stream that is in use; the tail unless it says otherwise."""
         self.edges: set[str] = set()
         """Edges that live."""
         self.lag: dict[str, tuple[int, float]] = {}
@@ -54,6 +58,7 @@ class Ownership:
         self._groups = groups
         self._count = count
         self._begin = begin
+        self._resume = resume
         self._lost = lost
         self._tended = tended
         self._ended = False
@@ -153,12 +158,16 @@ class Ownership:
 
     async def _take_over(self, number: int, token: int) -> None:
         """Continue a partition: who is connected, what was delivered and not acknowledged, then what is new."""
-        await self._journal.ensure_groups(number, self._groups)
-        homes = await self._journal.homes(number)
+        ready: list[str] = []
+        while ready != self._groups:  # the configuration may grow meanwhile
+            ready = list(self._groups)
+            await self._journal.ensure_groups(number, ready, self.begins)
+            homes = await self._journal.homes(number)
         # Who was connected to an edge that is dead lost its socket with it.
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}
         partition = self._begin(number, token, alive)
         self._partitions[number] = partition
+        await self._resume(partition)
         await self._reader.continue_pending(partition)
 
     async def _measure_lag(self) -> None:

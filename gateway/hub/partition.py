@@ -20,6 +20,8 @@ from .effects import Effects
 from .session import SESSION, Session
 from .shared import FIELD, field_of
 from .shared import encode as encode_shared
+from .terms import FIELD as TERMS
+from .terms import encode as encode_terms
 
 
 class Handed:
@@ -182,6 +184,8 @@ class Partition:
                     link.stored[part] = state
         for charger, shared in effects.shared.items():
             facts[(charger, FIELD)] = encode_shared(shared)
+        for charger, terms in effects.terms.items():
+            facts[(charger, TERMS)] = encode_terms(terms)
         moves = effects.dead or effects.parks or effects.unparks
         if facts or self.late or effects.answers or effects.acks or moves:
             if failpoints.armed:

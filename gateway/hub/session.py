@@ -7,14 +7,18 @@ from typing import Any
 import msgspec
 
 from gateway.journal.entry import Entry, ToCharger
+from gateway.routes import Route
 from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
+from .arbiter import Arbiter
 from .backlog import Exchange
 from .effects import Effects
 from .lane import Lane
 from .link import Link
+from .lot import unpark
 from .observer import Observer
 from .shared import Shared, learn
+from .terms import Terms
 
 SESSION = "session"
 """Name of the consumer group that reads opens, closes, answers and repeats at live pace."""
@@ -31,17 +35,21 @@ class Session:
         "_gate_at",
         "_gate_ms",
         "_gate_open",
-        "_lane",
         "absent_since",
+        "arbiter",
+        "booted",
         "charger",
         "edge",
         "effects",
         "epoch",
         "hold_ms",
+        "lane",
         "links",
         "observer",
         "opened_at",
+        "route",
         "shared",
+        "terms",
         "timer",
         "version",
     )
@@ -61,6 +69,10 @@ class Session:
         self.effects = effects
         self.links: dict[str, Link] = {}
         self.shared = Shared()
+        self.route: Route | None = None
+        """By which its links were made; None: it has none."""
+        self.booted = False
+        """A boot was answered, and nobody has looked whether another route fits now."""
         self.version = ""
         self.edge = ""
         """Edge that holds the charger's socket; empty while the charger is absent."""
@@ -77,7 +89,11 @@ class Session:
         self._booting = False
         """The charger waits for the answer to its boot."""
         self._gate_at = 0
-        self._lane = Lane(queue, call_timeout_ms)
+        self.lane = Lane(queue, call_timeout_ms)
+        """Towards the charger."""
+        self.terms = Terms()
+        self.arbiter: Arbiter | None = None
+        """Where several upstreams may command, or one not everything."""
 
     # -- what the charger did ----------------------------------------------------------------------------------------
 
@@ -116,14 +132,28 @@ class Session:
             self._booting = True
         elif not self._booting and entry.head.epoch == self.epoch:
             self._gate_open = True
-        self.links[name].from_charger(entry, _call(entry), now)
+        if self.arbiter is None:
+            self.links[name].from_charger(entry, _call(entry), now)
+        else:
+            self._tell(self.arbiter, self.links[name], entry, now)
         self._pump(now)
+
+    def unparked(self, name: str, entry: Entry, now: int) -> bool:
+        """A charger CALL that link `name` had put aside. False if it is not to be told. Raises msgspec.DecodeError."""
+        call = _call(entry)
+        told = call if self.arbiter is None else self.arbiter.told(name, call)
+        if told is not None:
+            unpark(self.links[name], entry, told, now)
+            self._pump(now)
+        return told is not None
 
     def repeated(self, entry: Entry, now: int) -> None:
         """A charger CALL that was sent before and has no stored answer."""
         for link in self.links.values():
             if link.counts(entry.head.action):
-                link.repeated(entry, _call(entry), now)
+                call = _call(entry)
+                told = call if self.arbiter is None else self.arbiter.told(link.name, call)
+                link.repeated(entry, told or call, now)
         self._pump(now)
 
     def answered(self, entry: Entry, now: int) -> None:
@@ -135,11 +165,13 @@ class Session:
         except msgspec.MsgspecError:
             self.observer.unmatched("charger")
             return
-        source = self._lane.open_source
-        if isinstance(frame, Call) or not self._lane.settle(frame.id):
+        source = self.lane.open_source
+        if isinstance(frame, Call) or not self.lane.settle(frame.id):
             self.observer.unmatched("charger")
             return
-        if link := self.links.get(source):
+        if self.arbiter is not None and self.arbiter.answered(frame, now):
+            pass
+        elif link := self.links.get(source):
             link.from_command(frame, now)
         self._pump(now)
 
@@ -162,10 +194,11 @@ class Session:
 
     def tick(self, now: int) -> None:
         """Time has passed."""
-        if expired := self._lane.expire(now):
+        if expired := self.lane.expire(now):
             self.observer.command_timeout(self.charger)
-            if link := self.links.get(expired[1]):
-                link.command_expired(expired[0], now)
+            self._unanswered(*expired, now)
+        if self.arbiter is not None and self.edge:
+            self.arbiter.tick(now)
         for link in self.links.values():
             link.tick(now)
             if self._holds_too_long(link, now):
@@ -175,11 +208,20 @@ class Session:
                 self.closed(self.epoch, now)
         self._pump(now)
 
+    def stumbled(self, name: str, now: int) -> None:
+        """A bug of ours was met on the way from upstream `name`, or ("") in a tick: what is under way there has failed."""
+        for link in self.links.values():
+            if name in ("", link.name):
+                link.stumbled(now)
+        self._pump(now)
+
     def deadline(self) -> int:
         """When `tick` is due at the latest, ms; 0: no need."""
-        times = [self._lane.deadline]
-        if self.edge and not self._gate_open and len(self._lane):
+        times = [self.lane.deadline]
+        if self.edge and not self._gate_open and len(self.lane):
             times.append(self._gate_at)
+        if self.arbiter is not None and self.edge:
+            times.append(self.terms.renew_at)
         for link in self.links.values():
             times.append(link.deadline())
             if self.edge and link.answers and link.policy == "close" and link.down_since:
@@ -194,7 +236,7 @@ class Session:
     @property
     def settled(self) -> bool:
         """No charger CALL waits for its answer, and no CALL for the charger's."""
-        return not self._lane.open_id and not any(
+        return not self.lane.open_id and not any(
             link.waits_unanswered_since() for link in self.links.values() if link.answers
         )
 
@@ -218,10 +260,19 @@ class Session:
         entry = exchange.entry
         number = learn(self.shared, entry.head.version, link.name, entry.id, entry.tx, exchange.call, answer)
         self.effects.shared[self.charger] = self.shared
+        self.booted = self.booted or exchange.call.action == "BootNotification"
+        if number is not None and self.arbiter is not None:
+            self.arbiter.began(exchange.call, number, entry.head.received_at)
         if number is not None and len(self.links) > 1:
             for other in self.links.values():
-                if other is not link:
+                if other is not link or not link.numbers:
                     other.numbered(entry.id, entry.tx, number)
+
+    def introduced(self, link: Link) -> None:
+        """An upstream that came later knows what it has to know."""
+        if self.shared.linked is not None and self.links.get(link.name) is link:
+            self.shared.linked[link.name] = ""
+            self.effects.shared[self.charger] = self.shared
 
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None:
         """Queue a CALL of `link` for the charger; it fails at once when the charger is absent or the queue is full."""
@@ -229,23 +280,41 @@ class Session:
             link.command_failed(call.id, "NotSupported", "this upstream may not command the charger", now)
         elif not self.edge:
             link.command_failed(call.id, "GenericError", "charger offline", now)
-        elif not self._lane.offer(call, link.name, timeout_ms):
+        elif self.arbiter is not None and self.arbiter.begin(link.name, call, timeout_ms, now):
+            return
+        elif not self.lane.offer(call, link.name, timeout_ms):
             link.command_failed(call.id, "InternalError", "queue full", now)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _hang_up(self, now: int) -> None:
         """CALLs that were open or queued on a charger socket that is gone have failed."""
-        for id, source in self._lane.clear():
-            if link := self.links.get(source):
-                link.command_expired(id, now)
+        for id, source in self.lane.clear():
+            self._unanswered(id, source, now)
+
+    def _unanswered(self, id: str, source: str, now: int) -> None:
+        if self.arbiter is not None and self.arbiter.expired(id, now):
+            return
+        if link := self.links.get(source):
+            link.command_expired(id, now)
+
+    def _tell(self, arbiter: Arbiter, link: Link, entry: Entry, now: int) -> None:
+        """An upstream hears what the charger says in its own ids, and nothing of what is another's."""
+        call = _call(entry)
+        if link.primary:
+            arbiter.heard(call, now)
+        told = arbiter.told(link.name, call)
+        if told is None:
+            link.ignore(entry, call, now)
+        else:
+            link.from_charger(entry, told, now)
 
     def _pump(self, now: int) -> None:
         if not self.edge:
             return
         if not self._gate_open and now >= self._gate_at:
             self._gate_open = True
-        if self._gate_open and (call := self._lane.next(now)) is not None:
+        if self._gate_open and (call := self.lane.next(now)) is not None:
             item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id)
             self.effects.to_charger.append((self.edge, item))
 

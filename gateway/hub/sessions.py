@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 
 from gateway import failpoints
@@ -17,19 +14,24 @@ from gateway.config import Config
 from gateway.ids import new_id
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
-from gateway.routes import NoRoute, Route, Routes
+from gateway.routes import NoRoute, Route, Routes, facts_of
 from gateway.wheel import Wheel
-from translators import NoTranslation, Renumbering, translator
+from translators import NoTranslation, Renumbering
 from translators.frames import Frame
 
+from .arbitration import arbitrate
+from .backlog import order
 from .health import Health
-from .intake import intake
+from .introduction import introduction
 from .link import Link
+from .linking import make
 from .metering import Metering
 from .partition import Partition
 from .session import Session
 from .shared import FIELD, field_of, parts_of
 from .shared import decode as decode_shared
+from .terms import FIELD as TERMS
+from .terms import decode as decode_terms
 from .turn import Turn, now_ms
 from .upstream import Dials, Upstream
 
@@ -56,8 +58,10 @@ class Sessions:
     ) -> None:
         """`drop` gives up a partition whose facts cannot be read."""
         self.upstreams = turn.upstreams
+        self.config = config
         self.routes = Routes(config.routes)
-        self._config = config
+        self.settings = config.upstreams
+        """Also of upstreams that have just left the configuration, until nobody uses them."""
         self._journal = journal
         self._wheel = wheel
         self._observer = observer
@@ -66,7 +70,7 @@ class Sessions:
         self._drop = drop
         self._dials = Dials(DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.health = Health(config.upstreams, journal, lambda: self._dials.tls, self._upstream_back)
+        self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
 
     # -- a session and its links -------------------------------------------------------------------------------------
 
@@ -95,67 +99,81 @@ class Sessions:
             charger,
             partition.effects,
             self._observer,
-            gate_ms=round(self._config.charger.boot_gate_seconds * 1000),
-            call_timeout_ms=round(self._config.charger.call_timeout * 1000),
+            gate_ms=round(self.config.charger.boot_gate_seconds * 1000),
+            call_timeout_ms=round(self.config.charger.call_timeout * 1000),
         )
         session.absent_since = now_ms()
         session.shared = decode_shared(facts.get(FIELD, b""))
-        self._link(session, version, facts)
+        session.terms = decode_terms(facts.get(TERMS, b""))
+        self._link(session, version, facts, partition.position)
         partition.sessions[folded] = session
         for what in partition.loading.pop(folded):
             what(session)
         self.connect(session)
         self._turn.touched(partition, session)
 
-    def _link(self, session: Session, version: str, facts: dict[str, bytes]) -> None:
+    def route_of(self, session: Session) -> Route:
+        """The route of a charger, with what is known of it. Raises NoRoute."""
+        shared = session.shared
+        known = facts_of(session.version or shared.version, shared.boot) if shared.boot else None
+        return self.routes.of(session.charger, known)
+
+    def _link(self, session: Session, version: str, facts: dict[str, bytes], position: str) -> None:
+        session.version = version
         try:
-            route = self.routes.of(session.charger)
+            route = session.route = self.route_of(session)
         except NoRoute:
             log.warning("no_route", charger_id=session.charger)
             return
-        session.version = version
+        if session.shared.linked is None:
+            session.shared.linked = dict.fromkeys(route.upstreams, "")
         for name in route.upstreams:
-            self._link_one(session, name, route, version, parts_of(name, facts))
+            self.add(session, name, route, parts_of(name, facts), position)
+        for name in [name for name in session.shared.linked if name not in session.links]:
+            self.forget(session, name)
+        arbitrate(session, route, self.settings, new_id)
 
-    def _link_one(self, session: Session, name: str, route: Route, version: str, stored: dict[str, bytes]) -> None:
-        settings = self._config.upstreams[name]
-        foreign = [each for each in session.shared.open if each.minted or each.by != name]
-        role = "primary" if foreign and route.role(name) == "only" else route.role(name)
-        options = msgspec.structs.replace(settings.options, post_boot=name == route.primary)  # a mirror asks nothing
+    def add(self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str) -> None:
+        """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
+        given; an upstream that is new to the charger is told what was before."""
         try:
-            translating = translator(version, settings.version, stored.get("", b""), options, new_id, role)
-            translating.restore(stored)
-            if isinstance(translating, Renumbering):
-                for each in foreign:
-                    translating.adopt(each.entry, each.number)
+            link = make(session, name, route, self.settings, session.version, stored)
         except NoTranslation as error:
             log.warning("no_translation", charger_id=session.charger, upstream=name, reason=str(error))
             return
-        primary = name == route.primary
-        link = Link(
-            name,
-            session,
-            translating,
-            versions=(version, settings.version),
-            primary=primary,
-            answers=name in route.answerers,
-            policy=route.primary_down,
-            may_command=name in route.commanders(self._config.upstreams),
-            call_timeout_ms=round(settings.call_timeout * 1000),
-            attempts=options.tx_attempts,
-            retry_ms=round(options.tx_retry_interval * 1000),
-            stopwatch=None if version == settings.version else time.perf_counter,
-        )
-        link.stored = stored
-        link.intake = intake(name, route, settings)
-        link.allows = partial(route.may_command, name, settings)
+        now = now_ms()
         session.links[name] = link
-        if primary:
+        if link.primary:
             session.hold_ms = round(route.hold * 1000)
         if self.health.down(name):
-            link.down_since = now_ms()
+            link.down_since = now
+        shared = session.shared
+        assert shared.linked is not None
+        until = shared.linked.get(name)
+        if until is None:
+            until = max([position, *(each.entry for each in shared.open)], key=order)
+            shared.linked[name] = until
+            session.effects.shared[session.charger] = shared
+        if not until:
+            return
+        csms = self.settings[name].version
+        told = (
+            introduction(shared, session.charger, name, csms, until, now) if shared.version == session.version else []
+        )
+        told = [exchange for exchange in told if self.settings[name].forward.allows(exchange.call.action)]
+        if isinstance(link.translator, Renumbering):
+            told = [exchange for exchange in told if not link.translator.knows(exchange.entry.id)]
+        if told:
+            link.introduce(told, now)
+        else:
+            session.introduced(link)
 
-    def relink(self, session: Session, version: str) -> None:
+    def forget(self, session: Session, name: str) -> None:
+        """An upstream serves this charger no more: if it ever does again, it is new to it."""
+        if session.shared.linked is not None and session.shared.linked.pop(name, None) is not None:
+            session.effects.shared[session.charger] = session.shared
+
+    def relink(self, partition: Partition, session: Session, version: str) -> None:
         """The charger came back with another OCPP version: the same facts, other rules."""
         states = {
             field_of(name, part): state
@@ -164,7 +182,15 @@ class Sessions:
         }
         self._close_upstreams(session)
         session.links.clear()
-        self._link(session, version, states)
+        self._link(session, version, states, partition.position)
+
+    def release(self, session: Session, *, gone: bool = False) -> None:
+        """End the links that leave and have nothing left to tell; `gone`: those of upstreams that are not configured too."""
+        for name, link in list(session.links.items()):
+            if (link.leaving and link.idle) or (gone and name not in self.config.upstreams):
+                del session.links[name]
+                if upstream := self.upstreams.pop(link, None):
+                    upstream.stop()
 
     def sweep(self, edges: set[str]) -> None:
         """Let go of absent chargers that every upstream has been told everything about. `edges`: those that live."""
@@ -174,12 +200,13 @@ class Sessions:
                 if session.edge and session.edge not in edges:
                     session.closed(session.epoch, now)  # its edge is dead: that is a close for all its chargers
                     self._turn.touched(partition, session)
+                self.release(session)
                 if session.idle and now - session.absent_since >= self._linger_ms(session):
                     del partition.sessions[folded]
                     self.close(session)
 
     def _linger_ms(self, session: Session) -> float:
-        return 1000 * max((self._config.upstreams[name].linger for name in session.links), default=0.0)
+        return 1000 * max((self.settings[name].linger for name in session.links), default=0.0)
 
     def close(self, session: Session) -> None:
         """Nothing of this session may happen here any more."""
@@ -200,11 +227,12 @@ class Sessions:
                 upstream = self.upstreams[link] = Upstream(
                     name,
                     session.charger,
-                    self._config.upstreams[name],
+                    self.settings[name],
                     self._wheel,
                     self._dials,
                     lambda frame, session=session, name=name: self._from_upstream(session, name, frame),  # type: ignore[misc]
                     lambda event, session=session, link=link: self._upstream_state(session, link, event),  # type: ignore[misc]
+                    self._turn.authorization,
                 )
             upstream.start()
 
@@ -220,8 +248,12 @@ class Sessions:
             return
         if failpoints.armed:
             failpoints.hit("after_upstream_answer")
-        self._observer.received(frame, self._config.upstreams[name].version)
-        session.from_upstream(name, frame, now_ms())
+        self._observer.received(frame, self.settings[name].version)
+        try:
+            session.from_upstream(name, frame, now_ms())
+        except Exception:
+            log.exception("answer_poisoned", charger_id=session.charger, upstream=name)
+            session.stumbled(name, now_ms())
         self._turn.touched(partition, session)
 
     def _upstream_state(self, session: Session, link: Link, event: str) -> None:

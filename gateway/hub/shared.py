@@ -52,6 +52,9 @@ class Shared(msgspec.Struct, omit_defaults=True):
     statuses: dict[str, bytes] = {}
     """Connector (1.x: `1`; 2.x: `<evse>/<connector>`) -> payload of its last StatusNotification."""
     open: list[Open] = []
+    linked: dict[str, str] | None = None
+    """Upstream that serves the charger -> journal id up to which it is still to be told of what was there before it came;
+    "" when it has been. None: the upstreams have been the same from the beginning."""
 
 
 class _Connector(msgspec.Struct):

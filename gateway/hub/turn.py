@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -37,6 +38,7 @@ class LocalEdge(Protocol):
     id: str
 
     def take(self, item: ToCharger) -> None: ...
+    def authorization(self, charger: str) -> str | None: ...
 
 
 class Turn:
@@ -46,6 +48,10 @@ class Turn:
         """`local`: the edge of this process, if it has one; what is for its chargers needs no inbox."""
         self.upstreams: dict[Link, Upstream] = {}
         """Where the frames of a link go."""
+        self.moved: Callable[[Effects], None] = lambda effects: None
+        """Told when a commit that parked or unparked entries is confirmed."""
+        self.on_boot: Callable[[Session], None] | None = None
+        """Called when a charger's boot was answered."""
         self._journal = journal
         self._wheel = wheel
         self._observer = observer
@@ -53,6 +59,8 @@ class Turn:
         self._dirty: set[Partition] = set()
         self._flush_due = False
         self._outbox: dict[str, list[ToCharger]] = {}
+        self.authorization = None if local is None else local.authorization
+        """The Authorization header with which a charger came that is connected to this process."""
 
     def touched(self, partition: Partition, session: Session) -> None:
         """Something was decided for this session: flush at the end of the loop's turn, and arm its timer."""
@@ -63,6 +71,8 @@ class Turn:
             asyncio.get_running_loop().call_soon(self._flush)
         if session.timer is None:
             self._arm(partition, session, TIMER_MS)
+        if session.booted and self.on_boot is not None:
+            self.on_boot(session)
 
     def forget(self, partition: Partition) -> None:
         """The partition is another hub's now."""
@@ -72,6 +82,8 @@ class Turn:
         """A commit is confirmed: what waited for it leaves."""
         for group, ids in effects.acks.items():
             self._observer.acknowledged(group, len(ids))
+        if effects.parks or effects.unparks:
+            self.moved(effects)
         for link, frame in effects.to_upstream:
             if failpoints.armed:
                 failpoints.hit("before_send_upstream")
@@ -108,7 +120,11 @@ class Turn:
             return
         now, due = now_ms(), session.deadline()
         if due and due <= now:
-            session.tick(now)
+            try:
+                session.tick(now)
+            except Exception:
+                log.exception("tick_poisoned", charger_id=session.charger)
+                session.stumbled("", now)
             self.touched(partition, session)
         elif due:
             self._arm(partition, session, min(due - now, TIMER_MS))

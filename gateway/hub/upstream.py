@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import random
-import ssl as tls
 from collections.abc import Callable
-from functools import cached_property
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +14,8 @@ from gateway import config
 from gateway.dial import ClientWire, DialFailed
 from gateway.wheel import Timer, Wheel
 from translators.frames import Call, Frame, decode
+
+from .credentials import Contexts, Unknown, headers
 
 log = structlog.get_logger(__name__)
 
@@ -38,13 +37,9 @@ class Dials:
 
     def __init__(self, at_once: int) -> None:
         self.slots = asyncio.Semaphore(at_once)
+        self.contexts = Contexts()
         self._busy: set[str] = set()
         self._ended: dict[str, float] = {}
-
-    @cached_property
-    def tls(self) -> tls.SSLContext:
-        """Trusts the system's authorities (or those of SSL_CERT_FILE); made once, for it takes milliseconds."""
-        return tls.create_default_context()
 
     def wait(self, url: str, now: float) -> float:
         """Seconds until this URL may be dialled; 0: now. Times are those of the loop."""
@@ -90,6 +85,7 @@ class Upstream:
     """
 
     __slots__ = (
+        "_authorization",
         "_bad",
         "_config",
         "_dials",
@@ -99,6 +95,7 @@ class Upstream:
         "_on_frame",
         "_on_state",
         "_opened_at",
+        "_passed",
         "_socket",
         "_task",
         "_timer",
@@ -119,13 +116,18 @@ class Upstream:
         dials: Dials,
         on_frame: Callable[[Frame], None],
         on_state: Callable[[str], None],
+        authorization: Callable[[str], str | None] | None = None,
     ) -> None:
+        """`authorization(charger)`: the header with which a charger came that is here; None if it is not here."""
         self.name = name
         self.charger = charger
         self.wanted = False
         self.last_error = ""
         self._config = settings
-        self._url = address(settings.url, charger)
+        self._url = address(settings.url, settings.id_of(charger))
+        self._authorization = authorization
+        self._passed: str | None = None
+        """The charger's own Authorization header, kept for the next dial when the charger has gone."""
         self._wheel = wheel
         self._dials = dials
         self._on_frame = on_frame
@@ -242,12 +244,15 @@ class Upstream:
 
     async def _connect(self) -> None:
         socket = _Socket(self._wheel, self)
+        if self._authorization is not None and self._config.authentication == "passthrough":
+            now = self._authorization(self.charger)
+            self._passed = self._passed if now is None else now
         async with self._dials.slots:
             await socket.dial(
                 self._url,
                 subprotocols=[self._config.version],
-                headers=_credentials(self._config, self.charger),
-                ssl=self._dials.tls if self._url.startswith("wss:") else None,
+                headers=headers(self._config, self.charger, self._passed),
+                ssl=self._dials.contexts.of(self._config) if self._url.startswith("wss:") else None,
                 timeout=self._config.connect_timeout,
             )
 
@@ -260,6 +265,10 @@ class Upstream:
             self._dial()  # stopped and started again meanwhile, or lost already; does nothing if there is a socket
         elif isinstance(error, DialFailed):
             self._dial_failed(error)
+        elif isinstance(error, Unknown):
+            self._dial_failed(DialFailed("credentials", "the charger has not shown its own here yet"))
+        elif isinstance(error, OSError):
+            self._dial_failed(DialFailed("tls", f"certificates cannot be used: {error}"))
         else:  # a header or host name that nobody can send: tried again, as it may be mended
             self._dial_failed(DialFailed("url", repr(error)))
 
@@ -269,7 +278,7 @@ class Upstream:
             log.warning("upstream_dial_failed", upstream=self.name, charger_id=self.charger, reason=str(failed))
         self._failures += 1
         if self.wanted:
-            refused = failed.status in (401, 403, 404) or failed.kind == "subprotocol"
+            refused = failed.status in (401, 403, 404) or failed.kind in ("subprotocol", "credentials")
             self._back_off(REFUSED_CAP_SECONDS if refused else self._config.reconnect_max, failed.retry_after)
         self._on_state("unavailable" if failed.status >= 500 else failed.kind)
 
@@ -303,13 +312,6 @@ def address(url: str, charger: str) -> str:
         return url.replace("{id}", id)
     path, mark, query = url.partition("?")
     return path.rstrip("/") + "/" + id + mark + query
-
-
-def _credentials(settings: config.Upstream, charger: str) -> dict[str, str]:
-    if not settings.password and not settings.username:
-        return {}
-    pair = f"{settings.username or charger}:{settings.password}".encode()
-    return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
 
 
 def _tolerant(data: bytes) -> tuple[Frame, bytes] | None:

@@ -12,10 +12,13 @@ from gateway.journal.address import Address, Place
 from gateway.journal.connection import Argument, Connection, Convert, connect
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.store import Node, Store
+from gateway.journal.streams import order
 
 WITHIN = 1.0
 """Seconds that a node has to tell the map of the slots."""
 SLOTS = 16384
+LONGEST_WAIT = 2000
+"""Milliseconds."""
 
 
 class ClusterStore(Store):
@@ -32,7 +35,8 @@ class ClusterStore(Store):
         self._places = list(self._address.seeds)
         self._slots: list[Node | None] = [None] * SLOTS
         self._idle_at: dict[str, list[Connection]] = {}
-        self._waits: dict[str, tuple[str, asyncio.Task[Any]]] = {}
+        self._waits: dict[str, asyncio.Task[Any]] = {}
+        """Stream -> the wait for its news."""
         self._slot = lru_cache(65536)(names.slot)
 
     def call(self, *args: Argument, convert: Convert | None = None) -> asyncio.Future[Any]:
@@ -49,25 +53,24 @@ class ClusterStore(Store):
         return self._connection if node is None else node.connection
 
     async def news(self, positions: dict[str, str], block_ms: int) -> list[str]:
-        """One command per stream: no command goes over two slots. Those that found nothing go on waiting until the next."""
-        for stream, (position, wait) in list(self._waits.items()):
-            if positions.get(stream) != position or wait.done():
-                del self._waits[stream]
-                wait.cancel()
-        longest = max(block_ms, 1000)
+        """One command per stream: none goes over two slots. A wait that found nothing goes on into the next call: that it
+        began at an earlier position does no harm, as there was nothing after that one either.
+        """
+        for stream in self._waits.keys() - positions.keys():
+            self._waits.pop(stream).cancel()
         for stream, position in positions.items():
             if stream not in self._waits:
-                args = ("XREAD", "COUNT", 1, "BLOCK", longest, "STREAMS", stream, position)
-                self._waits[stream] = position, asyncio.create_task(self.block(*args, block_ms=longest))
-        waits = [wait for _, wait in self._waits.values()]
-        await asyncio.wait(waits, timeout=block_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
-        found = []
-        for stream, (_, wait) in list(self._waits.items()):
-            if wait.done():
-                del self._waits[stream]
-                if wait.result():
-                    found.append(stream)
-        return found
+                args = ("XREAD", "COUNT", 1, "BLOCK", LONGEST_WAIT, "STREAMS", stream, position)
+                wait = self._waits[stream] = asyncio.create_task(self.block(*args, block_ms=LONGEST_WAIT))
+                wait.add_done_callback(_seen)
+        await asyncio.wait(self._waits.values(), timeout=block_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
+        done = [stream for stream, wait in self._waits.items() if wait.done()]
+        replies = {stream: self._waits.pop(stream).result() for stream in done}
+        return [
+            stream
+            for stream, reply in replies.items()
+            if reply and order(reply[0][1][0][0].decode()) > order(positions[stream])
+        ]
 
     async def block(self, *args: Argument, block_ms: int) -> Any:
         node = self._slots[self._slot(str(args[args.index("STREAMS") + 1]))]
@@ -114,6 +117,9 @@ class ClusterStore(Store):
             for connection in idle:
                 connection.close()
         self._idle_at.clear()
+        for wait in self._waits.values():
+            wait.cancel()
+        self._waits.clear()
         self._slots = [None] * SLOTS
 
 
@@ -134,6 +140,11 @@ async def _owners(address: Address) -> list[Place]:
     if len(found) < SLOTS:
         raise StoreDown(f"CLUSTERDOWN the node at {address} knows the owners of {len(found)} of {SLOTS} slots only")
     return found
+
+
+def _seen(wait: asyncio.Task[Any]) -> None:
+    if not wait.cancelled():
+        wait.exception()  # whoever asks for the next news is told by them
 
 
 def _marker(owners: list[Place], place: Place) -> str:

@@ -39,7 +39,7 @@ class Durability(msgspec.Struct, frozen=True):
         return f"D{self.level}"
 
 
-NONE = Durability(0, _SURVIVES[0])
+UNKNOWN = Durability(0, "not known before the store was reached")
 
 
 def durability(server: Server, config: RedisConfig, *, follows: bool) -> Durability:
@@ -49,7 +49,7 @@ def durability(server: Server, config: RedisConfig, *, follows: bool) -> Durabil
     of each write (`redis.replicas`) or a gateway that follows and re-appends what the new primary lacks (`ring`).
     """
     if not server.persists:
-        return NONE
+        return Durability(0, _SURVIVES[0])
     level = 2 if server.fsync == "always" else 1
     if config.replicas and server.replicas >= config.replicas:
         return Durability(3, _SURVIVES[3] + f"{config.replicas} replicas confirm each write")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import structlog
@@ -40,7 +41,13 @@ class Groups:
         found = {name.decode(): id.decode() for name, id in zip(begun[::2], begun[1::2], strict=True)}
         for group in made:
             name = group.decode()
-            log.info("group_created", partition=partition, group=name, after=found.get(name, "0"))
+            log.log(
+                logging.INFO if name in found else logging.DEBUG,
+                "group_created",
+                partition=partition,
+                group=name,
+                after=found.get(name, "0"),
+            )
         return found
 
     async def groups(self, partition: int) -> list[str]:

@@ -6,6 +6,9 @@ They are sorted by id, whenever they are put there, and bear the id under which 
 
 from __future__ import annotations
 
+import asyncio
+
+from gateway.config import RedisConfig
 from gateway.journal import keys
 from gateway.journal.connection import Argument
 from gateway.journal.entry import Entry
@@ -17,6 +20,7 @@ class Parking:
     """Part of Journal."""
 
     _store: Store
+    _config: RedisConfig
 
     async def parked(self, partition: int) -> dict[tuple[str, str], int]:
         """(upstream, casefolded charger) -> bytes parked, for everyone in the partition who has any. Raises StoreDown."""
@@ -26,6 +30,15 @@ class Parking:
             upstream, _, charger = field.decode().partition("\n")
             found[upstream, charger] = int(size)
         return found
+
+    async def fullness(self, partitions: list[int]) -> float:
+        """Part of the memory that is in use, 0 to 1, of the fullest node with any of these partitions; 0 if there is no limit.
+
+        Raises StoreDown.
+        """
+        asked = partitions if self._config.cluster else partitions[:1]
+        told = await asyncio.gather(*(self._store.run("memory", (keys.stream(number),)) for number in asked))
+        return max(map(_fullness, told), default=0.0)
 
     async def read_parked(
         self, partition: int, upstream: str, charger: str, *, after: str = "", count: int = 100
@@ -38,3 +51,9 @@ class Parking:
         made = keys.parked(partition, upstream, charger)
         reply = await self._store.call("ZRANGEBYLEX", made, least, "+", "LIMIT", 0, count)
         return [unpack(member) for member in reply]
+
+
+def _fullness(info: bytes) -> float:
+    told = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
+    limit = int(told.get("maxmemory", "0"))
+    return int(told.get("used_memory", "0")) / limit if limit else 0.0

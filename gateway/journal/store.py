@@ -74,7 +74,7 @@ class Store:
         """Why chargers must wait: what is wrong with a store that is not healthy, or that it is full."""
         self.outages = 0
         """How often the store was away or had to be given back what it lost."""
-        self.durability = durability.NONE
+        self.durability = durability.UNKNOWN
         self.on_health: Callable[[bool], None] | None = None
         self.on_flush: Callable[[str], None] | None = None
         """Called when the store turns out to have been emptied."""

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from .csms import Csms
+from .peer import NODE_MODULES, Peer
 from .plug import Charger
 from .process import Gateway
 
 StartCsms = Callable[..., Awaitable[Csms]]
 StartGateway = Callable[..., Awaitable[Gateway]]
 Connect = Callable[..., Awaitable[Any]]
+StartPeer = Callable[..., Awaitable[Peer]]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,3 +111,21 @@ def charger_url(request: pytest.FixtureRequest, start_gateway: StartGateway) -> 
         return gateway.url
 
     return url
+
+
+@pytest.fixture
+async def start_peer(tmp_path: Path) -> AsyncIterator[StartPeer]:
+    """`await start_peer("node", script, ...)`: a running peer of somebody else; ended, with its children, at the end."""
+    if not NODE_MODULES.is_dir():
+        pytest.fail("the peers are missing: run tests/peers/install.sh")
+    running: list[Peer] = []
+
+    async def start(*command: str | Path, ready: bool = True, **environment: str) -> Peer:
+        peer = Peer(*command, environment=environment, log=tmp_path / f"peer{len(running)}.log")
+        running.append(peer)
+        await peer.start(ready=ready, cwd=tmp_path)
+        return peer
+
+    yield start
+    for peer in reversed(running):
+        await peer.stop()

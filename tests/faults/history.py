@@ -6,6 +6,7 @@ the gateway under test knows nothing of it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -24,6 +25,8 @@ class Said:
     """Energy in Wh, if it tells any."""
     session: str = ""
     """Stamp of the start of the transaction that it belongs to, as the teller or hearer maps its transaction id."""
+    value: str = ""
+    """Of a status: Available, Occupied or Faulted."""
 
     @property
     def key(self) -> Key:
@@ -149,6 +152,8 @@ class History:
 
     primary: str
     upstreams: tuple[str, ...]
+    folding: frozenset[str] = frozenset()
+    """Upstreams of another version than the chargers: of the statuses that they missed they hear the last only."""
     opened: list[Opened] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
@@ -159,6 +164,8 @@ class History:
     faults: list[Fault] = field(default_factory=list)
     letters: set[tuple[str, Key]] = field(default_factory=set)
     """Dead letters: (upstream, message)."""
+    until: float = math.inf
+    """Until then the chargers had something to say."""
     counters: list[Counters] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     backlog: dict[str, int] = field(default_factory=dict)

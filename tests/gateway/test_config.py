@@ -124,7 +124,11 @@ BAD = [
         ],
     ),
     (ONE + "redis: {url: 'mysql://db'}\n", [
-        "F:3: redis.url: must be embedded or begin with redis://, rediss:// or unix://"
+        "F:3: redis.url: must be embedded or begin with redis://, rediss://, redis+sentinel:// or unix://"
+    ]),
+    (ONE + "redis: {replicas: 1}\n", ["F:3: redis.replicas: is for a store of yours; the embedded one is alone"]),
+    (ONE + "redis: {url: 'redis+sentinel://a,b/main', cluster: true}\n", [
+        "F:3: redis.cluster: needs a redis:// or rediss:// address of its nodes"
     ]),
     (ONE + "redis: {url: '${NOT_SET}'}\n", [
         "F:3: redis.url: environment variable NOT_SET is not set (a default: ${NOT_SET:-value})"

@@ -9,6 +9,7 @@ A file is a list of scenarios: `name`, `charger_version`, `csms_version`, `notes
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,13 @@ Bound = dict[str, Any]
 
 @pytest.mark.parametrize("scenario", [pytest.param(each, id=each["name"]) for each in SCENARIOS])
 def test_scenario(scenario: dict[str, Any]) -> None:
+    play(scenario)
+
+
+def play(
+    scenario: dict[str, Any], after: Callable[[Conversation, str, list[Any], list[Any]], None] | None = None
+) -> None:
+    """Play a scenario. `after` hears of each step: the conversation, who spoke, what, and what left."""
     versions: dict[str, Version] = {"charger": scenario["charger_version"], "csms": scenario["csms_version"]}
     options = msgspec.convert(scenario.get("options", {}), Options)
     conversation = Conversation(f"ocpp{versions['charger']}", f"ocpp{versions['csms']}", options)
@@ -54,6 +62,8 @@ def test_scenario(scenario: dict[str, Any]) -> None:
                 if "losses" in want:
                     losses = [[loss["field"], loss["kind"]] for loss in each["losses"]]
                     assert losses == want["losses"], f"{where} to {side}: losses {losses}"
+        if after is not None:
+            after(conversation, step["from"], frame, left)
 
 
 def test_names_are_unique() -> None:

@@ -1,4 +1,5 @@
-// A session for em-ocpp-chargepoint-simulator: charges 1500 Wh by itself, then waits for a remote start and stop.
+// A session for em-ocpp-chargepoint-simulator: charges 1500 Wh by itself, then waits for commands, among them a remote start
+// and stop; a Reset ends it.
 // CSMS_URL is the URL including the identity. The simulator answers only the commands that have a handler here.
 const stamp = () => new Date().toISOString();
 const status = (connectorId, value) =>
@@ -46,8 +47,22 @@ cp.answerRemoteStopTransaction(async (request) => {
     reason: "Remote",
   });
   await status(1, "Available");
-  cp.close();
-  process.exit(0);
+});
+for (const command of ["ChangeAvailability", "ClearChargingProfile"]) {
+  cp[`answer${command}`]((request) => cp.sendResponse(request.uniqueId, { status: "Accepted" }));
+}
+cp.answerGetDiagnostics((request) => cp.sendResponse(request.uniqueId, { fileName: "diagnostics.txt" }));
+cp.answerUpdateFirmware((request) => cp.sendResponse(request.uniqueId, {}));
+cp.answerTriggerMessage("Heartbeat", async (request) => {
+  cp.sendResponse(request.uniqueId, { status: "Accepted" });
+  await cp.sendHeartbeat();
+});
+cp.answerReset((request) => {
+  cp.sendResponse(request.uniqueId, { status: "Accepted" });
+  setTimeout(() => {
+    cp.close();
+    process.exit(0);
+  }, 100); // the answer has left by then
 });
 
 await cp.sendBootnotification({

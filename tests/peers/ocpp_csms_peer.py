@@ -13,7 +13,14 @@ import json
 import sys
 from typing import Any
 
-from ocpp_csms import CentralSystem
+from ocpp_csms import AvailabilityType, CentralSystem, MessageTrigger, ResetType
+
+WORDS = {
+    "async_reset": [ResetType],
+    "async_change_availability": [int, AvailabilityType],
+    "async_trigger_message": [MessageTrigger, int],
+}
+"""What the arguments of a method are, where JSON has no word for it."""
 
 
 def say(**message: Any) -> None:
@@ -28,9 +35,15 @@ async def main(port: int) -> None:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             request = json.loads(line)
             point = system.charge_points[request["params"]["identity"]]
+            args = request["params"]["args"]
+            if types := WORDS.get(request["method"]):
+                args = [make(each) for make, each in zip(types, args, strict=False)]
             try:
-                result = await getattr(point, request["method"])(*request["params"]["args"])
-                say(answered=request["id"], result=result)
+                result = await getattr(point, request["method"])(*args)
+                say(
+                    answered=request["id"],
+                    result=dataclasses.asdict(result) if dataclasses.is_dataclass(result) else result,
+                )
             except Exception as error:
                 say(answered=request["id"], error=repr(error))
 

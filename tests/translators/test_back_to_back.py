@@ -164,9 +164,9 @@ def test_without_the_tunnel_each_gateway_answers_itself(carry: str) -> None:
 # One gateway, and a peer that is none
 
 
-def alone(charger: str, csms: str) -> Translator:
+def alone(charger: str, csms: str, **more: Any) -> Translator:
     rules, numbers = pair(charger, csms), itertools.count(1)
-    options = Options(carry_lossy="datatransfer", vendor_id=VENDOR)
+    options = Options(carry_lossy="datatransfer", vendor_id=VENDOR, **more)
     made = Translator(rules, rules.facts(), options, lambda: f"00000000-0000-4000-8000-{next(numbers):012d}")
     made.assume(True, 1)
     return made
@@ -303,6 +303,37 @@ def test_while_the_csms_is_away_the_tunnel_answers_too() -> None:
     assert isinstance(later, Out) and isinstance(later.frame, Call) and later.frame.action == "TransactionEvent"
     foreign = Call("c", "DataTransfer", Raw(b'{"vendorId": "other"}'))
     assert gateway.away(foreign, NOW) == Raw(b'{"status":"Rejected"}')
+
+
+@pytest.mark.parametrize(
+    ("told", "later", "stops"), [("Accepted", "Blocked", 1), ("Accepted", "Accepted", 0), ("Invalid", "Blocked", 0)]
+)
+def test_a_token_that_was_good_while_the_csms_was_away_and_is_refused_later(told: Any, later: str, stops: int) -> None:
+    gateway = alone("ocpp1.6", "ocpp2.0.1", offline_unknown_id=told)
+    data = {"vendorId": VENDOR, "messageId": "TransactionEvent", "data": json.dumps(CHARGING)}
+    call = Call("c", "DataTransfer", Raw(encode(data)))
+    assert gateway.away(call, NOW, key="1-0") is not None
+    [asked] = gateway.receive("charger", call, NOW, key="1-0", early=True)
+    assert isinstance(asked, Out)
+    reply = Result(asked.frame.id, Raw(encode({"idTokenInfo": {"status": later}})))
+    steps = [step for step in gateway.receive("csms", reply, NOW) if isinstance(step, Out)]
+    assert len(steps) == stops
+    for step in steps:
+        assert isinstance(step.frame, Call) and step.to == "charger"
+        command = json.loads(bytes(step.frame.payload))
+        assert command["messageId"] == "RequestStopTransaction" and json.loads(command["data"]) == {
+            "transactionId": "tx-1"
+        }
+
+
+def test_a_gateway_that_has_forgotten_everything_learns_of_the_station_from_a_whole_boot() -> None:
+    gateway = alone("ocpp1.6", "ocpp2.0.1")
+    gateway.assume(False, 0)
+    data = {"vendorId": VENDOR, "messageId": "BootNotification", "data": json.dumps(BOOT)}
+    [asked] = gateway.receive("charger", Call("c", "DataTransfer", Raw(encode(data))), NOW)
+    assert isinstance(asked, Out) and isinstance(asked.frame, Call) and asked.frame.action == "BootNotification"
+    gateway.receive("csms", Result(asked.frame.id, Raw(encode(BOOTED))), NOW)
+    assert gateway.facts.registration == "Accepted"
 
 
 def test_a_token_that_was_told_comes_back_exact() -> None:

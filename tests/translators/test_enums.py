@@ -31,10 +31,22 @@ BOTH = [
     (enums.RATE_UNIT_KEY, "Current", "A"),
     (enums.RATE_UNIT_KEY, "Power", "W"),
     (enums.TRIGGER, "DiagnosticsStatusNotification", "LogStatusNotification"),
-    (enums.TRIGGER, "MeterValues", "MeterValues"),
+    *(
+        (table, name, name)
+        for table in (enums.TRIGGER, enums.EXTENDED_TRIGGER)
+        for name in ("BootNotification", "Heartbeat", "MeterValues", "StatusNotification", "FirmwareStatusNotification")
+    ),
     (enums.EXTENDED_TRIGGER, "SignChargePointCertificate", "SignChargingStationCertificate"),
     (enums.EXTENDED_TRIGGER, "LogStatusNotification", "LogStatusNotification"),
-    (enums.FIRMWARE_STATUS, "DownloadFailed", "DownloadFailed"),
+    *(
+        (enums.FIRMWARE_STATUS, status, status)
+        for status in (
+            *("Downloading", "Downloaded", "DownloadFailed"),
+            *("Installing", "Installed", "InstallationFailed", "Idle"),
+        )
+    ),
+    (enums.LOG_STATUS, "Idle", "Idle"),
+    (enums.LOG_STATUS, "Uploading", "Uploading"),
     (enums.LOG_STATUS, "UploadFailed", "UploadFailure"),
     (enums.LOG_STATUS, "Uploaded", "Uploaded"),
     (enums.CERTIFICATE_USE, "CentralSystemRootCertificate", "CSMSRootCertificate"),
@@ -67,8 +79,11 @@ NONE_DOWN = [
         for f in ("DownloadScheduled", "DownloadPaused", "SignatureVerified", "InstallScheduled")
     ),
     *((enums.CERTIFICATE_USE, use) for use in ("V2GRootCertificate", "MORootCertificate", "V2GCertificateChain")),
-    (enums.TRIGGER, "SignV2GCertificate"),
-    (enums.EXTENDED_TRIGGER, "SignCombinedCertificate"),
+    *(
+        (table, name)
+        for table in (enums.TRIGGER, enums.EXTENDED_TRIGGER)
+        for name in ("SignV2GCertificate", "SignCombinedCertificate", "PublishFirmwareStatusNotification")
+    ),
 ]
 
 

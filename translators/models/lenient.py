@@ -14,6 +14,7 @@ had to be repaired is returned, as `label path`. The labels:
     too_long        an over-long string: kept as it is
     empty_list      no item where one is required: kept
     default_filled  the timestamp is missing: the caller's
+    old_names       a 2.0.1 boot that names its station as 1.6 does: renamed, for the reason Unknown if it gives none
 
 Absent members may be null, unknown members are ignored and empty strings allowed, all without a label. A payload with
 `enum_unknown`, `too_long` or `empty_list` does not pass `check` unchanged: its translation has to decide.
@@ -96,6 +97,12 @@ _anything: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str,
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_STATION = {
+    "chargePointVendor": "vendorName",
+    "chargePointModel": "model",
+    "chargePointSerialNumber": "serialNumber",
+    "firmwareVersion": "firmwareVersion",
+}
 _SYNONYMS = {"celsius": "celcius", "celcius": "celsius", "hz": "hertz", "hertz": "hz"}
 
 
@@ -121,8 +128,11 @@ class _Walk:
         if not raw.startswith(b"{"):
             _refuse(path)
         given = _objects.decode(raw)
+        fields = _fields(type_)
+        if not path and "chargePointVendor" in given and any(each.name == "chargingStation" for each in fields):
+            given = self._renamed(given)
         members: dict[str, Any] = {}
-        for field in _fields(type_):
+        for field in fields:
             name = field.encode_name
             where = f"{path}.{name}" if path else name
             text = bytes(given[name]).strip() if name in given else b"null"
@@ -131,6 +141,14 @@ class _Walk:
             elif field.required:
                 members[field.name] = self._missing(where, null=name in given)
         return type_(**members)
+
+    def _renamed(self, given: dict[str, Raw]) -> dict[str, Raw]:
+        """A boot with its station in one piece."""
+        if "chargingStation" in given:
+            return given
+        self._repaired("old_names", "chargingStation")
+        station = {new: given[old] for old, new in _STATION.items() if old in given}
+        return {"reason": Raw(b'"Unknown"'), **given, "chargingStation": Raw(frames.encode(station))}
 
     def _missing(self, path: str, *, null: bool) -> str:
         if self.timestamp is None or path != "timestamp":

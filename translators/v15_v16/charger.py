@@ -210,6 +210,7 @@ def meter(d: Dialogue, request: AnyMeterValuesRequest) -> Rule:
     facts = facts_of(d)
     values = meter_values(d, request)
     if not values:
+        d.lose("MeterValues")
         return v15.MeterValuesResponse()
     tid = None if request.transactionId is None else csms_number(facts, request.transactionId)
     asked = v16.MeterValuesRequest(connectorId=request.connectorId, transactionId=tid, meterValue=values)

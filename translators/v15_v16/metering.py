@@ -5,6 +5,7 @@
     C  {"timestamp": T, "value": "12", "unit": "Wh"}
 
 Also read: numbers for texts, one object for a list, the names of 1.6, and XML attributes as `$attributes` and `$value`.
+Nothing here writes them: towards a charger no message has meter values, and between 1.5 and 1.5 they pass as they are.
 """
 
 from __future__ import annotations

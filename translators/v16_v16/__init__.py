@@ -1,13 +1,14 @@
-"""1.6 (or 1.5) on both sides, one upstream among several: its transaction ids are its own, everything else passes byte for byte.
+"""1.6 (or 1.5) on both sides, one upstream among several: its ids are its own, everything else passes byte for byte.
 
 The charger knows a transaction by one number: what the primary has answered, or what the gateway gave it. Each 1.6 upstream
 answers a StartTransaction with a number of its own; what it is told of that transaction carries this number, and what it
 asks carries the charger's. Both are kept under the journal entry of the StartTransaction, whichever is known first.
+Reservations and charging profiles get their ids from the upstreams: see `claims`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -17,7 +18,8 @@ from ..dialogue import Done, Out, Step
 from ..frames import Call, Frame, Result, Side
 from ..kept import HOT
 from ..untouched import Untouched
-from . import members
+from . import claims, members
+from .claims import Claim, Kind
 from .facts import ENDED_MOST, OPEN_MOST, Transaction, decode, encode, order
 
 NOWHERE: Final = -1
@@ -44,12 +46,23 @@ class Renumbering(Untouched):
         super().__init__(new_id)
         self._facts = decode(state)
         self._state: bytes | None = encode(self._facts)
-        self._primary = primary
-        self._accept_away = accept_away
+        self.primary = primary
+        """Its numbers are the charger's, where they can be."""
+        self.accept_away = accept_away
         self._minted: dict[str, int] = {}
         """Number minted for a StartTransaction that is under way."""
         self._ending: dict[str, str] = {}
         """Id of a StopTransaction that is under way -> the entry of its StartTransaction."""
+        self._claims: dict[str, Claim] = {}
+        """Id of a command that is under way -> the reservation or profile that it is about."""
+        self.others: Callable[[Kind], Collection[int]] | None = None
+        """What the charger calls the reservations, or profiles, of its other upstreams that may command: their `held`. None:
+        their ids pass as they are."""
+
+    def continue_from(self, untouched: Untouched) -> None:
+        """Take over what is under way in a translator that did not tell transactions apart."""
+        self._open = untouched._open
+        self.backlog = untouched.backlog
 
     def receive(
         self,
@@ -63,13 +76,21 @@ class Renumbering(Untouched):
         early: bool = False,
     ) -> list[Step]:
         """Pass a frame to the other side under an id of our own, with the other side's number for its transaction."""
-        start = ""
+        start, claim = "", None
         if type(frame) is Call:
             if side == "csms" and (path := _ASKED.get(frame.action)) is not None:
                 payload = self._to_charger(bytes(frame.payload), path)
                 if payload is None:
                     return [Out("csms", Result(frame.id, _REJECTED), (), 0, frame.action)]
                 frame = Call(frame.id, frame.action, Raw(payload))
+            others = self.others
+            if others and side == "csms" and (command := claims.COMMANDS.get(frame.action)) is not None:
+                held = others(command.kind)
+                claimed = claims.to_charger(self._facts.ids, frame.action, bytes(frame.payload), held)
+                if claimed is None:
+                    return [Out("csms", Result(frame.id, command.refused), (), 0, frame.action)]
+                frame, claim = Call(frame.id, frame.action, Raw(claimed[0])), claimed[1]
+                self._state = None
             elif side == "charger" and frame.action in _TOLD and self._facts.transactions:
 
                 def own(number: int) -> int:
@@ -84,6 +105,13 @@ class Renumbering(Untouched):
                     again = Out("charger", Result(frame.id, Raw(known.answer)), (), 0, frame.action)
                     return [again, Done(key, "ok")]
                 self._minted[key] = tx
+                if others is not None:
+                    told = claims.to_csms(self._facts.ids, bytes(frame.payload), others("reservation"))
+                    frame = Call(frame.id, frame.action, Raw(told))
+        elif side == "charger" and (settled := self._claims.pop(frame.id, None)) is not None:
+            answer = bytes(frame.payload) if type(frame) is Result else b"{}"
+            if claims.settle(self._facts.ids, settled, answer):
+                self._state = None
         elif side == "csms" and type(frame) is Result and (opened := self._open.get((side, frame.id))) is not None:
             _, _, entry, action = opened
             if action == "StartTransaction" and entry:
@@ -94,7 +122,14 @@ class Renumbering(Untouched):
         if start and type(frame) is Call and frame.action == "StopTransaction":
             self._ending = {id: each for id, each in self._ending.items() if ("csms", id) in self._open}
             self._ending[steps[0].frame.id] = start  # type: ignore[union-attr]
+        if claim is not None:
+            self._claims = {id: each for id, each in self._claims.items() if ("charger", id) in self._open}
+            self._claims[steps[0].frame.id] = claim  # type: ignore[union-attr]
         return steps
+
+    def held(self, kind: Kind) -> Collection[int]:
+        """What the charger calls the reservations, or profiles, of this upstream."""
+        return self._facts.ids.get(kind, {}).values()
 
     def numbered(self, key: str, tx: int, number: int) -> None:
         """The charger was told `number` as the answer to the StartTransaction of entry `key`."""
@@ -105,6 +140,11 @@ class Renumbering(Untouched):
         """A transaction began at entry `key`, perhaps before this was an upstream of the charger."""
         if key not in self._facts.transactions:
             self.numbered(key, 0, number)
+
+    def knows(self, key: str) -> bool:
+        """Whether the upstream has answered the StartTransaction of entry `key`."""
+        known = self._facts.transactions.get(key)
+        return known is not None and known.own is not None
 
     def forget(self, key: str) -> None:
         """Journal entry `key` is done."""
@@ -127,7 +167,7 @@ class Renumbering(Untouched):
 
     def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> Raw | None:
         """The empty answer where no decision is needed; a StartTransaction gets the minted number, if so configured."""
-        if call.action != "StartTransaction" or not (tx and self._accept_away):
+        if call.action != "StartTransaction" or not (tx and self.accept_away):
             return super().away(call, clock, key=key, tx=tx)
         self.numbered(key, tx, tx)
         return Raw(msgspec.json.encode({"transactionId": tx, "idTagInfo": {"status": "Accepted"}}))
@@ -154,14 +194,18 @@ class Renumbering(Untouched):
             return payload
         known = self._of(key)
         known.own = own
-        if self._primary and known.number is None:
+        if self.primary and known.number is None:
             taken = any(each.number == own and not each.ended for each in self._facts.transactions.values())
             known.number = (taken and self._minted.get(key)) or own
-        if self._primary and known.number != own:
+        if self.primary and known.number != own:
             number = known.number or own
             payload = known.answer = members.edit(payload, _ID, lambda _: number)
-        elif self._primary:
-            del self._facts.transactions[key]  # a number that is the charger's too is not remembered
+        elif self.primary and not any(
+            each.number == own for each in self._facts.transactions.values() if each is not known
+        ):
+            del self._facts.transactions[
+                key
+            ]  # a number that is the charger's too, and meant nothing else, is not remembered
         self._shorten()
         return payload
 
@@ -204,18 +248,23 @@ class Renumbering(Untouched):
         one yet, or if the number means another transaction to the charger."""
         own = members.read(payload, path)
         transactions = self._facts.transactions.values()
-        number = next((each.number for each in reversed(transactions) if each.own == own), own)
         if own is None:
             return payload
-        if number is None or (number == own and any(each.number == own != each.own for each in transactions)):
+        found = next((each for each in reversed(transactions) if each.own == own), None)
+        number = own if found is None else found.number
+        others = [each for each in transactions if each is not found and each.number == number]
+        if number is None or (any(not each.ended for each in others) if found is not None else others):
             return None
         return members.edit(payload, path, lambda _: number)
 
 
 def unfinished(state: bytes) -> bool:
-    """Whether the upstream knows a transaction that has not ended by another number than the charger. Raises ValueError for
-    newer facts."""
-    return any(each.number != each.own and not each.ended for each in decode(state).transactions.values())
+    """Whether the upstream knows a transaction that has not ended, a reservation or a profile by another number than the
+    charger. Raises ValueError for newer facts."""
+    facts = decode(state)
+    if any(own != number for ids in facts.ids.values() for own, number in ids.items()):
+        return True
+    return any(each.number != each.own and not each.ended for each in facts.transactions.values())
 
 
 __all__ = ["NOWHERE", "Renumbering", "unfinished"]

@@ -36,6 +36,8 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag=PAIR):
     """Journal entry up to which the charger was answered while the upstream was away."""
     transactions: dict[str, Transaction] = {}
     """By journal entry of the StartTransaction."""
+    ids: dict[str, dict[int, int]] = {}
+    """By kind (reservation, profile): what this upstream calls it -> what the charger calls it."""
 
 
 class _Stored(msgspec.Struct):
@@ -48,7 +50,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 def encode(facts: Facts) -> bytes:
     """For the store; empty if there is nothing to remember."""
-    return _encoder.encode(facts) if facts.transactions or facts.early_until else b""
+    return _encoder.encode(facts) if facts.transactions or facts.early_until or any(facts.ids.values()) else b""
 
 
 def decode(state: bytes) -> Facts:

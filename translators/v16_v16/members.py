@@ -42,6 +42,11 @@ def read(raw: bytes, path: tuple[str, ...]) -> int | None:
     return found
 
 
+def without(raw: bytes, name: str) -> bytes:
+    """`raw`, an object, without its member `name`."""
+    return msgspec.json.encode({each: value for each, value in _members(raw).items() if each != name})
+
+
 def _spans(raw: bytes, path: tuple[str, ...]) -> list[tuple[int, int]]:
     """Where the simple values (no objects, no arrays) at `path` are."""
     names = [b'"' + name.encode() + b'"' for name in path]

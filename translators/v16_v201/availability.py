@@ -128,18 +128,21 @@ def _lose_words(
 def _seen(d: Dialogue, request: v16.StatusNotificationRequest, moment: Moment, connector: Connector) -> list[Observed]:
     """What a status says of variables that a monitor may watch."""
     number, now = request.connectorId, CONNECTOR_STATUS[request.status]
+    # As it was before this status: decided again, the CSMS has heard a part of it already.
+    told = d.once("told", lambda: connector.told)
+    errors = d.once("errors", lambda: sorted(connector.errors))
     evse, place = place_of(d, number) if number > 0 else (0, 0)
     if number > 0:
-        seen = availability(evse, place, now, moment.text, connector.told)
+        seen = availability(evse, place, now, moment.text, told)
     else:
-        seen = [Observed("ChargingStation", "AvailabilityState", 0, 0, now, None, moment.text, connector.told)]
+        seen = [Observed("ChargingStation", "AvailabilityState", 0, 0, now, None, moment.text, told)]
     active = {request.errorCode} if request.errorCode != "NoError" else set()
-    for code in {*connector.errors, *active}:
+    for code in sorted({*errors, *active}):
         if code in FAULTS or code == STATION_FAULT:
             at = _place(code, number)
             value = "true" if code in active or request.errorCode != "NoError" else "false"
             tiers = {"station": (0, 0), "evse": (evse, 0), "connector": (evse, place)}
-            before = "true" if code in connector.errors else "false"
+            before = "true" if code in errors else "false"
             seen.append(Observed(at.component, at.variable, *tiers[at.tier], value, None, moment.text, before))
     return seen
 

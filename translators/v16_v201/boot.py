@@ -86,6 +86,8 @@ def first(d: Dialogue) -> Rule | None:
     facts = facts_of(d)
     if facts.registration or facts.introduced or d.action == "BootNotification":
         return None
+    if d.action == "DataTransfer" and options_of(d).carry_lossy == "datatransfer":
+        return None  # it may be a boot; for anything else a CSMS that does not know the station says so
     return _introduce(d)
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from .. import frames
-from ..dialogue import Dialogue, Refusal, Rule
+from ..dialogue import Dialogue, Refusal, Rule, Silence
 from ..models import lenient, v16, v201
-from ..models.base import Request, Struct
+from ..models.base import Struct
 from ..values import format_time, id_tag_of, remember_token
 from .authorization import verdict_while_away
 from .charger import UNSUPPORTED, facts_of, options_of
@@ -75,8 +75,31 @@ def untunnel(d: Dialogue, request: v16.DataTransferRequest) -> Rule:
     if isinstance(reply, v201.BootNotificationResponse):
         register(facts, reply)
         facts.unsupported.clear()
+    if isinstance(reply, v201.TransactionEventResponse):
+        _refuse_late(d, message, reply)
     d.spare()
     return _accepted(reply)
+
+
+def _refuse_late(d: Dialogue, event: v201.TransactionEventRequest, reply: v201.TransactionEventResponse) -> None:
+    """The CSMS refuses a token that the charger was told is good while the CSMS was away: stop the transaction."""
+    told = facts_of(d).given.get(d.key, {}).get("told", "")
+    if not d.early or told != "Accepted" or reply.idTokenInfo is None or event.eventType == "Ended":
+        return
+    if reply.idTokenInfo.status != "Accepted":
+        request = v201.RequestStopTransactionRequest(transactionId=event.transactionInfo.transactionId)
+
+        def stop(d: Dialogue) -> Rule:
+            d.lose("RequestStopTransaction", "synthesised")
+            data = lenient.check(request).decode()
+            command = v16.DataTransferRequest(vendorId=options_of(d).vendor_id, messageId=request.action, data=data)
+            try:
+                yield from d.ask("charger", command)
+            except (Refusal, Silence):
+                pass
+            return None
+
+        d.spawn(stop, "RequestStopTransaction")
 
 
 def decoded(request: v16.DataTransferRequest) -> Any:
@@ -111,7 +134,9 @@ def untunnel_while_away(d: Dialogue, request: v16.DataTransferRequest) -> v16.Da
         case v201.AuthorizeRequest() as message:
             return _accepted(v201.AuthorizeResponse(idTokenInfo=_verdict(d, message.idToken)))
         case v201.TransactionEventRequest() as message if message.idToken is not None:
-            return _accepted(v201.TransactionEventResponse(idTokenInfo=_verdict(d, message.idToken)))
+            verdict = _verdict(d, message.idToken)
+            d.once("told", lambda: verdict.status)
+            return _accepted(v201.TransactionEventResponse(idTokenInfo=verdict))
         case message:
             action = type(message).action
             return _accepted(v201.ACTIONS[action].response()) if action in _KEPT else refused
@@ -126,6 +151,3 @@ def _verdict(d: Dialogue, token: v201.IdToken) -> v201.IdTokenInfo:
 
 def _accepted(reply: Struct) -> v16.DataTransferResponse:
     return v16.DataTransferResponse(status="Accepted", data=frames.encode(reply).decode())
-
-
-__all__ = ["OWN_ACTIONS", "PEER", "Request", "is_own", "untunnel", "untunnel_while_away"]

@@ -11,7 +11,6 @@ from ..dialogue import Ask, Dialogue, Refusal
 from ..facts import Facts
 from ..models import v16, v201
 from ..models.base import Request, Struct
-from ..options import Options
 from ..values import format_time, tidy_time
 from .charger import facts_of, options_of
 
@@ -120,11 +119,10 @@ def carries(d: Dialogue) -> bool:
 def carried(d: Dialogue, *, bare: bool = False, **members: Any) -> dict[str, Any] | None:
     """customData with members that have no counterpart, if the upstream is to get them (spec 10). `bare`: also without
     any, which tells a gateway there that the others will come."""
-    options: Options = options_of(d)
-    kept = {name: value for name, value in members.items() if value not in (None, "")}
-    if not carries(d) or not (kept or bare):
+    if not carries(d):
         return None
-    return {"vendorId": options.vendor_id, **kept}
+    kept = {name: value for name, value in members.items() if value not in (None, "")}
+    return {"vendorId": options_of(d).vendor_id, **kept} if kept or bare else None
 
 
 def triggered(d: Dialogue, message: str, connector: int) -> bool:

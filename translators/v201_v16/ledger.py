@@ -80,8 +80,11 @@ def by_number(d: Dialogue, tid: int) -> Transaction | None:
 
 
 def counts(request: v201.TransactionEventRequest) -> bool:
-    """Whether the event's seqNo can be its own: a charger that never counts says 0 in every event."""
-    return request.seqNo != 0 or request.eventType == "Started"
+    """Whether the event's seqNo tells it from others.
+
+    A charger that never counts says 0 in every event; and no number that came before makes the end of a charge a repetition.
+    """
+    return request.eventType == "Started" or (request.seqNo != 0 and request.eventType != "Ended")
 
 
 def _content(request: v201.TransactionEventRequest) -> str:
@@ -89,7 +92,7 @@ def _content(request: v201.TransactionEventRequest) -> str:
 
 
 def was_seen(transaction: Transaction, request: v201.TransactionEventRequest) -> bool:
-    """Whether this event was dealt with: a seqNo tells, whatever else the event says."""
+    """Whether this event was dealt with: a seqNo that counts tells, whatever else the event says."""
     if not counts(request):
         return _content(request) in transaction.contents
     return any(low <= request.seqNo <= high for low, high in transaction.seen)

@@ -95,9 +95,9 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     seen: list[tuple[int, int]] = []
     """Ranges of the seqNos that are dealt with."""
     answers: dict[str, dict[str, Any]] = {}
-    """Answers to them that are not empty, by seqNo."""
+    """Answers to events that are not empty, by seqNo or content."""
     contents: list[str] = []
-    """Of a charger that does not count: the events that are dealt with."""
+    """The events that are dealt with and have no number that counts: ends, and all of a charger that says 0 always."""
 
 
 class RemoteStart(msgspec.Struct, omit_defaults=True, gc=False):

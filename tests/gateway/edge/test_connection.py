@@ -329,3 +329,15 @@ async def test_a_binary_frame_is_text(edge: Edge) -> None:
         await ws.send(json.dumps([2, "1", "Heartbeat", {}]).encode())
         assert (await hear(ws))[1] == "1"
     assert edge.counters.binary == 1
+
+
+async def test_what_nobody_waits_for_any_more_is_counted(edge: Edge, hub: EchoHub) -> None:
+    """Every CALL that came in is accounted for: answered, refused, given up, abandoned or open."""
+    hub.silent = {"open"}
+    async with dial(edge) as ws:
+        await say(ws, 2, "open", "StatusNotification", {"n": 1})
+        await say(ws, 2, "answered", "Heartbeat", {})
+        assert (await hear(ws))[1] == "answered"
+        assert edge.counters.in_flight == 1
+    await eventually(lambda: edge.counters.in_flight == 0)
+    assert edge.counters.calls == {("Heartbeat", "ok"): 1, ("StatusNotification", "abandoned"): 1}

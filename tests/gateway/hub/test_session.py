@@ -253,6 +253,38 @@ def test_start_without_answer_stays_unanswered_and_its_retry_gets_the_answer() -
     assert bench.effects.acks == {"main": [entry.id]}
 
 
+def test_a_retry_that_comes_while_the_answer_is_being_stored_is_answered_and_not_told_again() -> None:
+    bench = Bench()
+    bench.up()
+    entry = bench.call("StartTransaction")
+    bench.csms([3, bench.upstream_frames()[-1][1], {"transactionId": 5}])
+    assert [item.seq for item in bench.charger_items()] == [1]
+    head = Head("CP", 1, 7, "ocpp1.6", "edge", bench.now, "StartTransaction", "c7", "K0", 0, "d", entry.id)
+    bench.session.repeated(Entry("9-9", "repeat", head, entry.frame), bench.now)
+    assert len(bench.upstream_frames()) == 1
+    assert [(item.seq, item.body) for item in bench.charger_items()] == [
+        (1, b'{"transactionId": 5}'),
+        (7, b'{"transactionId": 5}'),
+    ]
+
+
+def test_what_a_mirror_refuses_is_told_again_and_then_put_aside() -> None:
+    """Nobody else would: the charger has the primary's answer."""
+    bench = Bench("main", "copy")
+    bench.up("main", "copy")
+    entry = bench.call("MeterValues", groups=("main", "copy"))
+    bench.csms([3, bench.upstream_frames("main")[0][1], {}])
+    for attempt in range(5):
+        frames = bench.upstream_frames("copy")
+        assert len(frames) == attempt + 1
+        bench.csms([4, frames[-1][1], "InternalError", "not today", {}], "copy")
+        if due := bench.session.deadline():
+            bench.now = due
+            bench.session.tick(bench.now)
+    assert [(dead.upstream, dead.entry.id) for dead in bench.effects.dead] == [("copy", entry.id)]
+    assert bench.effects.acks == {"main": [entry.id], "copy": [entry.id]}
+
+
 def test_message_that_no_delivery_gets_through_becomes_a_dead_letter() -> None:
     bench = Bench()
     bench.up()

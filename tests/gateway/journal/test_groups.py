@@ -1,6 +1,6 @@
 """Groups begin with their upstream, are orphans without it, and end for good."""
 
-import time
+import asyncio
 
 import pytest
 
@@ -23,7 +23,7 @@ async def test_groups_start_at_the_beginning_of_an_empty_stream_else_at_its_end(
 
 async def test_an_upstream_may_begin_in_the_past(partition: Partition) -> None:
     first = await partition.call(1)
-    time.sleep(0.002)
+    await asyncio.sleep(0.002)
     second = await partition.call(2)
     begins = {"start": "0", "time": second.split("-")[0] + "-0"}
     await partition.journal.ensure_groups(partition.number, ["start", "time"], begins)

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 import gateway.journal
 from gateway.journal import Commit, Fenced, Journal, UnsafeStore
-from gateway.journal.entry import FORMAT, Entry
+from gateway.journal.entry import FORMAT
 
-from .conftest import HEAD, Partition, Server
+from .conftest import Partition, Server
 
 
 async def test_session_gets_everything_but_calls_and_upstreams_only_calls(partition: Partition) -> None:
@@ -220,3 +220,12 @@ async def test_fields_added_to_the_head_later_are_ignored(partition: Partition, 
     await server.ask("XADD", f"{{p{partition.number:02}}}:in", "*", "k", "call", "h", longer, "f", "[]", "z", "1")
     (entry,) = (await partition.read("a"))["a"]
     assert entry.head == partition.head and entry.frame == b"[]"
+
+
+def test_no_stream_is_cut_by_length() -> None:
+    """It removes what nobody has read yet (reliability, decision 6)."""
+    sources = [path for path in Path(gateway.journal.__file__).parents[1].rglob("*") if path.suffix in (".py", ".lua")]
+    assert sources
+    for path in sources:
+        text = path.read_text()
+        assert "MAXLEN" not in (text.upper() if path.suffix == ".lua" else text), path

@@ -41,6 +41,19 @@ REPAIRS: list[tuple[type[msgspec.Struct], Any, Any, list[str]]] = [
     (v16.StatusNotificationRequest, {**STATUS, "extra": {"a": [1]}}, STATUS, []),
     (v16.BootNotificationRequest, {**BOOT, "chargePointVendor": ""}, {**BOOT, "chargePointVendor": ""}, []),
     (v16.StopTransactionRequest, {**STOP, "transactionId": 2**31}, {**STOP, "transactionId": 2**31}, []),
+    # a station by its old names
+    (
+        v201.BootNotificationRequest,
+        {**BOOT, "firmwareVersion": "1.0"},
+        {"reason": "Unknown", "chargingStation": {"vendorName": "V", "model": "M", "firmwareVersion": "1.0"}},
+        ["old_names chargingStation"],
+    ),
+    (
+        v201.BootNotificationRequest,
+        {**BOOT, "reason": "PowerUp", "chargingStation": {"vendorName": "X", "model": "Y", "serialNumber": 7}},
+        {"reason": "PowerUp", "chargingStation": {"vendorName": "X", "model": "Y", "serialNumber": "7"}},
+        ["num_as_string chargingStation.serialNumber"],
+    ),
     # null
     (v16.HeartbeatRequest, None, {}, ["payload_null"]),
     (

@@ -158,6 +158,21 @@ def test_a_primary_that_answers_with_a_number_that_is_taken_gets_another_at_the_
     assert bench.csms("RemoteStopTransaction", {"transactionId": 41}) == {"transactionId": 901}
 
 
+def test_a_number_that_the_charger_had_before_means_the_newer_transaction() -> None:
+    """It was a mirror when the charger's 41, another primary's, began and ended; now it gives 41 itself."""
+    bench = Bench()
+    bench.made.numbered("10-0", 900, 41)
+    bench.start(10, 40)
+    assert bench.charger(11, "StopTransaction", stop(41)) == stop(40)
+    bench.answer({})
+    bench = bench.again(primary=True)
+    assert bench.start(20, 41, tx=901) == 41
+    bench = bench.again(primary=True)
+    assert bench.charger(21, "MeterValues", {"transactionId": 41}) == {"transactionId": 41}
+    assert bench.csms("RemoteStopTransaction", {"transactionId": 41}) == {"transactionId": 41}
+    assert bench.charger(22, "StopTransaction", stop(41)) == stop(41)
+
+
 def test_the_minted_number_stays_when_the_primary_answers_late() -> None:
     bench = Bench(primary=True, accept_away=True)
     call = Call("10-0", "StartTransaction", Raw(b"{}"))

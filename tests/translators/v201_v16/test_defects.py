@@ -52,3 +52,45 @@ def test_nothing_of_a_refusal_is_taken_for_accepted() -> None:
     w.says("Authorize", {"idToken": {"idToken": TAG, "type": "ISO14443"}}, to_csms("Authorize", {"idTag": TAG}))
     group = {"idToken": "P", "type": "Central"}
     w.csms({"idTagInfo": info}, w.answer({"idTokenInfo": {"status": "Expired", "groupIdToken": group}}))
+
+
+def test_a_refused_start_without_a_number_of_its_own() -> None:
+    w = World()
+    for number, evse in enumerate((1, 2)):
+        txid = f"TX-{number}"
+        w.says("TransactionEvent", event("Started", evse=evse, txid=txid), start(evse))
+        refused = {"transactionId": -1, "idTagInfo": {"status": "Invalid"}}
+        w.csms(refused, w.answer({"idTokenInfo": {"status": "Invalid"}}))
+    for number, evse in enumerate((1, 2)):
+        about = event("Ended", seq=1, minute=9, txid=f"TX-{number}", reason="DeAuthorized")
+        w.says("TransactionEvent", about, stop(5000, reason="DeAuthorized", tid=-1))
+        w.csms({}, w.answer({}), status_of(evse, "Finishing", 9))
+        w.csms({})
+
+
+def test_a_kilowatt_hour_is_a_thousand() -> None:
+    w = World()
+    about = event("Started", evse=1, meterValue=register(5.4321, "Transaction.Begin", 1, "kWh"))
+    w.says("TransactionEvent", about, start(wh=5432))
+
+
+def test_a_security_event_that_the_csms_does_not_know_is_acknowledged() -> None:
+    w = World()
+    about = {"type": "MemoryExhaustion", "timestamp": "2026-03-01T10:00:00Z"}
+    w.says("SecurityEventNotification", about, to_csms("SecurityEventNotification", about))
+    w.refused("csms", "NotImplemented", w.answer({}))
+
+
+def test_a_trigger_without_a_connector_has_no_evse() -> None:
+    w = World()
+    asked = to_charger("TriggerMessage", {"requestedMessage": "MeterValues"})
+    w.obeys(
+        "TriggerMessage", {"requestedMessage": "MeterValues"}, asked, {"status": "Accepted"}, {"status": "Accepted"}
+    )
+
+
+def test_a_trigger_of_the_security_extension() -> None:
+    w = World()
+    asked = to_charger("TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"})
+    accepted = {"status": "Accepted"}
+    w.obeys("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}, asked, accepted, accepted)

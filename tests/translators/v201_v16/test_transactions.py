@@ -454,6 +454,17 @@ def test_a_charger_that_never_counts_is_understood() -> None:
     w.says("TransactionEvent", event("Ended", minute=9), stop(6100))
 
 
+def test_an_end_under_a_number_that_came_before_is_an_end() -> None:
+    w = World()
+    w.starts()
+    w.passes("TransactionEvent", event("Updated", seq=2, minute=3, wh=6000), meter("6000", 3), {}, {})
+    ended = event("Ended", seq=2, minute=9)
+    w.says("TransactionEvent", ended, stop(6000))
+    w.csms({}, w.answer({}), FINISHING)
+    w.csms({})
+    w.local("TransactionEvent", ended, {})
+
+
 def test_a_refused_start_is_sent_again_as_it_was() -> None:
     w = World()
     w.says("TransactionEvent", event("Started", evse=1), start())

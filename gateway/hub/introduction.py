@@ -1,0 +1,39 @@
+"""What an upstream is told of a charger that was there before it: its boot, the statuses, the open transactions. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.journal.entry import Class, Entry, Head
+from translators import NUMBERED
+from translators.frames import Call
+
+from .backlog import Exchange, order
+from .shared import Shared
+
+
+def introduction(shared: Shared, charger: str, name: str, version: str, until: str, now: int) -> list[Exchange]:
+    """CALLs for upstream `name` (of OCPP `version`) as if the charger had just said them, though it will hear no answer.
+
+    `until`: journal id up to which transactions have begun before the upstream came. A transaction that has the upstream's
+    own number is known to it. Times are milliseconds since 1970.
+    """
+    told: list[Exchange] = []
+
+    def tell(id: str, action: str, payload: bytes, cls: Class, at: int, tx: int = 0) -> None:
+        frame = b'[2,"%s","%s",%s]' % (id.encode(), action.encode(), payload)
+        head = Head(charger, 0, 0, shared.version, "", at, action=action, message_id=id, cls=cls)
+        exchange = Exchange(Entry(id, "call", head, frame, tx), Call(id, action, msgspec.Raw(payload)))
+        exchange.answered = True
+        exchange.early = cls == "K0"
+        told.append(exchange)
+
+    if shared.boot:
+        tell("0-1", "BootNotification", shared.boot, "K1", now)
+    for number, payload in enumerate(shared.statuses.values(), 2):
+        tell(f"0-{number}", "StatusNotification", payload, "K1", now)
+    for each in shared.open:
+        known = each.by == name and not each.minted and version in NUMBERED
+        if not known and order(each.entry) <= order(until):
+            tell(each.entry, "StartTransaction", each.start, "K0", order(each.entry)[0], each.number)
+    return told

@@ -1,0 +1,92 @@
+"""Links after the configuration: made for a route, and fitted to another one without losing what is under way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+
+import msgspec
+
+from gateway.config_upstream import Upstream
+from gateway.ids import new_id
+from gateway.routes import Route
+from translators import Options, Renumbering, in_role, translator
+
+from .intake import intake
+from .link import Link
+from .session import Session
+from .shared import Open
+
+
+def make(
+    session: Session, name: str, route: Route, upstreams: Mapping[str, Upstream], version: str, stored: dict[str, bytes]
+) -> Link:
+    """A link that continues from `stored`. Raises NoTranslation, ValueError for newer facts."""
+    settings = upstreams[name]
+    foreign = _foreign(session, name)
+    role = "primary" if foreign and route.role(name) == "only" else route.role(name)
+    translating = translator(
+        version, settings.version, stored.get("", b""), _options(name, route, settings), new_id, role
+    )
+    translating.restore(stored)
+    if isinstance(translating, Renumbering):
+        for each in foreign:
+            translating.adopt(each.entry, each.number)
+    link = Link(
+        name,
+        session,
+        translating,
+        versions=(version, settings.version),
+        primary=name == route.primary,
+        call_timeout_ms=round(settings.call_timeout * 1000),
+        stopwatch=None if version == settings.version else time.perf_counter,
+    )
+    link.stored = dict(stored)
+    _allow(link, route, upstreams)
+    link.intake = intake(name, route, settings)
+    return link
+
+
+def fit(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upstream], now: int) -> None:
+    """The link's upstream is something else to the charger from now on; whose answer counts is settled for what is under
+    way."""
+    settings = upstreams[link.name]
+    role = route.role(link.name)
+    before = link.translator
+    link.translator = in_role(before, link.versions[0], _options(link.name, route, settings), new_id, role)
+    if isinstance(link.translator, Renumbering) and link.translator is not before:
+        for each in _foreign(session, link.name):
+            link.translator.adopt(each.entry, each.number)
+    _allow(link, route, upstreams)
+    old, link.intake = link.intake, intake(link.name, route, settings)
+    if old is None or old.throttle is None:
+        return
+    if link.intake is not None and link.intake.throttle is not None:
+        old.slow_down(round(settings.meter_interval * 1000))
+        link.intake.throttle = old.throttle
+        return
+    old.slow_down(0)
+    for exchange in old.throttle.due(now):
+        link.enqueue(exchange, now)
+
+
+def _allow(link: Link, route: Route, upstreams: Mapping[str, Upstream]) -> None:
+    settings = upstreams[link.name]
+    link.primary = link.name == route.primary
+    link.answers = link.name in route.answerers
+    link.numbers = route.role(link.name) != "mirror"
+    link.policy = route.primary_down if link.answers else "buffer"
+    link.may_command = link.name in route.commanders(upstreams)
+    link.allows = partial(route.may_command, link.name, settings)
+    link.attempts = settings.options.tx_attempts
+    link.retry_ms = round(settings.options.tx_retry_interval * 1000)
+
+
+def _options(name: str, route: Route, settings: Upstream) -> Options:
+    return msgspec.structs.replace(settings.options, post_boot=name == route.primary)  # a mirror asks nothing
+
+
+def _foreign(session: Session, name: str) -> list[Open]:
+    """Open transactions whose number is not this upstream's."""
+    return [each for each in session.shared.open if each.minted or each.by != name]

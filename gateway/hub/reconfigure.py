@@ -1,0 +1,241 @@
+"""Another configuration, or other routes, while chargers are connected: their links follow, no charger is dropped.
+
+Roles change in place: what is under way is answered by whom it was given to, what comes later by whom the route says. The
+numbers of transactions stay: the shared facts know them, and an upstream that is new to a charger is introduced first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import structlog
+
+from gateway.config import Config
+from gateway.ids import new_id
+from gateway.journal.entry import ToCharger
+from gateway.journal.errors import StoreDown
+from gateway.journal.journal import Journal
+from gateway.routes import NoRoute, Route, Routes
+from translators import translatable
+
+from .arbitration import arbitrate
+from .linking import fit
+from .partition import Partition
+from .session import Session
+from .sessions import Sessions
+from .shared import parts_of
+from .turn import Turn, now_ms
+
+log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 0.1
+"""Between two looks at a charger whose StartTransaction is being answered: whose number it gets must be known first."""
+PATIENCE_SECONDS = 5.0
+"""Longest wait for it."""
+AT_ONCE = 50
+"""Chargers between two turns of the loop."""
+
+
+class Reconfigure:
+    """Brings the sessions of a hub to what is in force."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        sessions: Sessions,
+        partitions: dict[int, Partition],
+        groups: list[str],
+        turn: Turn,
+    ) -> None:
+        """`groups` is shared with all who read: it grows and shrinks with the configuration."""
+        self._journal = journal
+        self._sessions = sessions
+        self._partitions = partitions
+        self._groups = groups
+        self._turn = turn
+        self._wanted: tuple[Config, Routes] | None = None
+        self._news = asyncio.Event()
+        self._booted: list[Session] = []
+
+    def apply(self, config: Config, routes: Routes) -> None:
+        """This is in force from now on."""
+        if not self._partitions and set(config.upstreams) == set(self._groups[1:]):
+            self._put_in_force(config, routes)
+            return
+        self._wanted = config, routes
+        self._news.set()
+
+    def booted(self, session: Session) -> None:
+        """The charger has said what it is: another route may fit."""
+        session.booted = False
+        if self._sessions.routes.conditional:
+            self._booted.append(session)
+            self._news.set()
+
+    async def run(self) -> None:
+        """Follow, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                booted, self._booted = self._booted, []
+                if (wanted := self._wanted) is None:
+                    await self._move_all(list(self._where(booted)), frozenset())
+                    continue
+                await self._follow(*wanted)
+                if self._wanted is wanted:
+                    self._wanted = None
+            except StoreDown:
+                await asyncio.sleep(1.0)  # the sessions that are loaded again are loaded with what is in force
+                self._news.set()
+
+    async def _follow(self, config: Config, routes: Routes) -> None:
+        before = self._sessions.settings
+        await self._begin_groups(config)
+        changed = frozenset(
+            name for name, settings in config.upstreams.items() if name in before and before[name] != settings
+        )
+        self._put_in_force(config, routes)
+        everyone = [(each, session) for each in self._partitions.values() for session in each.sessions.values()]
+        await self._move_all(everyone, changed)
+        for partition in list(self._partitions.values()):
+            for session in list(partition.sessions.values()):
+                self._sessions.release(session, gone=True)
+        self._sessions.settings = config.upstreams
+        self._sessions.health.reconfigure(config.upstreams)
+        for name in [name for name in self._groups[1:] if name not in config.upstreams]:
+            self._groups.remove(name)
+            for partition in self._partitions.values():
+                partition.handed.pop(name, None)
+                partition.late.pop(name, None)
+
+    def _put_in_force(self, config: Config, routes: Routes) -> None:
+        sessions = self._sessions
+        sessions.config, sessions.routes = config, routes
+        sessions.settings = {**sessions.settings, **config.upstreams}
+        sessions.health.reconfigure(sessions.settings)
+
+    async def _begin_groups(self, config: Config) -> None:
+        """Groups for new upstreams on every partition before anybody reads with them. Raises StoreDown."""
+        new = [name for name in config.upstreams if name not in self._groups]
+        begins = {name: config.upstreams[name].begins for name in new}
+        done: set[int] = set()
+        while new and (missing := [number for number in self._partitions if number not in done]):
+            for number in missing:
+                await self._journal.ensure_groups(number, [*self._groups, *new], begins)
+                done.add(number)
+        self._groups.extend(new)
+
+    def _where(self, sessions: list[Session]) -> Iterator[tuple[Partition, Session]]:
+        for session in sessions:
+            partition = self._partitions.get(self._journal.partition(session.charger))
+            if partition is not None:
+                yield partition, session
+
+    # -- one charger -------------------------------------------------------------------------------------------------
+
+    async def _move_all(self, waiting: list[tuple[Partition, Session]], changed: frozenset[str]) -> None:
+        """Move every one of them, those last that have to wait. Raises StoreDown."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while waiting:
+            later = []
+            for count, (partition, session) in enumerate(waiting):
+                if not await self._move(partition, session, changed, patient=time.monotonic() < end):
+                    later.append((partition, session))
+                if count % AT_ONCE == AT_ONCE - 1:
+                    await asyncio.sleep(0)
+            waiting = later
+            if waiting:
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _move(self, partition: Partition, session: Session, changed: frozenset[str], *, patient: bool) -> bool:
+        """Whether this charger has the links of its route now, or needs none. Raises StoreDown."""
+        sessions = self._sessions
+        try:
+            route = sessions.route_of(session)
+        except NoRoute:
+            self._turn_away(partition, session)
+            return True
+        if not translatable(session.version, sessions.settings[route.primary].version):
+            log.warning("no_translation", charger_id=session.charger, upstream=route.primary, kept=list(session.links))
+            return True
+        missing = [name for name in route.upstreams if name not in session.links or session.links[name].leaving]
+        stale = changed & session.links.keys()
+        if not self._here(partition, session) or (route == session.route and not missing and not stale):
+            return True
+        if patient and any(link.starting for link in session.links.values()):
+            return False
+        if missing:
+            facts = await self._journal.load_facts(partition.number, session.charger)
+            if not self._here(partition, session) or route != sessions.route_of(session):
+                return False
+        else:
+            facts = {}
+        now = now_ms()
+        for name in missing:
+            if name in session.links:
+                self._come_back(partition, session, name, route, now)
+            else:
+                sessions.add(session, name, route, parts_of(name, facts), partition.position)
+        for name in stale - set(missing):
+            if name in route.upstreams:
+                self._renew(session, name, route, partition.position, now)
+        self._take_roles(session, route, now)
+        sessions.release(session)
+        sessions.connect(session)
+        self._turn.touched(partition, session)
+        return True
+
+    def _take_roles(self, session: Session, route: Route, now: int) -> None:
+        session.route = route
+        session.hold_ms = round(route.hold * 1000)
+        for name, link in session.links.items():
+            if name not in route.upstreams:
+                link.leaving, link.primary, link.answers, link.may_command = True, False, False, False
+                link.policy = "buffer"
+                self._sessions.forget(session, name)
+                continue
+            answered = link.answers
+            fit(link, session, route, self._sessions.settings, now)
+            if link.answers and not answered and link.down_since:
+                link.down_since = now  # nobody has waited for it before
+        arbitrate(session, route, self._sessions.settings, new_id)
+        log.info("rerouted", charger_id=session.charger, primary=route.primary, mirrors=route.mirrors)
+
+    def _renew(self, session: Session, name: str, route: Route, position: str, now: int) -> None:
+        """The upstream's settings have changed: another socket, and what was left to tell goes on."""
+        old = session.links[name]
+        if old.versions[1] != self._sessions.settings[name].version:
+            self._sessions.forget(session, name)  # it knows nothing in these words
+        left = old.hand_over(now)
+        if upstream := self._sessions.upstreams.pop(old, None):
+            upstream.stop()
+        del session.links[name]
+        self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, position)
+        if link := session.links.get(name):
+            link.introducing = old.introducing
+            link.backlog.extend(left)
+
+    def _come_back(self, partition: Partition, session: Session, name: str, route: Route, now: int) -> None:
+        """It was about to leave, and has missed something since: first what was left, then what it does not know."""
+        old = session.links.pop(name)
+        left = old.hand_over(now)
+        self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, partition.position)
+        if (link := session.links.get(name)) is not None:
+            link.backlog.extendleft(reversed(left))
+        if upstream := self._sessions.upstreams.pop(old, None):
+            upstream.stop()
+
+    def _turn_away(self, partition: Partition, session: Session) -> None:
+        """No route fits any more: the charger has to go, as it would not be let in."""
+        if not self._here(partition, session) or not session.edge:
+            return
+        bye = ToCharger(session.charger, session.epoch, "close", b"no route", code=1008)
+        session.effects.to_charger.append((session.edge, bye))
+        session.closed(session.epoch, now_ms())
+        self._turn.touched(partition, session)
+
+    def _here(self, partition: Partition, session: Session) -> bool:
+        return not partition.failed and partition.sessions.get(session.charger.casefold()) is session

@@ -1,0 +1,428 @@
+"""Store, edges and hubs as real processes, every link between them through a fault proxy, and the peers around them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.journal import keys
+from gateway.journal.embedded import find_binary
+from gateway.journal.errors import StoreDown
+from tests.e2e.process import Gateway, free_port
+from tests.e2e.raw import ask_store
+from tests.e2e.wire import PATIENCE
+
+from .backend import Backend, Mood, good, stamp
+from .checker import check
+from .history import Counters, Fault, History, Load
+from .proxy import FaultProxy
+from .swarm import Charger
+
+PARTITIONS = 16
+
+
+class Store:
+    """A Redis-protocol server on a port of its own, append-only: Debian's if there is one, else that of the wheel."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.process: asyncio.subprocess.Process | None = None
+        self.options: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    async def start(self, **options: str) -> None:
+        """Options are those of redis.conf with `_` for `-`; kept for the next start. Returns once it answers."""
+        self.options.update(options)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **self.options}
+        self.process = await asyncio.create_subprocess_exec(
+            *(shutil.which("redis-server") or find_binary(), "--port", str(self.port), "--bind", "127.0.0.1"),
+            *("--dir", str(self.directory)),
+            *(part for key, value in settings.items() for part in (f"--{key.replace('_', '-')}", value)),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self.ask("PING")
+                    return
+                except StoreDown:
+                    assert self.process.returncode is None, "the store ended"
+                    await asyncio.sleep(0.02)
+
+    async def ask(self, *command: str | int) -> Any:
+        return await ask_store(self.url, *command)
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+
+    async def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        assert self.process is not None
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.signal(signal.SIGCONT)
+            self.process.terminate()
+            await asyncio.wait_for(self.process.wait(), 20)
+
+
+class Node(Gateway):
+    """An edge or a hub, with links of its own to the store."""
+
+    def __init__(self, role: str, number: int, directory: Path, config: dict[str, Any], to_store: FaultProxy) -> None:
+        super().__init__(directory / f"{role}{number}", config)
+        self.role = role
+        self.name = f"{role}{number}"
+        self.to_store = to_store
+        self.from_chargers: FaultProxy | None = None
+        self.lives = 0
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    async def run(self, *, failpoint: str = "", until_ready: bool = True) -> None:
+        """Starts the process of this node (again)."""
+        self.lives += 1
+        roles = ("edge", "hub") if self.role == "both" else (self.role,)
+        arguments = tuple(part for role in roles for part in ("--role", role))
+        await self.start(arguments=arguments, failpoint=failpoint, until_ready=until_ready)
+
+    def resources(self) -> tuple[int, int]:
+        """Resident bytes and open descriptors."""
+        rss = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        assert rss is not None
+        return int(rss[1]) * 1024, len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    async def metrics(self) -> dict[str, float]:
+        """All samples of /metrics: `name{labels}` -> value."""
+        return parse_metrics(await self.get("/metrics"))
+
+    async def get(self, path: str) -> str:
+        """The body of an admin page."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.admin_port)
+        try:
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            async with asyncio.timeout(PATIENCE):
+                return (await reader.read()).partition(b"\r\n\r\n")[2].decode()
+        finally:
+            writer.close()
+
+
+def parse_metrics(text: str) -> dict[str, float]:
+    pairs = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, _, value in pairs}
+
+
+def total(metrics: dict[str, float], name: str, **labels: str) -> float:
+    """The sum over all series of a metric with these labels."""
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return sum(
+        value
+        for series, value in metrics.items()
+        if series.partition("{")[0] == name and all(each in series for each in wanted)
+    )
+
+
+class Fleet:
+    """Everything of one run. Nothing is started until it is asked for."""
+
+    def __init__(self, directory: Path, *, seed: int = 0, partitions: int = PARTITIONS) -> None:
+        self.directory = directory
+        self.seed = seed
+        self.partitions = partitions
+        self.history = History("main", ())
+        self.store = Store(directory / "store")
+        self.nodes: list[Node] = []
+        self.backends: dict[str, Backend] = {}
+        self.to_upstream: dict[str, FaultProxy] = {}
+        self.chargers: list[Charger] = []
+        self.config: dict[str, Any] = {}
+        """Sections that every node gets; `upstreams` and `routes` are made from the backends."""
+        self.upstream_settings: dict[str, dict[str, Any]] = {}
+        self.route: dict[str, Any] = {"primary_down": "buffer"}
+        self.proxies: list[FaultProxy] = []
+        self._before: dict[str, tuple[int, int, int]] = {}
+
+    # -- building ----------------------------------------------------------------------------------------------------
+
+    async def proxy(self, port: int) -> FaultProxy:
+        proxy = FaultProxy("127.0.0.1", port, seed=self.seed)
+        await proxy.start()
+        self.proxies.append(proxy)
+        return proxy
+
+    async def backend(self, name: str, version: str, *, mood: Mood = good, **settings: Any) -> Backend:
+        """A CSMS; the first one is the primary, the others are its mirrors."""
+        backend = Backend(self.history, name, version, mood=mood, seed=self.seed)
+        await backend.start()
+        self.backends[name] = backend
+        self.to_upstream[name] = await self.proxy(backend.port)
+        self.upstream_settings[name] = settings
+        self.history.upstreams += (name,)
+        if version != "ocpp1.6":
+            self.history.folding |= {name}
+        self.history.primary = self.history.upstreams[0]
+        return backend
+
+    async def node(self, role: str, *, failpoint: str = "") -> Node:
+        """Adds an edge, a hub, or a process that is `both`, and waits until it is ready."""
+        node = await self.prepare(role)
+        await node.run(failpoint=failpoint)
+        return node
+
+    async def prepare(self, role: str) -> Node:
+        to_store = await self.proxy(self.store.port)
+        names = list(self.backends)
+        config: dict[str, Any] = {
+            "redis": {"url": f"redis://127.0.0.1:{to_store.port}", "partitions": self.partitions},
+            "upstreams": {
+                name: {
+                    "url": f"ws://127.0.0.1:{self.to_upstream[name].port}/ocpp",
+                    "version": each.version,
+                    "reconnect_max": 1,
+                    **self.upstream_settings[name],
+                }
+                for name, each in self.backends.items()
+            },
+            "routes": [{"match": "*", "primary": names[0], "mirrors": names[1:], **self.route}],
+            **self.config,
+        }
+        number = sum(each.role == role for each in self.nodes)
+        node = Node(role, number, self.directory, config, to_store)
+        if role != "hub":
+            node.from_chargers = await self.proxy(node.port)
+        self.nodes.append(node)
+        return node
+
+    async def start(self, edges: int = 1, hubs: int = 1) -> None:
+        """The store, then so many of each."""
+        await self.store.start()
+        nodes = [await self.prepare(role) for role in ["edge"] * edges + ["hub"] * hubs]
+        await asyncio.gather(*(each.run() for each in nodes))
+        await self.balanced(hubs)
+
+    @property
+    def edges(self) -> list[Node]:
+        return [each for each in self.nodes if each.role != "hub"]
+
+    @property
+    def hubs(self) -> list[Node]:
+        return [each for each in self.nodes if each.role != "edge"]
+
+    @property
+    def urls(self) -> list[str]:
+        """Where chargers connect."""
+        return [f"ws://127.0.0.1:{each.from_chargers.port}/ocpp" for each in self.edges if each.from_chargers]
+
+    def charger(self, identity: str, urls: list[str] | None = None, **options: Any) -> Charger:
+        charger = Charger(self.history, identity, urls or self.urls, seed=self.seed, **options)
+        self.chargers.append(charger)
+        return charger
+
+    async def booted(self, identity: str, **options: Any) -> Charger:
+        """A charger that is connected and has booted."""
+        charger = self.charger(identity, **options)
+        await charger.connect()
+        await charger.boot()
+        return charger
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    async def owner(self, charger: str) -> Node:
+        """The hub that owns the charger's partition, once one does."""
+        lease = keys.lease(keys.partition(charger, self.partitions))
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                if held := await self.store.ask("GET", lease):
+                    pid = int(held.decode().split()[1].split("-")[-2])
+                    for each in self.hubs:
+                        if each.running and each.pid == pid:
+                            return each
+                await asyncio.sleep(0.05)
+
+    async def balanced(self, hubs: int, patience: float = 40.0) -> None:
+        """Waits until that many hubs own partitions, and every partition has one."""
+        async with asyncio.timeout(patience):
+            while True:
+                held = [await self.store.ask("GET", keys.lease(number)) for number in range(self.partitions)]
+                if None not in held and len({each.decode().split()[1] for each in held}) == hubs:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def quiet(self, patience: float = 60.0) -> None:
+        """Waits until every upstream has acknowledged every entry; what remains after that is in `history.backlog`."""
+        end = time.monotonic() + patience
+        while True:
+            self.history.backlog = await self.backlog()
+            if not any(self.history.backlog.values()) or time.monotonic() > end:
+                return
+            await asyncio.sleep(0.2)
+
+    async def backlog(self) -> dict[str, int]:
+        """Upstream -> calls in the journal that it has not acknowledged."""
+        kept: dict[str, int] = dict.fromkeys(self.history.upstreams, 0)
+        for number in range(self.partitions):
+            try:
+                groups = await self.store.ask("XINFO", "GROUPS", keys.stream(number))
+            except Exception as error:
+                if "no such key" in str(error):
+                    continue
+                raise
+            for fields in groups:
+                group: dict[str, Any] = {
+                    key.decode(): value.decode() if isinstance(value, bytes) else value
+                    for key, value in zip(fields[::2], fields[1::2], strict=True)
+                }
+                if group["name"] not in kept:
+                    continue
+                unread = await self.store.ask(
+                    "XRANGE", keys.stream(number), "(" + group["last-delivered-id"], "+", "COUNT", 1000
+                )
+                kept[group["name"]] += group["pending"]
+                kept[group["name"]] += sum(b"call" in entry[1][1::2][:1] for entry in unread)
+            for parked in await self.store.ask("HKEYS", keys.parked_index(number)):
+                kept[parked.decode().partition("\n")[0]] += 1
+        return kept
+
+    async def letters(self) -> None:
+        """Reads the dead letters into the history."""
+        said = {(each.message.charger.casefold(), each.message.stamp): each.message.key for each in self.history.sent}
+        for charger, frame, upstream in await self.dead_letters():
+            for text in _stamps(frame[3]):
+                if key := said.get((charger.casefold(), text)):
+                    self.history.letters.add((upstream, key))
+
+    async def dead_letters(self) -> list[tuple[str, list[Any], str]]:
+        """(charger, its frame, upstream) of every dead letter."""
+        found = []
+        for number in range(self.partitions):
+            for upstream in self.history.upstreams:
+                for _, fields in await self.store.ask("XRANGE", keys.dead_letters(number, upstream), "-", "+"):
+                    values = dict(zip(fields[::2], fields[1::2], strict=True))
+                    charger = msgspec.msgpack.decode(values[b"h"])[0]
+                    found.append((charger, json.loads(values[b"f"]), upstream))
+        return found
+
+    async def count(self) -> None:
+        """Takes the counters of every edge that lives."""
+        for node in self.edges:
+            m = await node.metrics()
+            self.history.counters.append(
+                Counters(
+                    f"{node.name}/{node.lives}",
+                    received=int(total(m, "ocppgw_messages_total", side="charger", direction="in", type="call")),
+                    answered=int(total(m, "ocppgw_calls_total", initiator="charger", outcome="ok")),
+                    errors=int(total(m, "ocppgw_calls_total", initiator="charger", outcome="call_error")),
+                    refused=0,
+                    unanswered=int(
+                        sum(
+                            total(m, "ocppgw_calls_total", initiator="charger", outcome=outcome)
+                            for outcome in ("timeout", "gateway_error", "other")
+                        )
+                    ),
+                    open=int(total(m, "ocppgw_calls_in_flight", initiator="charger")),
+                )
+            )
+
+    def weigh(self) -> None:
+        """Notes what the nodes take now, to compare it with later."""
+        self._before = {name: self._weight(name) for name in ("edge", "hub", *(each.name for each in self.nodes))}
+
+    def weigh_again(self) -> None:
+        """With the same load as before. Descriptors are compared by role: after a fault the hubs share the chargers
+        in another way. Memory is compared in processes that lived through it all."""
+        for name, before in self._before.items():
+            after = self._weight(name)
+            if name in ("edge", "hub"):
+                self.history.loads.append(Load(f"{name}s", 0, 0, before[1], after[1]))
+            elif before[2] == after[2]:
+                self.history.loads.append(Load(name, before[0], after[0], 0, 0))
+
+    def _weight(self, name: str) -> tuple[int, int, int]:
+        """(bytes, descriptors, lives) of a node or of all nodes of a role."""
+        nodes = [each for each in self.nodes if name in (each.name, each.role)]
+        parts = [each.resources() for each in nodes]
+        return sum(part[0] for part in parts), sum(part[1] for part in parts), sum(each.lives for each in nodes)
+
+    # -- breaking ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def fault(self, kind: str, target: str) -> Iterator[None]:
+        """Notes that something is broken meanwhile."""
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.history.faults.append(Fault(kind, target, begin, time.monotonic()))
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    async def verdict(self) -> list[str]:
+        """Waits until all is quiet, reads what is left, and checks the whole run."""
+        await self.quiet()
+        await self.letters()
+        await self.count()
+        wrong = [f"{each.name}: {fault}" for each in self.backends.values() for fault in each.faults]
+        wrong += [f"{each.identity}: stray answer {id}" for each in self.chargers for id in each.strays]
+        return wrong + check(self.history)
+
+    async def stop(self) -> list[int | None]:
+        """Ends everything, gently; the exit codes of the nodes."""
+        await asyncio.gather(*(each.close() for each in self.chargers), return_exceptions=True)
+        for proxy in self.proxies:
+            proxy.heal()
+        running = [each for each in self.nodes if each.running]
+        for each in running:
+            each.signal(signal.SIGCONT)
+        codes = await asyncio.gather(*(each.stop() for each in running))
+        for backend in self.backends.values():
+            await backend.stop()
+        for proxy in self.proxies:
+            await proxy.stop()
+        await self.store.stop()
+        return list(codes)
+
+    def tails(self, lines: int = 60) -> str:
+        return "\n".join(f"--- log of {each.name} ---\n{each.tail(lines)}" for each in self.nodes)
+
+
+def _stamps(payload: dict[str, Any]) -> set[str]:
+    """Every timestamp in a payload, in one spelling, and the firmware of a boot."""
+    found = {str(payload.get("firmwareVersion", ""))}
+    for text in re.findall(r"\d{4}-\d\d-\d\dT[\d:.]+Z", json.dumps(payload)):
+        found.add(stamp(text))
+    return found
+
+
+needs_redis = pytest.mark.skipif(
+    shutil.which("redis-server") is None, reason="needs redis-server on PATH: apt-get install redis-server"
+)

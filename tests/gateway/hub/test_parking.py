@@ -1,0 +1,163 @@
+"""One blocked charger never holds a partition (architecture 6.3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.config import RedisConfig, RouteConfig, Upstream
+from gateway.hub import parking, retention
+from gateway.journal.keys import partition
+from tests.gateway.journal.conftest import Server, binary, server
+from translators.options import Options
+
+from .site import Csms, eventually, site
+
+__all__ = ["binary", "server"]
+
+NEIGHBOUR = next(f"CP-{n}" for n in range(2, 10_000) if partition(f"CP-{n}", 64) == partition("CP-1", 64))
+"""A charger of the same partition."""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parking, "BLOCKED_MS", 500)
+    monkeypatch.setattr(parking, "STALLED_MS", 300)
+    monkeypatch.setattr(retention, "LOOK_SECONDS", 0.1)
+
+
+@pytest.fixture
+async def csms() -> AsyncIterator[Csms]:
+    csms = Csms()
+    await csms.start()
+    yield csms
+    await csms.stop()
+
+
+@pytest.fixture
+def store(server: Server) -> RedisConfig:
+    return RedisConfig(url=server.url)
+
+
+def upstream(csms: Csms, **more: Any) -> Upstream:
+    return Upstream(url=csms.url, version="ocpp1.6", reconnect_max=0.3, **more)
+
+
+def only(charger: str) -> Any:
+    """Answers everybody but this charger."""
+    return lambda who, action, payload: None if who == charger else {}
+
+
+async def test_a_blocked_charger_does_not_stop_the_trimming_of_its_neighbours(csms: Csms, store: RedisConfig) -> None:
+    csms.reply = only("CP-1")
+    slow = Options(tx_attempts=50, tx_retry_interval=0.1)
+    async with site(store, {"main": upstream(csms, call_timeout=0.7, options=slow)}) as at:
+        for charger in ("CP-1", NEIGHBOUR):
+            await at.connect(charger)
+        blocked = await at.meter("CP-1", range(5))
+        await at.meter(NEIGHBOUR, range(5))
+        await eventually("parked", lambda: at.parked("CP-1"))
+        assert await at.parked("CP-1") == blocked
+        number = at.partition("CP-1")
+        await eventually("the neighbour is served", lambda: len(csms.heard(NEIGHBOUR)) == 5)
+        lag = (await at.edge.lag(number, ["main"]))["main"]
+        assert lag.pending == 0
+        owned = at.hub.partitions[number]
+        await at.journal.trim(number, owned.token, ["session", "main"])
+        assert await at.journal._store.call("XLEN", f"{{p{number:02}}}:in") == 0
+        assert await at.parked("CP-1") == blocked
+
+        csms.reply = lambda who, action, payload: {}
+        await eventually("told after all", lambda: set(csms.heard("CP-1")) == set(range(5)), 40)
+        await eventually("nothing is parked", lambda: not at.hub._parking.lots())
+        assert await at.edge.parked(number) == {}
+
+
+async def test_what_comes_meanwhile_goes_behind_and_order_is_kept(csms: Csms, store: RedisConfig) -> None:
+    csms.refused = {"CP-1"}
+    async with site(store, {"main": upstream(csms)}) as at:
+        for charger in ("CP-1", "CP-2"):
+            await at.connect(charger)
+        await at.meter("CP-1", range(130))
+        await at.meter("CP-2", range(1))
+        await eventually("parked", lambda: len(at.hub._parking.lots()) == 1)
+        await at.meter("CP-1", range(130, 300))
+        (lot,) = [lot for *_, lot in at.hub._parking.lots()]
+        assert len(lot.held) <= 100, "few are in memory"
+        csms.refused = set()
+        await eventually("all told", lambda: len(csms.heard("CP-1")) == 300, 30)
+        assert csms.heard("CP-1") == list(range(300)), "once, in order"
+        await at.meter("CP-1", range(300, 303))
+        await eventually("not parked any more", lambda: csms.heard("CP-1")[300:] == [300, 301, 302])
+        await eventually("the lot ends", lambda: not at.hub._parking.lots())
+        assert await at.parked("CP-1") == []
+
+
+async def test_a_new_owner_tells_what_was_parked_before_what_came_later(csms: Csms, store: RedisConfig) -> None:
+    csms.refused = {"CP-1"}
+    async with site(store, {"main": upstream(csms)}) as at:
+        for charger in ("CP-1", "CP-2"):
+            await at.connect(charger)
+        await at.meter("CP-2", range(1))
+        await at.meter("CP-1", range(20))
+        await eventually("parked", lambda: at.parked("CP-1"))
+        await at.stop_hub(kill=True)
+        await at.meter("CP-1", range(20, 30))
+        csms.refused = set()
+        await at.start_hub()
+        await eventually("all told", lambda: len(csms.heard("CP-1")) >= 30, 30)
+        assert csms.heard("CP-1") == list(range(30))
+
+
+async def test_an_upstream_that_is_away_for_all_fills_the_parking_not_the_memory(
+    csms: Csms, store: RedisConfig
+) -> None:
+    async with site(store, {"main": upstream(csms)}) as at:
+        await csms.stop()
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(50))
+        await eventually("taken", lambda: at.hub._turn.upstreams)
+        await asyncio.sleep(0.8)
+        assert not at.hub._parking.lots(), "few entries wait where they are"
+        await at.meter("CP-1", range(50, 250))
+        await eventually("parked", lambda: at.hub._parking.lots())
+        await csms.start()
+        await eventually("all told", lambda: len(csms.heard("CP-1")) == 250, 30)
+        assert csms.heard("CP-1") == list(range(250))
+
+
+async def test_a_requeued_dead_letter_goes_to_its_upstream_only(csms: Csms, store: RedisConfig) -> None:
+    other = Csms()
+    await other.start()
+    csms.reply = lambda who, action, payload: None if payload.get("n") == 1 else {}
+    settings = upstream(csms, call_timeout=0.3, options=Options(tx_attempts=1, tx_retry_interval=0.1))
+    async with site(
+        store, {"main": settings, "copy": upstream(other)}, RouteConfig(primary="main", mirrors=("copy",))
+    ) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(3))
+        await eventually("a dead letter", lambda: at.edge.letters("main"))
+        (letter,) = await at.edge.letters("main")
+        assert (letter.why, letter.attempts) == ("silence", 1)
+        csms.reply = lambda who, action, payload: {}
+        await eventually("the others are told", lambda: csms.heard("CP-1") == [0, 1, 2])
+        assert await at.edge.requeue("main", [letter.id]) == 1
+        await eventually("told again", lambda: csms.heard("CP-1") == [0, 1, 2, 1])
+        await eventually("the lot ends", lambda: not at.hub._parking.lots())
+        assert other.heard("CP-1") == [0, 1, 2]
+        assert await at.edge.letters("main") == []
+    await other.stop()
+
+
+async def test_a_live_question_is_never_parked(csms: Csms, store: RedisConfig) -> None:
+    csms.reply = lambda who, action, payload: None if payload.get("n") == 0 else {}
+    async with site(store, {"main": upstream(csms, call_timeout=2)}) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(3))
+        await eventually("parked", lambda: at.parked("CP-1"))
+        await at.say("CP-1", "Heartbeat", {}, "K2")
+        await eventually("asked", lambda: ("CP-1", "Heartbeat", {}) in csms.said, 20)
+        assert len(await at.parked("CP-1")) == 3

@@ -1,0 +1,213 @@
+"""A primary that dies before its replicas have everything (durability D3)."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.config import RedisConfig
+from gateway.journal import Commit, Journal, StoreDown
+from gateway.journal.entry import Head
+from tests.faults.proxy import FaultProxy
+
+from .conftest import HEAD, until
+from .servers import Redis, opened, running
+
+
+class Pair:
+    """A primary and a replica whose link can be broken, and a journal that reaches them through another one."""
+
+    def __init__(self, primary: Redis, replica: Redis, between: FaultProxy, front: FaultProxy) -> None:
+        self.primary, self.replica, self.between, self.front = primary, replica, between, front
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.front.port}"
+
+    async def fail_over(self) -> None:
+        """The primary is gone for good, its replica takes over as it is."""
+        self.primary.kill()
+        await self.replica.ask("REPLICAOF", "NO", "ONE")
+        self.front.target = ("127.0.0.1", self.replica.port)
+        self.front.drop_all()
+
+
+@pytest.fixture
+async def pair(binary: str, tmp_path: Path):  # type: ignore[no-untyped-def]
+    primary, replica = Redis(binary, tmp_path / "1"), Redis(binary, tmp_path / "2")
+    async with running(primary, replica):
+        between, front = FaultProxy("127.0.0.1", primary.port), FaultProxy("127.0.0.1", primary.port)
+        await between.start()
+        await front.start()
+        await replica.follow(between.port)
+        yield Pair(primary, replica, between, front)
+        await between.stop()
+        await front.stop()
+
+
+async def connected(journal: Journal, charger: str) -> Head:
+    epoch, _ = await journal.connect(replace(HEAD, charger=charger))
+    return replace(HEAD, charger=charger, epoch=epoch)
+
+
+async def test_a_lagging_replica_that_takes_over_is_given_what_it_lacks(pair: Pair) -> None:
+    """I-04: nothing lost, nothing doubled, the order kept; new connections and numbers of transactions included."""
+    chargers = [f"CP-{number}" for number in range(8)]
+    said: dict[str, list[bytes]] = {charger: [] for charger in chargers}
+    ids: dict[bytes, str] = {}
+    async with opened(RedisConfig(url=pair.url, partitions=4)) as journal:
+        heads = {charger: await connected(journal, charger) for charger in chargers}
+        stop = asyncio.Event()
+
+        async def talk(charger: str) -> None:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                frame = f"{charger}:{number}".encode()
+                dedup = f"d{number}" if number % 2 else ""
+                while True:
+                    try:
+                        appended = await journal.append(
+                            "call", replace(heads[charger], dedup=dedup), frame, ttl=60, mint_tx=number == 7
+                        )
+                        break
+                    except StoreDown:
+                        await asyncio.sleep(0.02)
+                        if not dedup:
+                            frame = f"{charger}:{number}:again".encode()  # its outcome is unknown: another message
+                        await until(lambda: journal.healthy)
+                said[charger].append(frame)
+                ids[frame] = appended.id
+                await asyncio.sleep(0.002)
+
+        talking = [asyncio.create_task(talk(charger)) for charger in chargers]
+        await asyncio.sleep(0.3)
+        pair.between.set("blackhole")
+        await asyncio.sleep(0.2)
+        late = await connected(journal, "LATE")
+        assert (await journal.append("call", late, b"late")).outcome == "new"
+        await asyncio.sleep(1.3)
+        acknowledged = {charger: len(frames) for charger, frames in said.items()}
+        await pair.fail_over()
+        await until(lambda: all(len(said[charger]) > acknowledged[charger] + 20 for charger in chargers))
+        stop.set()
+        await asyncio.gather(*talking)
+        assert journal.again > 100
+        assert (await journal.append("call", late, b"later")).outcome == "new", "its epoch was given back too"
+        found: dict[str, list[bytes]] = {charger: [] for charger in chargers}
+        kept = 0
+        for partition in range(4):
+            for id, fields in await pair.replica.entries(partition):
+                frame = fields.get(b"f", b"")
+                charger = frame.split(b":")[0].decode()
+                if fields[b"k"] == b"call" and charger in found:
+                    found[charger].append(frame)
+                    kept += ids.get(frame) == id
+    for charger in chargers:
+        sure = set(said[charger])
+        assert [frame for frame in found[charger] if frame in sure] == said[charger]
+    assert kept >= sum(acknowledged.values()), "what was appended again has the id that it had"
+
+
+async def test_what_a_hub_decided_is_given_back_too(pair: Pair) -> None:
+    async with opened(RedisConfig(url=pair.url)) as journal:
+        number = journal.partition("CP-1")
+        token = await journal.acquire(number, "hub")
+        assert token is not None
+        await journal.ensure_groups(number, ["session", "a"])
+        head = replace(await connected(journal, "CP-1"), dedup="start")
+        start = await journal.append("call", head, b"[]", ttl=60, mint_tx=True)
+        await asyncio.sleep(0.2)
+        pair.between.set("blackhole")
+        [entry] = (await journal.read(number, token, ["session", "a"], pending=False, count=9))["a"]
+        assert entry.id == start.id and entry.tx > 0
+        answer = b'{"transactionId":7}'
+        commit = Commit(facts={("CP-1", "shared"): b"new"}, answers=[("CP-1", "start", answer)], acks={"a": [start.id]})
+        await journal.commit(number, token, commit)
+        await pair.fail_over()
+        await until(lambda: not journal.healthy)
+        await until(lambda: journal.healthy)
+        assert await journal.load_facts(number, "CP-1") == {"shared": b"new"}
+        assert (await journal.append("call", head, b"[]", ttl=60)).body == answer
+        with pytest.raises(StoreDown, match="was away"):
+            await journal.wait({number: "0-0"}, 10)
+
+
+async def test_a_flushed_store_raises_an_alarm_and_is_filled_again(
+    binary: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Redis(binary, tmp_path / "1")
+    async with running(server), opened(RedisConfig(url=server.url)) as journal:
+        number = journal.partition("CP-1")
+        head = await connected(journal, "CP-1")
+        before = [(await journal.append("call", head, b"%d" % n)).id for n in range(10)]
+        await server.ask("FLUSHALL")
+        await until(lambda: journal.again == 11)
+        await until(lambda: journal.healthy)
+        assert [id for id, fields in await server.entries(number) if fields[b"k"] == b"call"] == before
+        assert (await journal.append("call", head, b"more")).outcome == "new"
+        assert journal.resets == 1 and "stream_reset" in caplog.text
+        token = await journal.acquire(number, "hub")
+        assert token is not None
+        await journal.ensure_groups(number, ["session", "a"])
+        batch = await journal.read(number, token, ["session", "a"], pending=False, count=99)
+        assert len(batch["a"]) == 11
+
+
+async def test_a_write_counts_when_the_replica_has_it(pair: Pair) -> None:
+    async with opened(RedisConfig(url=pair.url, replicas=1)) as journal:
+        assert journal.durability.level == 3
+        number = journal.partition("CP-1")
+        head = replace(await connected(journal, "CP-1"), dedup="one")
+        assert (await journal.append("call", head, b"[1]", ttl=60)).outcome == "new"
+        assert len(await pair.replica.entries(number)) == 2
+        pair.replica.signal(signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(StoreDown, match="NOREPLICAS"):
+            await journal.append("call", replace(head, dedup="two"), b"[2]", ttl=60)
+        assert time.monotonic() - started < 1.5
+        await until(lambda: not journal.healthy)
+        await asyncio.sleep(0.6)
+        assert not journal.healthy and "replicas" in journal.problem
+        pair.replica.signal(signal.SIGCONT)
+        await until(lambda: journal.healthy)
+        assert (await journal.append("call", replace(head, dedup="two"), b"[2]", ttl=60)).outcome == "repeat"
+        assert [fields[b"k"] for _, fields in await pair.replica.entries(number)] == [
+            b"open",
+            b"call",
+            b"call",
+            b"repeat",
+        ]
+
+
+async def test_confirmed_appends_survive_any_failover_without_a_ring(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many at once, so that one WAIT serves many; the process that appended is gone as well."""
+    acked: set[str] = set()
+    async with opened(RedisConfig(url=pair.url, replicas=1)) as journal:
+        number = journal.partition("CP-1")
+        head = await connected(journal, "CP-1")
+
+        async def append() -> None:
+            with pytest.raises(StoreDown):
+                while True:
+                    acked.add((await journal.append("call", head, b"[]")).id)
+
+        appending = [asyncio.create_task(append()) for _ in range(20)]
+        await until(lambda: len(acked) > 1000)
+        pair.between.set("blackhole")
+        await asyncio.gather(*appending)
+    await pair.fail_over()
+    assert acked <= {id for id, _ in await pair.replica.entries(number)}
+    async with opened(RedisConfig(url=pair.url)) as journal:
+        assert journal.durability.level == 1
+
+
+async def test_replicas_that_are_not_there_are_waited_for(pair: Pair) -> None:
+    journal = Journal(RedisConfig(url=pair.url, replicas=2), now_ms=lambda: 1)
+    with pytest.raises(StoreDown, match="1 of 2"):
+        await journal.start()
