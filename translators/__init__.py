@@ -6,7 +6,7 @@ PAIRS is the explicit, ordered list of adjacent version pairs. Adding one is a f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal, Protocol, TypeAlias
@@ -71,6 +71,8 @@ class Translating(Protocol):
     def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> Raw | None: ...
     def assume(self, registered: bool, connectors: int) -> None: ...
     def state(self) -> bytes: ...
+    def stored(self) -> dict[str, bytes]: ...
+    def restore(self, stored: Mapping[str, bytes]) -> None: ...
 
 
 NUMBERED = frozenset(("ocpp1.5", "ocpp1.6"))

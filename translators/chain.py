@@ -7,7 +7,7 @@ is done when every dialogue for it has ended, with the worst of their outcomes; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -16,6 +16,7 @@ from msgspec import Raw
 from .dialogue import Dialogue, Done, Out, Outcome, Step
 from .engine import Translator
 from .frames import Call, Error, Frame, Result, Side
+from .kept import HOT
 from .losses import Loss
 
 FORMAT: Final = 1
@@ -196,6 +197,20 @@ class Chain:
         """The facts of all, encoded for the store."""
         parts = {f"{part.pair.charger}-{part.pair.csms}": part.state() for part in self.parts}
         return msgspec.msgpack.encode(State(parts))
+
+    def stored(self) -> dict[str, bytes]:
+        """The facts of all as they are stored (see `engine.Translator.stored`)."""
+        hot: dict[str, bytes] = {}
+        found: dict[str, bytes] = {}
+        for each in self.parts:
+            found.update(each.stored())
+            hot[f"{each.pair.charger}-{each.pair.csms}"] = found.pop(HOT)
+        return {HOT: msgspec.msgpack.encode(State(hot)), **found}
+
+    def restore(self, stored: Mapping[str, bytes]) -> None:
+        """Go on from what `stored` gave."""
+        for each in self.parts:
+            each.restore(stored)
 
     # -- between the translators -------------------------------------------------------------------------------------
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
-from . import frames
+from . import frames, kept
 from .dialogue import (
     Answer,
     Ask,
@@ -29,7 +29,7 @@ from .dialogue import (
     Talk,
     Wait,
 )
-from .facts import encode as encode_facts
+from .facts import encode, encode_members
 from .frames import OTHER, Call, Error, Frame, Result, Side
 from .losses import Loss, Undeclared, ledger
 from .models import lenient
@@ -51,6 +51,7 @@ class Translator:
         self.facts = facts
         self.options = options
         self.new_id = new_id
+        self._prefix = f"{pair.charger}-{pair.csms}/"
         self.clock = 0
         self.keeps_given = False
         """What a journal entry was given outlives its dialogue here, until `forget`: others work on the entry too."""
@@ -200,8 +201,22 @@ class Translator:
         return [] if self.pair.back is None else self.begin(self.pair.back, clock)
 
     def state(self) -> bytes:
-        """The facts, encoded for the store."""
-        return encode_facts(self.facts)
+        """All facts, encoded as one."""
+        return encode(self.facts)
+
+    def stored(self) -> dict[str, bytes]:
+        """The facts as they are stored: each part under a name of its own, the same object as before if it has not changed."""
+        quiet = not self._asked and not self._waiting
+        packed = kept.pack(self.facts, encode_members, rest=quiet)
+        if len(packed) == 1:
+            return packed
+        return {name and f"{self._prefix}{name}": each for name, each in packed.items()}
+
+    def restore(self, stored: Mapping[str, bytes]) -> None:
+        """Go on from what `stored` gave. The hot part was given when the facts were made."""
+        prefix = self._prefix
+        mine = {name.removeprefix(prefix): each for name, each in stored.items() if name.startswith(prefix)}
+        kept.restore(self.facts, mine)
 
     @property
     def next_wake(self) -> int | None:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from .kept import Kept, whole
+
 FORMAT = 1
 """A reader refuses facts with a newer number."""
 
@@ -18,8 +20,11 @@ class Token(msgspec.Struct, omit_defaults=True, gc=False):
     additionalInfo: list[dict[str, str]] | None = None
 
 
-class Transaction(msgspec.Struct, omit_defaults=True):
-    """A transaction of a 1.x charger as a 2.x CSMS sees it (spec 3.2). `tid` is the charger's number, `uuid` the CSMS's."""
+class Transaction(msgspec.Struct, array_like=True):
+    """A transaction of a 1.x charger as a 2.x CSMS sees it (spec 3.2). `tid` is the charger's number, `uuid` the CSMS's.
+
+    Stored as an array: new members come last.
+    """
 
     tid: int
     uuid: str
@@ -126,7 +131,15 @@ class Key(msgspec.Struct, omit_defaults=True, gc=False):
     readonly: bool
 
 
-class Facts(msgspec.Struct, omit_defaults=True):
+class LocalList(msgspec.Struct, omit_defaults=True):
+    """A local authorization list."""
+
+    version: int = 0
+    entries: dict[str, dict[str, Any]] = {}
+    """Casefolded idTag -> 1.6 idTagInfo."""
+
+
+class Facts(msgspec.Struct, omit_defaults=True, dict=True):
     """Everything a translated link remembers."""
 
     format: int = FORMAT
@@ -142,11 +155,8 @@ class Facts(msgspec.Struct, omit_defaults=True):
     known_connectors: int = 0
     """NumberOfConnectors as read from the charger; 0: not read yet."""
     transactions: list[Transaction] = []
-    tokens: dict[str, Token] = {}
-    """Casefolded idTag -> the token it stands for."""
+    """Those that have not ended."""
     remote_starts: list[RemoteStart] = []
-    authorizations: dict[str, Authorization] = {}
-    """Casefolded idTag -> last verdict."""
     early: dict[str, str] = {}
     """Journal entry that was answered while the upstream was away -> the status the charger was told."""
     triggers: dict[str, int] = {}
@@ -160,8 +170,6 @@ class Facts(msgspec.Struct, omit_defaults=True):
     log: Job | None = None
     next_event: int = 1
     last_tid: int = 0
-    keys: dict[str, Key] = {}
-    """Configuration of the charger as last read."""
     keys_read_at: int = 0
     measured: dict[str, str] = {}
     """Values without a 2.0.1 measurand (Temperature, RPM), by name."""
@@ -174,11 +182,29 @@ class Facts(msgspec.Struct, omit_defaults=True):
     unsupported: list[str] = []
     """Actions the peer answered with NotImplemented or NotSupported on this connection."""
     extra: dict[str, Any] = {}
-    """Room for blocks that own their state (profiles, reservations, local list, monitors), by block name."""
+    """Room for blocks that own their state (profiles, reservations, monitors), by block name."""
+    kept: dict[str, bytes] = {}
+    """The parts below, packed."""
+    ended = Kept(list[Transaction], list)
+    """Transactions that have ended, for late retries."""
+    tokens = Kept(dict[str, Token], dict)
+    """Casefolded idTag -> the token it stands for."""
+    authorizations = Kept(dict[str, Authorization], dict)
+    """Casefolded idTag -> last verdict."""
+    keys = Kept(dict[str, Key], dict)
+    """Configuration of the charger as last read."""
+    local_list = Kept(LocalList, LocalList)
+    """The last list that the charger accepted."""
 
 
-encode = msgspec.msgpack.Encoder().encode
+encode_members = msgspec.msgpack.Encoder().encode
+"""The facts of any pair, but for what is kept packed."""
 _decoder = msgspec.msgpack.Decoder(Facts)
+
+
+def encode(facts: Any) -> bytes:
+    """All facts of any pair as one."""
+    return whole(facts, encode_members)
 
 
 def decode(raw: bytes) -> Facts:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Raw
 
 from . import frames
 from .dialogue import Done, Out, Step
 from .frames import OTHER, Call, Error, Result, Side
+
+_NOTHING: dict[str, bytes] = {}
 
 
 class Untouched:
@@ -119,6 +121,13 @@ class Untouched:
     def state(self) -> bytes:
         """Nothing to remember."""
         return b""
+
+    def stored(self) -> dict[str, bytes]:
+        """Nothing to remember."""
+        return _NOTHING
+
+    def restore(self, stored: Mapping[str, bytes]) -> None:
+        """Nothing to remember."""
 
     def tick(self, clock: int) -> list[Step]:
         """Nothing waits here."""

@@ -108,8 +108,8 @@ class Link:
         self.up = False
         self.down_since = 0
         """When the upstream went away or first could not be reached, ms; 0 while it is up or was not tried yet."""
-        self.stored = b""
-        """Facts as last committed."""
+        self.stored: dict[str, bytes] = {}
+        """Facts as last committed, by part."""
         self.owner = owner
         self.attempts = attempts
         self.retry_ms = retry_ms

@@ -20,13 +20,16 @@ from .shared import Open
 
 
 def make(
-    session: Session, name: str, route: Route, upstreams: Mapping[str, Upstream], version: str, state: bytes
+    session: Session, name: str, route: Route, upstreams: Mapping[str, Upstream], version: str, stored: dict[str, bytes]
 ) -> Link:
-    """A link that continues from `state`. Raises NoTranslation, ValueError for newer facts."""
+    """A link that continues from `stored`. Raises NoTranslation, ValueError for newer facts."""
     settings = upstreams[name]
     foreign = _foreign(session, name)
     role = "primary" if foreign and route.role(name) == "only" else route.role(name)
-    translating = translator(version, settings.version, state, _options(name, route, settings), new_id, role)
+    translating = translator(
+        version, settings.version, stored.get("", b""), _options(name, route, settings), new_id, role
+    )
+    translating.restore(stored)
     if isinstance(translating, Renumbering):
         for each in foreign:
             translating.adopt(each.entry, each.number)
@@ -39,7 +42,7 @@ def make(
         call_timeout_ms=round(settings.call_timeout * 1000),
         stopwatch=None if version == settings.version else time.perf_counter,
     )
-    link.stored = state
+    link.stored = dict(stored)
     _allow(link, route, upstreams)
     link.intake = intake(name, route, settings)
     return link

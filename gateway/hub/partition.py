@@ -18,7 +18,7 @@ from gateway.journal.streams import Batch, order
 
 from .effects import Effects
 from .session import SESSION, Session
-from .shared import FIELD
+from .shared import FIELD, field_of
 from .shared import encode as encode_shared
 from .terms import FIELD as TERMS
 from .terms import encode as encode_terms
@@ -178,10 +178,10 @@ class Partition:
         effects = self.effects.take()
         facts: dict[tuple[str, str], bytes | None] = {}
         for link in effects.links:
-            state = link.translator.state()
-            if state != link.stored:
-                facts[(link.charger, f"link:{link.name}")] = state
-                link.stored = state
+            for part, state in link.translator.stored().items():
+                if state != link.stored.get(part, b""):
+                    facts[(link.charger, field_of(link.name, part))] = state
+                    link.stored[part] = state
         for charger, shared in effects.shared.items():
             facts[(charger, FIELD)] = encode_shared(shared)
         for charger, terms in effects.terms.items():

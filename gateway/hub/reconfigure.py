@@ -25,6 +25,7 @@ from .linking import fit
 from .partition import Partition
 from .session import Session
 from .sessions import Sessions
+from .shared import parts_of
 from .turn import Turn, now_ms
 
 log = structlog.get_logger(__name__)
@@ -182,7 +183,7 @@ class Reconfigure:
             if name in session.links:
                 self._come_back(partition, session, name, route, now)
             else:
-                sessions.add(session, name, route, facts.get(f"link:{name}", b""), partition.position)
+                sessions.add(session, name, route, parts_of(name, facts), partition.position)
         for name in stale - set(missing):
             if name in route.upstreams:
                 self._renew(session, name, route, partition.position, now)
@@ -217,7 +218,7 @@ class Reconfigure:
         if upstream := self._sessions.upstreams.pop(old, None):
             upstream.stop()
         del session.links[name]
-        self._sessions.add(session, name, route, old.translator.state(), position)
+        self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, position)
         if link := session.links.get(name):
             link.introducing = old.introducing
             link.backlog.extend(left)
@@ -226,7 +227,7 @@ class Reconfigure:
         """It was about to leave, and has missed something since: first what was left, then what it does not know."""
         old = session.links.pop(name)
         left = old.hand_over(now)
-        self._sessions.add(session, name, route, old.translator.state(), partition.position)
+        self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, partition.position)
         if (link := session.links.get(name)) is not None:
             link.backlog.extendleft(reversed(left))
         if upstream := self._sessions.upstreams.pop(old, None):

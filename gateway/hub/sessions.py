@@ -28,7 +28,7 @@ from .linking import make
 from .metering import Metering
 from .partition import Partition
 from .session import Session
-from .shared import FIELD
+from .shared import FIELD, field_of, parts_of
 from .shared import decode as decode_shared
 from .terms import FIELD as TERMS
 from .terms import decode as decode_terms
@@ -128,16 +128,16 @@ class Sessions:
         if session.shared.linked is None:
             session.shared.linked = dict.fromkeys(route.upstreams, "")
         for name in route.upstreams:
-            self.add(session, name, route, facts.get(f"link:{name}", b""), position)
+            self.add(session, name, route, parts_of(name, facts), position)
         for name in [name for name in session.shared.linked if name not in session.links]:
             self.forget(session, name)
         arbitrate(session, route, self.settings, new_id)
 
-    def add(self, session: Session, name: str, route: Route, state: bytes, position: str) -> None:
-        """Link a charger to an upstream that continues from `state`. `position`: what the links of its partition have been
+    def add(self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str) -> None:
+        """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
         given; an upstream that is new to the charger is told what was before."""
         try:
-            link = make(session, name, route, self.settings, session.version, state)
+            link = make(session, name, route, self.settings, session.version, stored)
         except NoTranslation as error:
             log.warning("no_translation", charger_id=session.charger, upstream=name, reason=str(error))
             return
@@ -175,7 +175,11 @@ class Sessions:
 
     def relink(self, partition: Partition, session: Session, version: str) -> None:
         """The charger came back with another OCPP version: the same facts, other rules."""
-        states = {f"link:{name}": link.translator.state() for name, link in session.links.items()}
+        states = {
+            field_of(name, part): state
+            for name, link in session.links.items()
+            for part, state in {**link.stored, **link.translator.stored()}.items()
+        }
         self._close_upstreams(session)
         session.links.clear()
         self._link(session, version, states, partition.position)

@@ -6,6 +6,7 @@ Payloads are kept as the charger sent them, in the version it speaks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -14,6 +15,8 @@ from translators.frames import Call, Result
 
 FIELD: Final = "shared"
 """Of the charger's facts."""
+LINK: Final = "link:"
+"""Begins the fields of the links' facts."""
 FORMAT: Final = 1
 """A reader refuses facts with a newer number."""
 OPEN_MOST: Final = 32
@@ -98,6 +101,20 @@ def learn(shared: Shared, version: str, by: str, entry: str, tx: int, call: Call
     except msgspec.MsgspecError:
         pass
     return None
+
+
+def field_of(upstream: str, part: str) -> str:
+    """The field of a part of a link's facts; the part that has no name is what most messages change."""
+    return f"{LINK}{upstream}#{part}" if part else LINK + upstream
+
+
+def parts_of(upstream: str, facts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A link's facts, by part, among all of a charger."""
+    begin = field_of(upstream, "")
+    parts = {name[len(begin) + 1 :]: value for name, value in facts.items() if name.startswith(begin + "#")}
+    if begin in facts:
+        parts[""] = facts[begin]
+    return parts
 
 
 def encode(shared: Shared) -> bytes:

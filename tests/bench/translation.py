@@ -126,6 +126,7 @@ def measure(charger: str, csms: str, rounds: int) -> dict[str, Spent]:
             turns += talk.script.boot()
         for turn in turns + talk.script.session():
             call, trip = talk.tell(turn)
+            talk.translator.stored()  # as the commit of each message does
             if turn.name:
                 calls.setdefault(turn.name, []).append(call)
                 trips.setdefault(turn.name, []).append(trip)
@@ -160,4 +161,5 @@ def _rest(charger: str, csms: str, sessions: int) -> Any:
     for _ in range(sessions):
         for turn in talk.script.plain():
             talk.tell(turn)
+            talk.translator.stored()  # as the commit of each message does
     return talk.translator

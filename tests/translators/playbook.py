@@ -17,7 +17,6 @@ from typing import Any
 import msgspec
 
 from tests.schemas import Version, validate
-from translators import facts as stored
 from translators import frames
 from translators.dialogue import Done, Out, Pair, Step
 from translators.engine import Translator
@@ -116,8 +115,10 @@ class Playbook:
 
     def restart(self) -> None:
         """A new process: only the facts are left."""
-        self.facts = stored.decode(stored.encode(self.facts))
+        stored = self.translator.stored()
+        self.facts = msgspec.msgpack.decode(stored[""], type=type(self.facts))
         self.translator = Translator(self.pair, self.facts, self.options, self.new_id)
+        self.translator.restore(stored)
 
     def take(self, steps: list[Step]) -> list[tuple[Side, list[Any]]]:
         """The frames among the steps, checked."""

@@ -8,13 +8,14 @@ from typing import Any, Final, cast, get_args
 import msgspec
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
+from ..frames import encode
 from ..models import v15, v16
 from ..models.base import Request, Struct
 from ..values import format_time, tidy_time
 from ..values15 import ERROR_CODE, OCCUPIED, REGISTRATION, STATUS
 from .carry import carry
 from .metering import AnyMeterValuesRequest, AnyStopTransactionRequest, meter_values, transaction_data
-from .state import KEPT_MOST, Charge, Facts, by_number, csms_number, facts_of, open_at, place_of, remember
+from .state import KEPT_MOST, Charge, Facts, by_number, close, csms_number, facts_of, open_at, place_of, remember
 
 FINISHING_MS: Final = 30_000
 """How long after the end of a transaction an occupied connector is Finishing."""
@@ -215,7 +216,7 @@ def meter(d: Dialogue, request: AnyMeterValuesRequest) -> Rule:
     asked = v16.MeterValuesRequest(connectorId=request.connectorId, transactionId=tid, meterValue=values)
     yield from d.ask("csms", asked)
     place = place_of(facts, request.connectorId)
-    place.meter = msgspec.to_builtins(msgspec.structs.replace(asked, meterValue=values[-1:]))
+    place.meter = encode(msgspec.structs.replace(asked, meterValue=values[-1:]))
     place.metered_at = d.now
     return v15.MeterValuesResponse()
 
@@ -239,7 +240,7 @@ def stop(d: Dialogue, request: AnyStopTransactionRequest) -> Rule:
         d.lose("reason", "defaulted")
     reply = yield from d.ask("csms", asked)
     if charge is not None:
-        charge.open = False
+        close(facts, charge)
         place_of(facts, charge.connector).stopped_at = d.now
     _heed(d, asked.idTag, reply.idTagInfo)
     info = reply.idTagInfo

@@ -74,8 +74,7 @@ def _held(rule: Callable[[Dialogue, Any], Rule]) -> Row:
 
 def _keep_reset(d: Dialogue, request: v16.ResetRequest) -> None:
     for charge in facts_of(d).charges:
-        if charge.open:
-            _ends(d, charge, f"{request.type}Reset")
+        _ends(d, charge, f"{request.type}Reset")
 
 
 def _ends(d: Dialogue, charge: Charge, reason: str) -> None:

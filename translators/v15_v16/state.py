@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ..dialogue import Dialogue
+from ..kept import Kept, holds
 from ..options import Options
 
 FORMAT = 1
@@ -39,12 +40,12 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """The last StatusNotification (1.6 payload)."""
     stopped_at: int = 0
     """When its last transaction was stopped, ms."""
-    meter: dict[str, Any] | None = None
-    """The last MeterValues (1.6 payload, newest element only)."""
+    meter: bytes = b""
+    """The last MeterValues (1.6 payload as JSON, newest element only)."""
     metered_at: int = 0
 
 
-class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v15_v16"):
+class Facts(msgspec.Struct, omit_defaults=True, dict=True, tag_field="pair", tag="v15_v16"):
     """Everything that the shim remembers. The tag tells these facts from those of other pairs."""
 
     format: int = FORMAT
@@ -59,8 +60,7 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v15_v16")
     """Last BootNotification (1.6 payload)."""
     places: dict[int, Place] = {}
     charges: list[Charge] = []
-    verdicts: dict[str, dict[str, Any]] = {}
-    """Casefolded idTag -> last idTagInfo of the CSMS."""
+    """Transactions that have not ended."""
     firmware: str = ""
     """Last FirmwareStatusNotification status."""
     diagnostics: str = ""
@@ -72,6 +72,12 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v15_v16")
     """Feature profiles whose commands the charger refused as unknown."""
     reserved_zero: bool = False
     """Reservation 0 exists; otherwise a reservationId 0 means none."""
+    kept: dict[str, bytes] = {}
+    """The parts below, packed."""
+    ended = Kept(list[Charge], list)
+    """Transactions that have ended."""
+    verdicts = Kept(dict[str, dict[str, Any]], dict)
+    """Casefolded idTag -> last idTagInfo of the CSMS."""
 
 
 def facts_of(d: Dialogue) -> Facts:
@@ -96,12 +102,19 @@ def place_of(facts: Facts, connector: int) -> Place:
 
 def open_at(facts: Facts, connector: int) -> Charge | None:
     """The open transaction of a connector."""
-    return next((each for each in reversed(facts.charges) if each.open and each.connector == connector), None)
+    return next((each for each in reversed(facts.charges) if each.connector == connector), None)
 
 
 def by_number(facts: Facts, tid: int) -> Charge | None:
     """The transaction with this number of the charger, ended or not."""
-    return next((each for each in reversed(facts.charges) if tid in (each.tid, each.minted or each.tid)), None)
+
+    def is_it(each: Charge) -> bool:
+        return tid in (each.tid, each.minted or each.tid)
+
+    found = next(filter(is_it, reversed(facts.charges)), None)
+    if found is None and holds(facts, "ended", tid):
+        found = next(filter(is_it, reversed(facts.ended)), None)
+    return found
 
 
 def csms_number(facts: Facts, tid: int) -> int:
@@ -112,12 +125,17 @@ def csms_number(facts: Facts, tid: int) -> int:
 
 def charger_number(facts: Facts, csms_tid: int) -> int:
     """The charger's number for a transaction of the CSMS."""
-    return next((each.tid for each in reversed(facts.charges) if each.csms_tid == csms_tid), csms_tid)
+    ended = facts.ended if holds(facts, "ended", csms_tid) else []
+    for each in [*reversed(facts.charges), *reversed(ended)]:
+        if each.csms_tid == csms_tid:
+            return each.tid
+    return csms_tid
 
 
 def numbered(facts: Facts, key: str, tx: int, number: int) -> None:
     """The charger knows the transaction that entry `key` begins by `number`, another upstream's."""
-    for each in reversed(facts.charges):
+    ended = facts.ended if holds(facts, "ended", tx) else []
+    for each in [*reversed(facts.charges), *reversed(ended)]:
         if tx and each.minted == tx:
             each.tid = number
             return
@@ -126,11 +144,16 @@ def numbered(facts: Facts, key: str, tx: int, number: int) -> None:
 
 def remember(facts: Facts, charge: Charge) -> None:
     """A transaction begins: an earlier one on its connector is over."""
-    for each in facts.charges:
-        if each.connector == charge.connector:
-            each.open = False
+    for each in [each for each in facts.charges if each.connector == charge.connector]:
+        close(facts, each)
+    if holds(facts, "ended", charge.tid):
+        facts.ended = [each for each in facts.ended if each.tid != charge.tid]
     facts.charges = [each for each in facts.charges if each.tid != charge.tid]
     facts.charges.append(charge)
-    ended = [each for each in facts.charges if not each.open]
-    for each in ended[: max(0, len(ended) - KEPT_MOST)]:
-        facts.charges.remove(each)
+
+
+def close(facts: Facts, charge: Charge) -> None:
+    """A transaction has ended; its number may still be heard."""
+    charge.open = False
+    facts.charges = [each for each in facts.charges if each is not charge]
+    facts.ended = [*[each for each in facts.ended if each is not charge][1 - KEPT_MOST :], charge]

@@ -70,8 +70,8 @@ def _meter_values(d: Dialogue, number: int | None) -> list[Request[Any]]:
     fresh = 1000 * (facts.sample_interval or SAMPLE_INTERVAL)
     found: list[Request[Any]] = []
     for each, place in sorted(facts.places.items()):
-        if place.meter is not None and number in (None, each) and 0 <= d.clock - place.metered_at <= fresh:
-            message = msgspec.convert(place.meter, v16.MeterValuesRequest)
+        if place.meter and number in (None, each) and 0 <= d.clock - place.metered_at <= fresh:
+            message = msgspec.json.decode(place.meter, type=v16.MeterValuesRequest)
             for value in message.meterValue:
                 for sample in value.sampledValue:
                     sample.context = "Trigger"

@@ -8,7 +8,7 @@ Reservations and charging profiles get their ids from the upstreams: see `claims
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -16,6 +16,7 @@ from msgspec import Raw
 
 from ..dialogue import Done, Out, Step
 from ..frames import Call, Frame, Result, Side
+from ..kept import HOT
 from ..untouched import Untouched
 from . import claims, members
 from .claims import Claim, Kind
@@ -176,6 +177,13 @@ class Renumbering(Untouched):
         if self._state is None:
             self._state = encode(self._facts)
         return self._state
+
+    def stored(self) -> dict[str, bytes]:
+        """The facts as they are stored: in one part."""
+        return {HOT: self.state()}
+
+    def restore(self, stored: Mapping[str, bytes]) -> None:
+        """There is only one part."""
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 

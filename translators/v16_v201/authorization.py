@@ -123,8 +123,8 @@ def verdict_while_away(d: Dialogue, id_tag: str, evse: int | None = None) -> v16
 
 def _listed(d: Dialogue, id_tag: str) -> v16.IdTagInfo | None:
     """The entry of the last accepted local list."""
-    entry: Any = facts_of(d).extra.get("local_list", {}).get("entries", {}).get(id_tag.casefold())
-    if not isinstance(entry, dict):
+    entry = facts_of(d).local_list.entries.get(id_tag.casefold())
+    if entry is None:
         return None
     try:
         info = msgspec.convert(entry, v16.IdTagInfo)

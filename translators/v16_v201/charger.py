@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ..dialogue import Ask, Dialogue, Refusal
 from ..facts import Facts, Transaction
+from ..kept import holds
 from ..models import v201
 from ..models.base import Request, Struct
 from ..options import Options
@@ -53,16 +54,16 @@ def because(reason: str, more: str | None = None) -> v201.StatusInfo:
 
 def running(d: Dialogue, connector: int | None = None) -> list[Transaction]:
     """The transactions that have not ended, of one connector or of all."""
-    return [
-        transaction
-        for transaction in facts_of(d).transactions
-        if transaction.state != "ended" and connector in (None, transaction.connector)
-    ]
+    return [transaction for transaction in facts_of(d).transactions if connector in (None, transaction.connector)]
 
 
 def transaction_of(d: Dialogue, uuid: str) -> Transaction | None:
     """The transaction with this 2.x id, ended or not."""
-    return next((transaction for transaction in facts_of(d).transactions if transaction.uuid == uuid), None)
+    facts = facts_of(d)
+    found = next((each for each in facts.transactions if each.uuid == uuid), None)
+    if found is None and holds(facts, "ended", uuid):
+        found = next((each for each in facts.ended if each.uuid == uuid), None)
+    return found
 
 
 def told_time(d: Dialogue, text: str | None, field: str) -> str | None:

@@ -6,7 +6,6 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..models import v16, v201
 from ..values import alias, format_time
 from .charger import ask, facts_of
-from .local_list import BLOCK as LOCAL_LIST
 
 PART = 512
 """Longest `data` of a NotifyCustomerInformation."""
@@ -58,9 +57,9 @@ def _known(d: Dialogue, tags: set[str]) -> list[str]:
             lines.append(f"token: {token.idToken} ({token.type})")
         if (verdict := facts.authorizations.get(tag)) is not None:
             lines.append(f"authorization: {verdict.info.get('status')} at {format_time(verdict.at)}")
-        if (entry := facts.extra.get(LOCAL_LIST, {}).get("entries", {}).get(tag)) is not None:
+        if (entry := facts.local_list.entries.get(tag)) is not None:
             lines.append(f"local list: {entry.get('status')}")
-    for transaction in facts.transactions:
+    for transaction in [*facts.ended, *facts.transactions]:
         if transaction.id_tag.casefold() in tags:
             lines.append(f"transaction: {transaction.uuid} started {transaction.started_at} ({transaction.state})")
     return lines
@@ -71,10 +70,10 @@ def _forget(d: Dialogue, tags: set[str]) -> None:
     facts = facts_of(d)
     for tag in tags:
         facts.authorizations.pop(tag, None)
-        if not any(each.id_tag.casefold() == tag and each.state != "ended" for each in facts.transactions):
+        if not any(each.id_tag.casefold() == tag for each in facts.transactions):
             facts.tokens.pop(tag, None)
-    for transaction in facts.transactions:
-        if transaction.state == "ended" and transaction.id_tag.casefold() in tags:
+    for transaction in facts.ended:
+        if transaction.id_tag.casefold() in tags:
             transaction.token = None
             transaction.id_tag = ""
 

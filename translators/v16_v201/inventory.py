@@ -284,8 +284,9 @@ def _feature_value(d: Dialogue, row: LocalRow) -> str | None:
     if not available:
         return None
     if row.variable == "Entries":
-        block = "local_list" if row.component == "LocalAuthListCtrlr" else "profiles"
-        return str(len(facts_of(d).extra.get(block, {}).get("entries", ())))
+        if row.component == "LocalAuthListCtrlr":
+            return str(len(facts_of(d).local_list.entries))
+        return str(len(facts_of(d).extra.get("profiles", {}).get("entries", ())))
     return row.fallback
 
 

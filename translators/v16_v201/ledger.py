@@ -10,6 +10,7 @@ import msgspec
 
 from ..dialogue import Ask, Dialogue, Refusal, Rule, Silence
 from ..facts import Connector, Transaction
+from ..kept import holds
 from ..models import v16, v201
 from ..values import CHARGING_STATE, DAY_MS
 from .charger import facts_of, has
@@ -17,9 +18,9 @@ from .upstream import ask
 
 KEPT_MS: Final = 7 * DAY_MS
 """How long an ended transaction is remembered for late retries."""
-ENDED_MOST: Final = 8
-"""The most ended transactions that are remembered. Facts are stored with every message, so they stay small; the journal
-answers a repeated StartTransaction or StopTransaction for 7 days without them."""
+ENDED_MOST: Final = 12
+"""The most ended transactions that are remembered. The journal answers a repeated StartTransaction or StopTransaction for
+7 days without them."""
 CONNECTORS_MOST: Final = 256
 PENDING_MOST: Final = 64
 RECENT_MOST: Final = 8
@@ -71,25 +72,35 @@ def by_number(d: Dialogue, tid: int | None) -> Transaction | None:
     """The transaction the charger knows by this number."""
     if tid is None or tid <= 0:
         return None  # numbers of chargers that never got one
-    for transaction in reversed(facts_of(d).transactions):
+    facts = facts_of(d)
+    for transaction in reversed(facts.transactions):
         if transaction.tid == tid:
             return transaction
+    if holds(facts, "ended", tid):
+        return next((each for each in reversed(facts.ended) if each.tid == tid), None)
     return None
 
 
 def by_start(d: Dialogue, start_key: str) -> Transaction | None:
     """The transaction that this StartTransaction has begun already."""
-    return next((each for each in reversed(facts_of(d).transactions) if each.start_key == start_key), None)
-
-
-def prune(d: Dialogue) -> None:
-    """Forget transactions that ended long ago."""
     facts = facts_of(d)
-    ended = [each for each in facts.transactions if each.state == "ended"]
-    forget = {id(each) for each in ended if each.ended_at < d.clock - KEPT_MS}
-    forget.update(id(each) for each in ended[: max(0, len(ended) - ENDED_MOST)])
-    if forget:
-        facts.transactions = [each for each in facts.transactions if id(each) not in forget]
+    for transaction in reversed(facts.transactions):
+        if transaction.start_key == start_key:
+            return transaction
+    if holds(facts, "ended", start_key):
+        return next((each for each in reversed(facts.ended) if each.start_key == start_key), None)
+    return None
+
+
+def close(d: Dialogue, transaction: Transaction) -> None:
+    """The transaction has ended: it is kept for late retries, those that ended long ago are forgotten."""
+    facts = facts_of(d)
+    transaction.state, transaction.ended_at = "ended", d.clock
+    transaction.pending.clear()
+    transaction.recent.clear()
+    facts.transactions = [each for each in facts.transactions if each is not transaction]
+    recent = [each for each in facts.ended if each.ended_at >= d.clock - KEPT_MS and each is not transaction]
+    facts.ended = [*recent[1 - ENDED_MOST :], transaction]
 
 
 def digest(content: object) -> str:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import SEND_LOCAL_LIST
+from ..facts import LocalList
 from ..models import v16, v201
 from ..topology import evses
 from ..values import ID_TAG_LENGTH, id_tag_info, remember_token
 from .authorization import lose_group
 from .charger import UNSUPPORTED, ask, because, facts_of, options_of, told_time
 from .device_model import cached
-
-BLOCK = "local_list"
-"""Name in `facts.extra`: {version, entries: folded idTag -> 1.6 idTagInfo} of the last accepted list."""
 
 
 def get_version(d: Dialogue, request: v201.GetLocalListVersionRequest) -> Rule:
@@ -39,7 +35,7 @@ def send(d: Dialogue, request: v201.SendLocalListRequest) -> Rule:
     size = _part_size(d) or max(1, len(entries))
     parts = [entries[start : start + size] for start in range(0, len(entries), size)] or [[]]
     first = request.versionNumber - len(parts) + 1
-    present = int(facts_of(d).extra.get(BLOCK, {}).get("version", 0))
+    present = facts_of(d).local_list.version
     if len(parts) > 1 and (first <= 0 or (request.updateType == "Differential" and first <= present)):
         return v201.SendLocalListResponse(status="Failed", statusInfo=because("TooManyElements"))
     for number, part in enumerate(parts):
@@ -105,13 +101,12 @@ def _entries(d: Dialogue, request: v201.SendLocalListRequest) -> dict[str, v16.A
 
 def _mirror(d: Dialogue, version: int, update: v16.UpdateType, part: list[v16.AuthorizationData]) -> None:
     """Keep the list for decisions while the CSMS is away."""
-    known: dict[str, Any] = facts_of(d).extra.get(BLOCK, {})
-    entries = {} if update == "Full" else dict(known.get("entries", {}))
+    entries = {} if update == "Full" else dict(facts_of(d).local_list.entries)
     for entry in part:
         entries.pop(entry.idTag.casefold(), None)
         if entry.idTagInfo is not None:
             entries[entry.idTag.casefold()] = msgspec.to_builtins(entry.idTagInfo)
-    facts_of(d).extra[BLOCK] = {"version": version, "entries": entries}
+    facts_of(d).local_list = LocalList(version, entries)
 
 
 FROM_CSMS: dict[str, Row] = {

@@ -10,6 +10,7 @@ import msgspec
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..facts import Facts, Transaction
+from ..kept import holds
 from ..metering import REGISTER, energy_sample, in_wh, register_of
 from ..models import v16, v201
 from ..topology import place_of
@@ -21,13 +22,13 @@ from .ledger import (
     END,
     by_number,
     by_start,
+    close,
     connector_of,
     deauthorise,
     is_open,
     is_queued,
     lose_costs,
     offline,
-    prune,
     started_state,
     tell,
     told_state,
@@ -52,7 +53,7 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
         return None
     if known is None or is_queued(known):
         for left in list(facts_of(d).transactions):
-            if left.connector == request.connectorId and left.state != "ended" and not is_queued(left):
+            if left.connector == request.connectorId and not is_queued(left):
                 yield from _orphaned(d, left, moment)
     transaction = known or _begin(d, request, moment, start_key)
     transaction.offline = transaction.offline or d.early or is_queued(transaction)
@@ -133,7 +134,6 @@ def _start_key(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment
 
 def _begin(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment, start_key: str) -> Transaction:
     """Record a new transaction; it is found again by its start key."""
-    prune(d)
     facts = facts_of(d)
     id_tag = clean_id_tag(request.idTag)
 
@@ -175,6 +175,8 @@ def numbered(facts: Facts, key: str, tx: int, number: int) -> None:
     if number == tx:
         return
     found = next((each for each in reversed(facts.transactions) if each.tid == tx), None)
+    if found is None and holds(facts, "ended", tx):
+        found = next((each for each in reversed(facts.ended) if each.tid == tx), None)
     if found is not None:
         found.tid = number
     given = facts.given.get(key)
@@ -260,11 +262,8 @@ def _orphaned(d: Dialogue, transaction: Transaction, moment: Moment) -> Rule:
 
 
 def _end(d: Dialogue, transaction: Transaction, answer: v16.StopTransactionResponse | None) -> None:
-    transaction.state = "ended"
-    transaction.ended_at = d.clock
-    transaction.pending.clear()
-    transaction.recent.clear()
     transaction.stop_info = msgspec.to_builtins(answer) if answer is not None else None
+    close(d, transaction)
     d.spawn(after_ended, "Reset")
 
 
@@ -303,13 +302,13 @@ def _resolve(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment, e
     known = by_number(d, request.transactionId)
     if known is not None:
         return known
-    transactions = facts_of(d).transactions
-    for transaction in reversed(transactions):
+    facts = facts_of(d)
+    for transaction in [*reversed(facts.transactions), *reversed(facts.ended)]:
         if transaction.ended_key == ended_key:
             return transaction
     plausible = [
         each
-        for each in transactions
+        for each in facts.transactions
         if is_open(each) and (moment.substituted or (parse_time(each.started_at) or 0) <= moment.ms)
     ]
     untold = [each for each in plausible if each.state == "starting" and not each.synthetic]
@@ -417,7 +416,6 @@ def _tells(sample: v201.SampledValue, stop_wh: Decimal) -> bool:
 
 def _unheard_of(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment, ended_key: str) -> Transaction:
     """A transaction that only its end tells of, to be reported as a pair of synthetic events (spec 4.8)."""
-    prune(d)
     id_tag = clean_id_tag(request.idTag) if request.idTag else options_of(d).no_auth_idtag
     transaction = Transaction(
         tid=0,

@@ -96,7 +96,7 @@ def _place(d: Dialogue, *, whole: bool) -> None:
         or options_of(d).topology
         or any(number and each.told for number, each in facts.connectors.items())
     )
-    if whole and not shown and not facts.transactions:
+    if whole and not shown and not facts.transactions and not facts.ended:
         facts.connectors = {number: each for number, each in facts.connectors.items() if number <= len(places)}
         facts.known_connectors = len(places)
         if places != [(number, 1) for number in range(1, len(places) + 1)]:

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from ..dialogue import Dialogue
+from ..kept import holds
 from ..metering import register_of
 from ..models import v201
 from ..values import DAY_MS, plain
@@ -16,39 +17,43 @@ from .state import Transaction, facts_of
 
 KEPT_MS: Final = 7 * DAY_MS
 """How long an ended transaction is remembered for late retries."""
-KEPT_MOST: Final = 256
+KEPT_MOST: Final = 64
 ANSWERS_MOST: Final = 64
 
 
 def find(d: Dialogue, txid: str) -> Transaction | None:
     """The transaction of this 2.0.1 id, ended or not."""
-    return next((each for each in reversed(facts_of(d).transactions) if each.txid == txid), None)
+    facts = facts_of(d)
+    for each in reversed(facts.transactions):
+        if each.txid == txid:
+            return each
+    if holds(facts, "ended", txid):
+        return next((each for each in reversed(facts.ended) if each.txid == txid), None)
+    return None
 
 
 def found(d: Dialogue, txid: str) -> Transaction:
     """The transaction of this 2.0.1 id; a new one if the gateway has not heard of it."""
     transaction = find(d, txid)
     if transaction is None:
-        prune(d)
         transaction = Transaction(txid=txid)
         facts_of(d).transactions.append(transaction)
     return transaction
 
 
-def prune(d: Dialogue) -> None:
-    """Forget transactions that ended long ago."""
+def close(d: Dialogue, transaction: Transaction) -> None:
+    """The transaction has ended: it is kept for late retries, those that ended long ago are forgotten."""
     facts = facts_of(d)
-    ended = [each for each in facts.transactions if each.state == "ended"]
-    forget = {id(each) for each in ended if each.ended_at < d.clock - KEPT_MS}
-    forget.update(id(each) for each in ended[: max(0, len(ended) - KEPT_MOST)])
-    if forget:
-        facts.transactions = [each for each in facts.transactions if id(each) not in forget]
+    transaction.state, transaction.ended_at, transaction.ending = "ended", d.clock, True
+    facts.transactions = [each for each in facts.transactions if each is not transaction]
+    recent = [each for each in facts.ended if each.ended_at >= d.clock - KEPT_MS and each is not transaction]
+    facts.ended = [*recent[1 - KEPT_MOST :], transaction]
 
 
 def running_at(d: Dialogue, connector: int) -> Transaction | None:
     """The transaction that runs on a connector, as the charger sees it."""
     for each in reversed(facts_of(d).transactions):
-        if each.connector == connector and each.state != "ended" and not each.ending:
+        if each.connector == connector and not each.ending:
             return each
     return None
 
@@ -63,7 +68,10 @@ def started_at(d: Dialogue, connector: int) -> Transaction | None:
 
 def by_number(d: Dialogue, tid: int) -> Transaction | None:
     """The running transaction that the CSMS means by this number: the one it was given to last."""
-    meant = [each for each in facts_of(d).transactions if each.tid == tid and each.bound]
+    facts = facts_of(d)
+    meant = [each for each in facts.transactions if each.tid == tid and each.bound]
+    if holds(facts, "ended", tid):
+        meant += [each for each in facts.ended if each.tid == tid and each.bound]
     newest = max(meant, key=lambda each: each.bound, default=None)
     return newest if newest is not None and newest.state == "open" else None
 

@@ -111,7 +111,7 @@ def _cost(d: Dialogue, message: str, text: str) -> Rule:
         cost = msgspec.json.decode(text, type=_Cost)
     except msgspec.MsgspecError:
         return v16.DataTransferResponse(status="Rejected")
-    meant = [each for each in facts.transactions if each.bound and each.tid == cost.transactionId]
+    meant = [each for each in [*facts.ended, *facts.transactions] if each.bound and each.tid == cost.transactionId]
     newest = max(meant, key=lambda each: each.bound, default=None)
     if newest is None or find(d, newest.txid) is None or not is_plain(cost.cost):
         return v16.DataTransferResponse(status="Rejected")

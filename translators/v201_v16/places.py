@@ -21,7 +21,7 @@ def number_of(d: Dialogue, evse: int, connector: int | None = None) -> int:
     if len(numbers) > 1:
         facts = facts_of(d)
         for transaction in reversed(facts.transactions):
-            if transaction.state != "ended" and transaction.connector in numbers:
+            if transaction.connector in numbers:
                 return transaction.connector
         occupied = [n for n in numbers if n in facts.connectors and facts.connectors[n].status == "Occupied"]
         if occupied:

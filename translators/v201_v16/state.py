@@ -11,6 +11,7 @@ import msgspec
 
 from ..dialogue import Dialogue
 from ..facts import Authorization, Job, Token
+from ..kept import Kept
 from ..options import Options
 
 FORMAT = 1
@@ -132,7 +133,7 @@ class Known(msgspec.Struct, omit_defaults=True, gc=False, array_like=True):
     """Only of the few that the gateway itself goes by."""
 
 
-class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v201_v16"):
+class Facts(msgspec.Struct, omit_defaults=True, dict=True, tag_field="pair", tag="v201_v16"):
     """Everything that the pair remembers. The tag tells these facts from those of other pairs."""
 
     format: int = FORMAT
@@ -153,16 +154,11 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v201_v16"
     """Connector number -> (evse, connector) for those that are not identity; never renumbered."""
     known_connectors: int = 0
     transactions: list[Transaction] = []
+    """Those that have not ended."""
     bindings: int = 0
     """How many transactions the CSMS has numbered."""
     registers: dict[int, str] = {}
     """EVSE -> its newest energy register, Wh."""
-    tokens: dict[str, Token] = {}
-    """Casefolded idTag -> the token it stands for."""
-    authorizations: dict[str, Authorization] = {}
-    """Casefolded idTag -> last verdict."""
-    local_list: dict[str, dict[str, Any]] = {}
-    """Casefolded idTag -> idTagInfo of the last accepted list."""
     local_list_version: int = 0
     remote_starts: list[RemoteStart] = []
     last_number: int = 0
@@ -177,8 +173,6 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v201_v16"
     firmware: Job | None = None
     log: Job | None = None
     profiles: list[Installed] = []
-    model: dict[str, Known] = {}
-    """The charger's variables that configuration keys need or that can be written, by flat key (config-keys 6.2)."""
     model_read_at: int = 0
     """When the last full inventory was complete, ms; 0: never."""
     reported: list[tuple[int, int]] = []
@@ -195,6 +189,18 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag="v201_v16"
     """Whether the CSMS answers the gateway's own DataTransfers, as a gateway does; None: not tried."""
     copies: bool = False
     """The CSMS accepts the gateway's own DataTransfers without an answer: it keeps copies."""
+    kept: dict[str, bytes] = {}
+    """The parts below, packed."""
+    ended = Kept(list[Transaction], list)
+    """Transactions that have ended, for late retries."""
+    tokens = Kept(dict[str, Token], dict)
+    """Casefolded idTag -> the token it stands for."""
+    authorizations = Kept(dict[str, Authorization], dict)
+    """Casefolded idTag -> last verdict."""
+    local_list = Kept(dict[str, dict[str, Any]], dict)
+    """Casefolded idTag -> idTagInfo of the last accepted list."""
+    model = Kept(dict[str, Known], dict)
+    """The charger's variables that configuration keys need or that can be written, by flat key (config-keys 6.2)."""
     carried: bool = False
     """The charger is a gateway whose customData tells the 1.6 statuses: none is made here."""
 

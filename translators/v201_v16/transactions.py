@@ -14,7 +14,7 @@ from ..values import ID_TAG_LENGTH, Moment, charger_time, id_token_info
 from . import carried
 from .authorization import ask_verdict, heed, is_free, recent_verdict, tag_of, verdict_while_away
 from .availability import is_changed, tell_changed
-from .ledger import answer_again, found, read_meter, see, start_register, stop_register, was_seen
+from .ledger import answer_again, close, found, read_meter, see, start_register, stop_register, was_seen
 from .metering import final_readings, readings, send
 from .peers import tell
 from .places import number_of
@@ -365,7 +365,7 @@ def leave(d: Dialogue, transaction: Transaction, request: v201.TransactionEventR
     """The transaction is over. Its connector is Finishing until it is Available, unless the EV has left already."""
     facts = facts_of(d)
     told = transaction.state == "open"
-    transaction.state, transaction.ended_at, transaction.ending = "ended", d.clock, True
+    close(d, transaction)
     transaction.refusal = None
     facts.profiles = [each for each in facts.profiles if each.txid != transaction.txid]
     facts.unlocking.pop(transaction.connector, None)

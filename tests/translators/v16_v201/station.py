@@ -70,7 +70,7 @@ class Station:
 
     def transaction(self, connector: int = 1, **members: Any) -> Transaction:
         """A transaction that runs already."""
-        number = len(self.facts.transactions) + 1
+        number = len(self.facts.transactions) + len(self.facts.ended) + 1
         known: dict[str, Any] = {
             "tid": 1000 + number,
             "uuid": f"00000000-0000-4000-8000-{number:012d}",
@@ -83,8 +83,14 @@ class Station:
             "auth_status": "Accepted",
         }
         made = Transaction(**(known | members))
-        self.facts.transactions.append(made)
+        (self.facts.ended if made.state == "ended" else self.facts.transactions).append(made)
         return made
+
+    def ends(self, transaction: Transaction) -> None:
+        """Its end is told."""
+        transaction.state = "ended"
+        self.facts.transactions.remove(transaction)
+        self.facts.ended.append(transaction)
 
     def lost(self) -> set[tuple[str, str]]:
         return {(loss.field, loss.kind) for loss in self.losses}

@@ -182,7 +182,7 @@ def test_a_customer_is_cleared() -> None:
     assert left == [("csms", "answer", {"status": "Accepted"}), ("charger", "ClearCache", {})]
     assert s.refuses("charger", "NotSupported") == []
     assert not s.facts.authorizations
-    assert s.facts.transactions[0].id_tag == ""
+    assert s.facts.ended[0].id_tag == ""
     assert customer(s, customerIdentifier="04A1B2C3")[1][2]["data"] == "no data"
 
 
@@ -232,7 +232,7 @@ def test_transaction_status() -> None:
     left = s.csms("GetTransactionStatus", transactionId=starting.uuid)
     assert left == answered(ongoingIndicator=True, messagesInQueue=True)
     assert s.csms("GetTransactionStatus") == answered(messagesInQueue=True)
-    starting.state = "ended"
+    s.ends(starting)
     left = s.csms("GetTransactionStatus", transactionId=starting.uuid)
     assert left == answered(ongoingIndicator=False, messagesInQueue=False)
 

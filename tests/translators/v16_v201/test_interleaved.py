@@ -94,7 +94,8 @@ def check(world: World) -> None:
                 assert "evse" not in event
             for value in event.get("meterValue", []):
                 assert base <= value["sampledValue"][0]["value"] <= base + 1000 * connector
-    for transaction in world.play.facts.transactions:
+    assert world.play.facts.transactions == []
+    for transaction in world.play.facts.ended:
         assert transaction.state == "ended" and not transaction.pending
     assert world.play.facts.given == {}
 

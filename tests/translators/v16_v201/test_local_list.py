@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from translators.facts import Key
+from translators.facts import Key, LocalList
 
 from .station import Station, answered
 
@@ -58,7 +58,7 @@ def test_entries() -> None:
         {"idTag": "a1", "idTagInfo": {"status": "Accepted"}},
     ]
     assert s.answers("charger", status="Accepted") == answered(status="Accepted")
-    assert set(s.facts.extra["local_list"]["entries"]) == {"d4", "f6", "a1"}
+    assert set(s.facts.local_list.entries) == {"d4", "f6", "a1"}
     assert {("localAuthorizationList", "folded"), ("localAuthorizationList", "dropped")} <= s.lost()
 
 
@@ -74,7 +74,7 @@ def test_status(status: str, answer: Any) -> None:
     s = Station()
     assert send(s, 1) == [("charger", "SendLocalList", {"listVersion": 1, "updateType": "Full"})]
     assert s.answers("charger", status=status) == answered(**answer)
-    assert "local_list" not in s.facts.extra
+    assert s.facts.local_list == LocalList()
 
 
 def test_a_long_list_goes_in_parts() -> None:
@@ -89,7 +89,7 @@ def test_a_long_list_goes_in_parts() -> None:
         left = s.answers("charger", status="Accepted")
     assert seen == [(7, "Full", 2), (8, "Differential", 2), (9, "Differential", 1)]
     assert left == answered(status="Accepted")
-    assert s.facts.extra["local_list"]["version"] == 9
+    assert s.facts.local_list.version == 9
     too_many = answered(status="Failed", statusInfo={"reasonCode": "TooManyElements"})
     assert send(s, 2, *tags) == too_many
     assert send(s, 11, *tags, update="Differential") == too_many

@@ -112,9 +112,9 @@ def test_on_idle_waits_for_the_last_transaction() -> None:
     first, second = s.transaction(1), s.transaction(2)
     assert s.csms("Reset", type="OnIdle") == answered(status="Scheduled")
     assert s.facts.reset_when_idle
-    first.state = "ended"
+    s.ends(first)
     assert not ended(s)
-    second.state = "ended"
+    s.ends(second)
     assert ended(s) == [("charger", "Reset", {"type": "Soft"})]
     s.answers("charger", status="Accepted")
     assert (s.facts.reset, s.facts.reset_when_idle) == ("ScheduledReset", False)

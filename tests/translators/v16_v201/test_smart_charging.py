@@ -98,7 +98,7 @@ def test_a_profile_of_a_transaction() -> None:
     assert left[0][2]["csChargingProfiles"]["transactionId"] == running.tid
     s.answers("charger", status="Accepted")
     assert stored(s) == {1: [1]}
-    running.state = "ended"
+    s.ends(running)
     assert stored(s) == {}
 
 
@@ -194,5 +194,5 @@ def test_the_profile_of_a_remote_start_lives_with_its_transaction() -> None:
     running = s.transaction(1)
     s.facts.remote_starts.clear()
     assert stored(s) == {1: [1]}
-    running.state = "ended"
+    s.ends(running)
     assert stored(s) == {}

@@ -103,7 +103,7 @@ def test_a_stop_that_the_csms_refused_keeps_its_number() -> None:
     c.says("StopTransaction", stop(), ended(1))
     c.refused("InternalError", c.error("InternalError"))
     c.passes("StopTransaction", stop(), ended(1), {}, {})
-    assert c.play.facts.transactions[0].next_seq == 2
+    assert c.play.facts.ended[0].next_seq == 2
 
 
 def test_a_repeated_start_on_its_way_is_answered_once_under_the_newest_id() -> None:
@@ -285,7 +285,7 @@ def test_a_clock_that_was_never_set_makes_no_two_sessions_one() -> None:
         assert frame[3]["timestamp"] == "2026-03-01T12:00:00Z"
         c.play.feed("csms", [3, frame[1], OK])
     assert Loss("timestamp", "defaulted") in c.play.losses
-    assert [each.state for each in c.play.facts.transactions] == ["ended", "open"]
+    assert [each.state for each in [*c.play.facts.ended, *c.play.facts.transactions]] == ["ended", "open"]
 
 
 def test_a_start_from_before_the_connection_is_offline() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from tests.translators.playbook import Playbook, options_of
-from translators.engine import Translator
 from translators.frames import Side
 from translators.v201_v16 import PAIR
 from translators.v201_v16.state import Facts
@@ -29,11 +26,6 @@ class Talk(Playbook):
             registration="Accepted" if chosen.registered else "", known_connectors=0 if chosen.topology else 2
         )
         super().__init__(PAIR, chosen, known, keyed=keyed)  # type: ignore[arg-type]
-
-    def restart(self) -> None:
-        """A new process: only the facts are left."""
-        self.facts = msgspec.msgpack.decode(msgspec.msgpack.encode(self.facts), type=Facts)  # type: ignore[assignment]
-        self.translator = Translator(self.pair, self.facts, self.options, self.new_id)
 
     @property
     def state(self) -> Facts:
