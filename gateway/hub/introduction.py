@@ -15,8 +15,8 @@ from .shared import Shared
 def introduction(shared: Shared, charger: str, name: str, version: str, until: str, now: int) -> list[Exchange]:
     """CALLs for upstream `name` (of OCPP `version`) as if the charger had just said them, though it will hear no answer.
 
-    `until`: journal id up to which transactions have begun before the upstream came. A transaction that has the upstream's
-    own number is known to it. Times are milliseconds since 1970.
+    `until`: journal id up to which transactions have begun before the upstream came. One that was begun with its own answer
+    is known to it. Times are milliseconds since 1970.
     """
     told: list[Exchange] = []
 
@@ -33,7 +33,11 @@ def introduction(shared: Shared, charger: str, name: str, version: str, until: s
     for number, payload in enumerate(shared.statuses.values(), 2):
         tell(f"0-{number}", "StatusNotification", payload, "K1", now)
     for each in shared.open:
-        known = each.by == name and not each.minted and version in NUMBERED
-        if not known and order(each.entry) <= order(until):
-            tell(each.entry, "StartTransaction", each.start, "K0", order(each.entry)[0], each.number)
+        if order(each.entry) > order(until):
+            continue
+        at = order(each.entry)[0]
+        if each.id and (each.by != name or version != shared.version):
+            tell(each.entry, "TransactionEvent", each.start, "K0", at)
+        elif not each.id and (each.by != name or each.minted or version not in NUMBERED):
+            tell(each.entry, "StartTransaction", each.start, "K0", at, each.number)
     return told

@@ -89,4 +89,4 @@ def _options(name: str, route: Route, settings: Upstream) -> Options:
 
 def _foreign(session: Session, name: str) -> list[Open]:
     """Open transactions whose number is not this upstream's."""
-    return [each for each in session.shared.open if each.minted or each.by != name]
+    return [each for each in session.shared.open if not each.id and (each.minted or each.by != name)]

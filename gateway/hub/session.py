@@ -17,7 +17,7 @@ from .lane import Lane
 from .link import Link
 from .lot import unpark
 from .observer import Observer
-from .shared import Shared, learn
+from .shared import Shared, learn, teaches
 from .terms import Terms
 
 SESSION = "session"
@@ -32,6 +32,7 @@ class Session:
 
     __slots__ = (
         "_booting",
+        "_gate_assumed",
         "_gate_at",
         "_gate_ms",
         "_gate_open",
@@ -86,6 +87,8 @@ class Session:
         self.hold_ms = hold_ms
         """How long the primary may be away before policy `close` closes the charger's socket."""
         self._gate_open = False
+        self._gate_assumed = False
+        """The gate is open only because the charger was there before this owner."""
         self._booting = False
         """The charger waits for the answer to its boot."""
         self._gate_at = 0
@@ -113,7 +116,7 @@ class Session:
             self._hang_up(now)
         self.edge, self.epoch, self.version, self.absent_since = edge, epoch, version, 0
         self.opened_at = now
-        self._gate_open = gate_open
+        self._gate_open = self._gate_assumed = gate_open
         self._booting = False
         self._gate_at = now + self._gate_ms
         for link in self.links.values():
@@ -130,6 +133,8 @@ class Session:
         """A charger CALL, in the projection of upstream `name`. Raises msgspec.DecodeError for a frame that is not one."""
         if entry.head.action == "BootNotification":
             self._booting = True
+            if self._gate_assumed and self.links[name].primary and entry.head.epoch == self.epoch:
+                self._gate_open = self._gate_assumed = False  # its boot was not answered when the owner before died
         elif not self._booting and entry.head.epoch == self.epoch:
             self._gate_open = True
         if self.arbiter is None:
@@ -258,6 +263,8 @@ class Session:
     def learn(self, link: Link, exchange: Exchange, answer: Result) -> None:
         """Keep what any other upstream needs of what the charger is answered now; the others hear its transaction's number."""
         entry = exchange.entry
+        if not teaches(exchange.call):
+            return
         number = learn(self.shared, entry.head.version, link.name, entry.id, entry.tx, exchange.call, answer)
         self.effects.shared[self.charger] = self.shared
         self.booted = self.booted or exchange.call.action == "BootNotification"

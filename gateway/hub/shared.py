@@ -23,22 +23,26 @@ OPEN_MOST: Final = 32
 """The most open transactions that are kept: a charger that never tells the end of one does not add up."""
 STATUSES_MOST: Final = 256
 
-LEARNED_FROM: Final = frozenset(("BootNotification", "StatusNotification", "StartTransaction", "StopTransaction"))
+LEARNED_FROM: Final = frozenset(
+    ("BootNotification", "StatusNotification", "StartTransaction", "StopTransaction", "TransactionEvent")
+)
 
 
 class Open(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A transaction of a 1.x charger that has not ended."""
+    """A transaction that has not ended."""
 
     entry: str
-    """Journal entry of its StartTransaction."""
+    """Journal entry of its StartTransaction, or of the TransactionEvent with which it began."""
     number: int
-    """What the charger calls it."""
+    """What a 1.x charger calls it; 0 for a 2.x charger."""
     by: str
     """The upstream whose answer that was."""
     minted: bool
     """The number is the gateway's, not the upstream's."""
     start: bytes
-    """Payload of the StartTransaction."""
+    """Payload of the StartTransaction or TransactionEvent."""
+    id: str = ""
+    """What a 2.x charger calls it."""
 
 
 class Shared(msgspec.Struct, omit_defaults=True):
@@ -66,9 +70,27 @@ class _Transaction(msgspec.Struct):
     transactionId: int
 
 
+class _Info(msgspec.Struct):
+    transactionId: str
+
+
+class _Event(msgspec.Struct):
+    eventType: str
+    transactionInfo: _Info
+
+
 _connector = msgspec.json.Decoder(_Connector, strict=False)
 _transaction = msgspec.json.Decoder(_Transaction, strict=False)
+_event = msgspec.json.Decoder(_Event)
 _encoder = msgspec.msgpack.Encoder()
+
+
+def teaches(call: Call) -> bool:
+    """Whether anything may be learned from a CALL. Of transactions only the begin and the end count."""
+    if call.action != "TransactionEvent":
+        return call.action in LEARNED_FROM
+    payload = bytes(call.payload)
+    return b"Started" in payload or b"Ended" in payload
 
 
 def learn(shared: Shared, version: str, by: str, entry: str, tx: int, call: Call, answer: Result) -> int | None:
@@ -95,6 +117,14 @@ def learn(shared: Shared, version: str, by: str, entry: str, tx: int, call: Call
                 shared.open.append(Open(entry, number, by, number == tx, payload))
                 del shared.open[:-OPEN_MOST]
                 return number
+            case "TransactionEvent":
+                event = _event.decode(payload)
+                id = event.transactionInfo.transactionId
+                if event.eventType in ("Started", "Ended"):
+                    shared.open = [each for each in shared.open if each.id != id]
+                if event.eventType == "Started":
+                    shared.open.append(Open(entry, 0, by, False, payload, id))
+                    del shared.open[:-OPEN_MOST]
             case "StopTransaction":
                 number = _transaction.decode(payload).transactionId
                 shared.open = [each for each in shared.open if each.number != number]
