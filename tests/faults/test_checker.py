@@ -48,7 +48,7 @@ def said(charger: str, number: int) -> Said:
 
 
 def whole() -> History:
-    """Two chargers tell their story to two upstreams; nothing is wrong, although the hub was killed at 3."""
+    """Two chargers tell their story to two upstreams; nothing is wrong, although the hub was killed at 2."""
     h = History(MAIN, (MAIN, COPY))
     for shift, charger in ((0.0, "CP1"), (0.01, "CP2")):
         h.opened.append(Opened(shift, charger, 1))
@@ -65,7 +65,7 @@ def whole() -> History:
     h.ordered.append(Ordered(2.0, MAIN, "CP1", "RemoteStartTransaction", "order1", [(2.1, "result")]))
     h.commanded.append(Commanded(2.05, "CP1", "RemoteStartTransaction", "order1"))
     h.ordered.append(Ordered(2.0, MAIN, "CP2", "GetConfiguration", "order2", [(2.1, "GenericError")]))
-    h.faults.append(Fault("kill", "hub", 3.0, 3.5))
+    h.faults.append(Fault("kill", "hub", 2.0, 2.5))
     h.counters.append(Counters("edge0", received=12, answered=10, errors=1, refused=1, unanswered=0, open=0))
     h.loads.append(Load("edge0", 100 << 20, 101 << 20, 200, 201))
     h.backlog = {MAIN: 0, COPY: 0}

@@ -382,3 +382,16 @@ def test_idle_only_when_everything_is_told() -> None:
     bench.up()
     bench.csms([3, "g1", {}])
     assert bench.session.idle
+
+
+def test_a_new_owner_sends_no_command_before_the_boot_that_was_open_is_answered() -> None:
+    bench = Bench()
+    bench.session.opened("edge", 2, "ocpp1.6", bench.now, gate_open=True)
+    head = Head("CP", 2, 1, "ocpp1.6", "edge", bench.now, "BootNotification", "c1", "K1", 0)
+    entry = Entry("9-9", "call", head, b'[2,"c1","BootNotification",{}]')
+    bench.session.called("main", entry, bench.now)
+    bench.up()
+    bench.csms([2, "x", "Reset", {"type": "Soft"}])
+    assert not bench.charger_items()
+    bench.csms([3, bench.upstream_frames()[0][1], {"status": "Accepted"}])
+    assert [item.kind for item in bench.charger_items()] == ["answer", "call"]
