@@ -77,7 +77,8 @@ class Facts:
             if ids:
                 args += (group, len(ids), *ids)
         if ring is not None:
-            return ringing.commit(self._store, ring, partition, tuple(made), args, decided)
+            again = [*args[:decided], 0, *moves]
+            return ringing.commit(self._store, ring, partition, tuple(made), args, again, commit)
         return self._store.run("commit", tuple(made), *args, convert=_nothing)
 
     async def load_facts(self, partition: int, charger: str) -> dict[str, bytes]:

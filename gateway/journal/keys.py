@@ -66,6 +66,11 @@ def ring(partition: int, process: str) -> str:
     return f"{tag(partition)}:ring:{process}"
 
 
+def decisions(partition: int, process: str) -> str:
+    """Number of the newest commit of a process; expires."""
+    return f"{tag(partition)}:decided:{process}"
+
+
 def marker(partition: int) -> str:
     """What `PARTITIONS` is, for the node of a Cluster that holds this partition."""
     return tag(partition) + ":partitions"

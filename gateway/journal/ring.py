@@ -16,12 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import msgspec
-
 from gateway.journal import keys
 from gateway.journal.connection import Connection
 from gateway.journal.errors import Fenced
 from gateway.journal.lua import Script
+from gateway.journal.recovery import Step, recovered
 
 log = logging.getLogger(__name__)
 
@@ -46,16 +45,6 @@ only when they are needed. A flat tuple, because one is made for every append an
 """
 
 
-class Decided(msgspec.Struct, frozen=True, gc=False):
-    """One acknowledged commit of a hub: the arguments of `commit.lua` without what it acknowledged."""
-
-    at: float
-    size: int
-    partition: int
-    keys: Keys
-    args: Args
-
-
 class Ring:
     """The last 30 s or 64 MiB of acknowledged appends and commits. Grows old only while new ones come."""
 
@@ -68,7 +57,11 @@ class Ring:
         self.now = time.monotonic()
         """Seconds, as of the last `tick`."""
         self._kept: deque[Kept] = deque()
-        self._decided: deque[Decided] = deque()
+        self.decision_keys = [keys.decisions(partition, process) for partition in range(partitions)]
+        """By partition: where the store keeps the number of the newest commit of this process."""
+        self.decisions = [0] * partitions
+        """By partition: the number of the newest commit."""
+        self._steps: deque[Step] = deque()
         self._size = 0
         self.again = 0
         """How many appends a store had lost and was given again."""
@@ -82,9 +75,10 @@ class Ring:
         if self._size > BYTES:
             self._shrink()
 
-    def decided(self, decided: Decided) -> None:
-        self._decided.append(decided)
-        self._size += decided.size + _OVERHEAD
+    def step(self, step: Step) -> None:
+        """A hub has read or committed."""
+        self._steps.append(step)
+        self._size += step.size + _OVERHEAD
 
     def tick(self) -> None:
         """To be called several times a second while the store is well: what is too old is forgotten."""
@@ -92,29 +86,28 @@ class Ring:
         limit = self.now - SECONDS
         while self._kept and self._kept[0][0] < limit:
             self._size -= self._kept.popleft()[1] + _OVERHEAD
-        while self._decided and self._decided[0].at < limit:
-            self._size -= self._decided.popleft().size + _OVERHEAD
+        while self._steps and self._steps[0].at < limit:
+            self._size -= self._steps.popleft().size + _OVERHEAD
         self._shrink()
 
     def _shrink(self) -> None:
-        kept, decided = self._kept, self._decided
+        kept, steps = self._kept, self._steps
         while self._size > BYTES:
-            if kept and not (decided and decided[0].at < kept[0][0]):
+            if kept and not (steps and steps[0].at < kept[0][0]):
                 self._size -= kept.popleft()[1] + _OVERHEAD
             else:
-                self._size -= decided.popleft().size + _OVERHEAD
+                self._size -= steps.popleft().size + _OVERHEAD
 
     async def reconcile(
         self, connection: Callable[[int], Connection], scripts: dict[str, Script], *, decisions: bool
     ) -> None:
         """Gives the store what it lacks, before anything new is appended.
 
-        `connection`: by partition. `decisions`: it is another server, or its history is another one; commits come again too,
-        each under its old fencing token, so that what a hub decided later is left alone. Raises StoreDown.
+        `connection`: by partition. `decisions`: it is another server, or its history is another one; what a hub here had
+        read and committed comes back too, under its old fencing tokens, so that what another hub decided later is left alone.
+        Raises StoreDown.
         """
-        partitions = {kept[2] for kept in self._kept}
-        asked = {number: connection(number).call(("GET", self.keys[number])) for number in partitions}
-        done = {number: int(await reply or 0) for number, reply in asked.items()}
+        done = await _numbers(connection, self.keys, {kept[2] for kept in self._kept})
         missing = [kept for kept in self._kept if kept[3] > done[kept[2]]]
         if missing:
             log.error("ring: the store had lost %d acknowledged entries, they are appended again", len(missing))
@@ -122,10 +115,22 @@ class Ring:
         await _run([(connection(kept[2]), again, *self._call(kept)) for kept in missing], strict=True)
         self.again += len(missing)
         if decisions:
-            commit = scripts["commit"]
-            await _run(
-                [(connection(each.partition), commit, each.keys, each.args) for each in self._decided], strict=False
-            )
+            await self._decide_again(connection, scripts)
+
+    async def _decide_again(self, connection: Callable[[int], Connection], scripts: dict[str, Script]) -> None:
+        steps: dict[int, list[Step]] = {}
+        for step in self._steps:
+            steps.setdefault(step.partition, []).append(step)
+        done = await _numbers(connection, self.decision_keys, set(steps))
+        lost = [step for step in self._steps if step.number > done[step.partition]]
+        commits = [(connection(step.partition), scripts["commit"], step.keys, step.args) for step in lost]
+        await _run(commits, strict=False)
+        own: dict[int, list[str]] = {}
+        for kept in self._kept:
+            own.setdefault(kept[2], []).append((kept[7] if kept[6] else kept[5][2]).decode())
+        for partition in {step.partition for step in lost}:
+            found = recovered(partition, steps[partition], own.get(partition, ()))
+            await _run([(connection(partition), scripts["recover"], *call) for call in found], strict=False)
 
     def _call(self, kept: Kept) -> tuple[Keys, Args]:
         """Keys and arguments of again.lua."""
@@ -137,6 +142,12 @@ class Ring:
         keys = (stream, epochs, homes, live, self.keys[partition], *more)
         what = (id, "repeat" if repeat else kind, charger, epoch, head, frame, ttl, tx, "", 1 if seed else 0)
         return keys, (number, NUMBER_TTL, *what)
+
+
+async def _numbers(connection: Callable[[int], Connection], names: list[str], partitions: set[int]) -> dict[int, int]:
+    """The newest number that the store knows, by partition."""
+    asked = {number: connection(number).call(("GET", names[number])) for number in partitions}
+    return {number: int(await reply or 0) for number, reply in asked.items()}
 
 
 async def _run(calls: list[tuple[Connection, Script, Keys, Args]], *, strict: bool) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.journal.connection import Argument, Convert
-from gateway.journal.ring import NUMBER_TTL, Args, Decided, Keys, Ring
+from gateway.journal.entry import Entry
+from gateway.journal.recovery import Step
+from gateway.journal.ring import NUMBER_TTL, Args, Keys, Ring
 from gateway.journal.store import Store
+
+if TYPE_CHECKING:
+    from gateway.journal.facts import Commit
 
 
 def append(
@@ -60,21 +65,24 @@ def _keep(ring: Ring, partition: int, number: int, keys: Keys, id: bytes, what: 
 
 
 def commit(
-    store: Store, ring: Ring, partition: int, keys: Keys, args: list[Argument], decided: int
+    store: Store, ring: Ring, partition: int, keys: Keys, args: list[Argument], again: list[Argument], what: Commit
 ) -> asyncio.Future[None]:
-    """commit.lua with its keys and arguments; those before `decided` are facts and answers.
-
-    What it acknowledges is not done again: an entry whose acknowledgement the store lost is delivered once more.
-    """
-    if decided <= 4:  # no facts and no answers
-        return store.run("commit", keys, *args, convert=_nothing)
+    """commit.lua with its keys and arguments; `again`: those without acknowledgements. Both begin with the token."""
+    token = int(args[0])
+    number = ring.decisions[partition] = ring.decisions[partition] + 1
+    args[0] = again[0] = f"{token} {number}"
+    made = (*keys, ring.decision_keys[partition])
 
     def keep(_: Any) -> None:
-        size = sum(len(arg) for arg in args[:decided] if isinstance(arg, bytes))
-        ring.decided(Decided(ring.now, size, partition, keys, (*args[:decided], 0, 0)))
+        size = sum(len(arg) for arg in again if isinstance(arg, bytes))
+        kept = tuple(again)
+        ring.step(Step(ring.now, partition, token, number, size, made, kept, passed=what.passed, acks=what.acks))
 
-    return store.run("commit", keys, *args, convert=keep)
+    return store.run("commit", made, *args, convert=keep)
 
 
-def _nothing(_: Any) -> None:
-    return None
+def read(ring: Ring, partition: int, token: int, batch: dict[str, list[Entry]]) -> None:
+    """What a read has put into the pending lists."""
+    ids = {group: [entry.id for entry in entries] for group, entries in batch.items() if entries}
+    if ids:
+        ring.step(Step(ring.now, partition, token, read=ids))

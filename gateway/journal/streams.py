@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.journal import keys
+from gateway.journal import keys, ringing
 from gateway.journal.entry import FORMAT, Entry, Head, Kind
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.store import Store
@@ -92,6 +92,7 @@ class Streams:
             self._cursors.pop((partition, token), None)
             cursors, wanted, starts = {}, groups, [">"] * len(groups)
         args = [part for pair in zip(wanted, starts, strict=True) for part in pair]
+        ring = self._store.ring
 
         def convert(reply: list[Any]) -> Batch:
             batch = Batch((group, []) for group in groups)
@@ -111,6 +112,8 @@ class Streams:
                 if recreated:
                     batch.reset |= {group}
                     self._reset(partition, group)
+            if ring is not None:
+                ringing.read(ring, partition, token, batch)
             return batch
 
         made = (keys.lease(partition), keys.stream(partition), keys.live(partition))

@@ -1,15 +1,19 @@
 -- What a hub decided, in one transaction under its lease: facts, stored answers, acknowledgements.
--- KEYS lease, stream, one facts hash per set, one per delete, one dedup key per answer, two keys per move
--- ARGV token, n, n * (field, value), n, n * field, n, n * answer, n, n * (group, id it has passed, n, n * id
+-- KEYS lease, stream, one facts hash per set, one per delete, one dedup key per answer, two keys per move [, ring]
+-- ARGV token [and, after a space, the number of this commit in its process' ring: see ring.py], n, n * (field, value), n, n * field, n, n * answer, n, n * (group, id it has passed, n, n * id
 -- that it has not done with), n, n * move, then per group: name, n, n * id
 -- Moves: park, field of the index, n, n * entry (KEYS parked, index); unpark, field, n, n * padded id (the same);
 -- dead, upstream, n, n * field or value of a stream entry (KEYS dead letters, index)
 local lease = redis.call('GET', KEYS[1])
-if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
+local token, number = string.match(ARGV[1], '^(%d+) ?(%d*)$')
+if not lease or string.match(lease, '^%d+') ~= token then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
 end
 -- A full store refuses the first write of a script if it needs memory, and lets those after it pass: hubs must drain it.
 redis.call('XACK', KEYS[2], 'session', '0-0')
+if number ~= '' then
+  redis.call('SET', KEYS[#KEYS], number, 'EX', 86400)
+end
 local key, arg = 3, 3
 for _ = 1, tonumber(ARGV[2]) do
   redis.call('HSET', KEYS[key], ARGV[arg], ARGV[arg + 1])

@@ -124,14 +124,23 @@ async def test_what_a_hub_decided_is_given_back_too(pair: Pair) -> None:
         pair.between.set("blackhole")
         [entry] = (await journal.read(number, token, ["session", "a"], pending=False, count=9))["a"]
         assert entry.id == start.id and entry.tx > 0
+        read = [(await journal.append("call", head, b"%d" % n)).id for n in range(3)]
+        assert len((await journal.read(number, token, ["a"], pending=False, count=9))["a"]) == 3
+        handed = [(await journal.append("call", head, b"%d" % n)).id for n in range(3)]
         answer = b'{"transactionId":7}'
         commit = Commit(facts={("CP-1", "shared"): b"new"}, answers=[("CP-1", "start", answer)], acks={"a": [start.id]})
         await journal.commit(number, token, commit)
+        await journal.commit(number, token, Commit(acks={"a": [read[1]]}, passed={"a": (handed[2], [handed[1]])}))
+        unread = await journal.append("call", head, b"unread")
         await pair.fail_over()
         await until(lambda: not journal.healthy)
         await until(lambda: journal.healthy)
         assert await journal.load_facts(number, "CP-1") == {"shared": b"new"}
         assert (await journal.append("call", head, b"[]", ttl=60)).body == answer
+        again = (await journal.read(number, token, ["a"], pending=True, count=9))["a"]
+        assert [entry.id for entry in again] == [read[0], read[2], handed[1]]
+        new = (await journal.read(number, token, ["a"], pending=False, count=9))["a"]
+        assert [entry.id for entry in new] == [unread.id]
         with pytest.raises(StoreDown, match="was away"):
             await journal.wait({number: "0-0"}, 10)
 
