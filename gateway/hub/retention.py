@@ -291,6 +291,9 @@ class Retention:
         partitions = list(self._partitions.values())
         found = await asyncio.gather(*(self._journal.letter_counts(each.number) for each in partitions))
         for partition, kept in zip(partitions, found, strict=True):
+            old = now - ORPHAN_SECONDS * 1000
+            if frames := await self._journal.expire_quarantine(partition.number, partition.token, old, SLICE):
+                log.error("quarantine_expired", partition=partition.number, frames=frames)
             for name, count in kept.items():
                 before = now - round((settings[name].retention if name in settings else ORPHAN_SECONDS) * 1000)
                 gone = 0
