@@ -96,6 +96,8 @@ async def command(charger: Any, desk: Desk) -> list[str]:
     told = [await desk.start(1, APP)]
     heard = desk.station.recorder
     await heard.until("remote start", lambda: len(charges(heard)) == 2 and answered(charger))
+    # The charger knows the number a little after the answer was seen.
+    await charger.recorder.until("its number", lambda: bool(charger.transactions))
     charger.meter += 100
     told.append(await desk.stop())
     await charger.recorder.until("remote stop", lambda: not charger.transactions and answered(charger))
