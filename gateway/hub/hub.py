@@ -83,7 +83,9 @@ class Hub:
             lambda: self._sessions.settings,
             config.redis.partitions,
         )
-        self._reconfigure = Reconfigure(journal, self._sessions, self.partitions, self._groups, self._turn)
+        self._reconfigure = Reconfigure(
+            journal, self._sessions, self.partitions, self._groups, self._turn, self._parking.attach
+        )
         self._turn.on_boot = self._reconfigure.booted
         journal.on_change = self._reader.ring
         journal.on_append = self._reader.hand_over
