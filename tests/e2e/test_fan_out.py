@@ -430,3 +430,39 @@ async def test_a_2x_charger_with_two_of_its_version(
     await told(heard, "TransactionEvent", 4)
     assert [x.payload["seqNo"] for x in heard.calls("TransactionEvent")] == [0, 1, 4, 5]
     assert (await main.station("CP1").call(call201.Reset(type="Immediate"))).status == "Accepted"
+
+
+# -- late ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deauthorise", [True, False])
+async def test_who_was_accepted_here_and_is_refused_later_is_stopped(
+    deauthorise: bool, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    main, copy = await start_csms("ocpp1.6"), await start_csms("ocpp1.6", first_transaction_id=941)
+    gateway = await start_gateway(
+        {"main": upstream(main, options={"offline_unknown_id": "Accepted"}), "copy": upstream(copy)},
+        routes=route("copy", primary_down="buffer", deauthorise=deauthorise),
+    )
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await main.stop()
+    transaction = await charger.start(1, TAG)
+    charger.meter += 100
+    await charger.meter_values(1, transaction)
+    main.verdict = lambda action, _token: "Blocked" if action == "StartTransaction" else "Accepted"
+    await main.start()
+    heard = main.station("CP1").recorder
+    if not deauthorise:
+        await told(heard, "MeterValues")
+        await charger.stop(transaction)
+        assert not charger.recorder.calls("RemoteStopTransaction")
+        return
+    await told(heard, "StopTransaction")
+    [stop] = charger.recorder.calls("RemoteStopTransaction")
+    assert stop.payload == {"transactionId": transaction}
+    [end] = heard.calls("StopTransaction")
+    assert (end.payload["transactionId"], end.payload["reason"]) == (41, "DeAuthorized")
+    theirs = copy.station("CP1").recorder
+    await told(theirs, "StopTransaction")
+    assert theirs.calls("StopTransaction")[0].payload["reason"] == "Remote", "a mirror hears what the charger said"
