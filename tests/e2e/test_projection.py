@@ -100,7 +100,8 @@ async def command(charger: Any, desk: Desk) -> list[str]:
     await charger.recorder.until("its number", lambda: bool(charger.transactions))
     charger.meter += 100
     told.append(await desk.stop())
-    await charger.recorder.until("remote stop", lambda: not charger.transactions and answered(charger))
+    await heard.until("remote stop", lambda: charges(heard)[-1].energy is not None)
+    await charger.recorder.until("its end", lambda: not charger.transactions and answered(charger))
     await charger.status(1, "Available")
     told += [await desk.unlock(2), await desk.availability(2, "Inoperative"), await desk.availability(2, "Operative")]
     told += [await desk.clear_cache(), await desk.data("ping"), await desk.read("HeartbeatInterval")]
