@@ -311,6 +311,54 @@ async def test_two_versions_command_one_charger(
     assert (await main.station("CP1").call(unlock)).status == "Unlocked"
 
 
+async def test_two_of_the_chargers_version_use_the_same_ids(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    main, ems = await start_csms("ocpp1.6"), await start_csms("ocpp1.6", first_transaction_id=941)
+    gateway = await start_gateway({"main": upstream(main), "ems": upstream(ems, may_command=True)}, routes=route("ems"))
+    charger = await plug_in(Charger, gateway.url, "CP1")
+    await charger.boot()
+    for connector, csms in ((1, main), (2, ems)):
+        request = call16.ReserveNow(
+            connector_id=connector, expiry_date="2035-01-01T00:00:00Z", id_tag=TAG, reservation_id=5
+        )
+        assert (await csms.station("CP1").call(request)).status == "Accepted"
+    one, two = [x.payload["reservationId"] for x in charger.recorder.calls("ReserveNow")]
+    assert one == 5 != two
+    stamp = charger.clock()
+    said = f'{{"connectorId":2,"idTag":"{TAG}","meterStart":0,"timestamp":"{stamp}","reservationId":{two}}}'
+    assert (await charger.say("StartTransaction", said)).answer["transactionId"] == 41
+    for csms, id in ((main, None), (ems, 5)):
+        heard = csms.station("CP1").recorder
+        await told(heard, "StartTransaction")
+        assert heard.calls("StartTransaction")[0].payload.get("reservationId") == id
+    answer = await ems.station("CP1").call(call16.CancelReservation(reservation_id=5))
+    assert answer.status == "Accepted"
+    assert charger.recorder.calls("CancelReservation")[-1].payload == {"reservationId": two}
+    profile = {
+        "charging_profile_id": 1,
+        "stack_level": 0,
+        "charging_profile_purpose": "TxProfile",
+        "charging_profile_kind": "Relative",
+        "transaction_id": 941,
+        "charging_schedule": {
+            "charging_rate_unit": "A",
+            "charging_schedule_period": [{"start_period": 0, "limit": 10.0}],
+        },
+    }
+    for csms, transaction in ((ems, 941), (main, 41)):
+        request = call16.SetChargingProfile(
+            connector_id=2, cs_charging_profiles={**profile, "transaction_id": transaction}
+        )
+        assert (await csms.station("CP1").call(request)).status == "Accepted"
+    theirs, own = [x.payload["csChargingProfiles"] for x in charger.recorder.calls("SetChargingProfile")]
+    assert theirs["chargingProfileId"] != own["chargingProfileId"] == 1
+    assert theirs["transactionId"] == own["transactionId"] == 41
+    assert (await ems.station("CP1").call(call16.ClearChargingProfile())).status == "Accepted"
+    [cleared] = charger.recorder.calls("ClearChargingProfile")
+    assert cleared.payload == {"id": theirs["chargingProfileId"]}
+
+
 async def test_the_minimum_of_two_profiles(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
