@@ -25,6 +25,8 @@ HORIZON_MS: Final = 3 * 86_400_000
 FIRST_ID: Final = 900_000
 NO_LIMIT: Final = {"A": Decimal(1000), "W": Decimal(1_000_000)}
 """Where nobody sets a limit between two that somebody sets."""
+_ABOVE: Final = 1 << 40
+"""Added to the rank of what is for one transaction."""
 _TX, _DEFAULT = "TxProfile", "TxDefaultProfile"
 
 
@@ -128,7 +130,7 @@ def _effective(profiles: Any, w: Words, place: int, purpose: str) -> list[tuple[
     counting: list[tuple[Profile, int]] = []
     for each in profiles:
         if each.purpose == purpose and each.place in ((place,) if purpose == _TX else (0, place)):
-            counting.append((each, 2 * each.level + (each.place != 0) + (1000 if purpose == _TX else 0)))
+            counting.append((each, 2 * each.level + (each.place != 0) + (_ABOVE if purpose == _TX else 0)))
         elif purpose == _TX and each.purpose == _DEFAULT and each.place in (0, place):
             counting.append((each, 2 * each.level + (each.place != 0)))
     return counting
