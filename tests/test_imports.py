@@ -17,6 +17,7 @@ PURE = [
     "gateway/hub/session.py",
     "gateway/hub/link.py",
     "gateway/hub/lane.py",
+    "gateway/hub/repeatable.py",
     "gateway/hub/shared.py",
     "gateway/hub/introduction.py",
     "gateway/hub/effects.py",

@@ -368,7 +368,7 @@ class Translator:
 
     def _silent(self, dialogue: Dialogue) -> None:
         if dialogue.side == "csms":
-            self._refuse(dialogue, Refusal("GenericError", "the charger did not answer in time"))
+            self._refuse(dialogue, Refusal("GenericError", "outcome unknown: the charger did not answer"))
         elif dialogue.answered and not dialogue.early:
             self._finish(dialogue, "ok")
         else:

@@ -91,7 +91,15 @@ class Untouched:
             return []
         source, source_id, key, action = opened
         if source == "csms":
-            return [Out("csms", Error(source_id, "GenericError", "the charger did not answer in time"), (), 0, action)]
+            return [
+                Out(
+                    "csms",
+                    Error(source_id, "GenericError", "outcome unknown: the charger did not answer"),
+                    (),
+                    0,
+                    action,
+                )
+            ]
         return [Done(key, "silence")] if key else []
 
     def connected(self, at: int) -> None:

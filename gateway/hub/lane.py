@@ -6,25 +6,52 @@ Several sources share a lane fairly: each has a queue of its own, and the lane t
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
 
 from translators.frames import Call
+
+
+class Waiting(NamedTuple):
+    """A CALL that is not written."""
+
+    call: Call
+    timeout_ms: int
+    until: int = 0
+    """When its time is over, whether it was written by then or not; 0: its time begins when it is written."""
+    again: bool = False
+    """It was written once, on a socket that is gone."""
 
 
 class Lane:
     """The CALLs that wait for one peer. Times are milliseconds since 1970."""
 
-    __slots__ = ("_limit", "_queues", "_size", "_timeout_ms", "deadline", "open_id", "open_source")
+    __slots__ = (
+        "_limit",
+        "_open",
+        "_queues",
+        "_size",
+        "_timeout_ms",
+        "deadline",
+        "open_id",
+        "open_source",
+        "waits_until",
+    )
 
     def __init__(self, limit: int, timeout_ms: int) -> None:
         self._limit = limit
         self._timeout_ms = timeout_ms
-        self._queues: dict[str, deque[tuple[Call, int]]] = {}
+        self._queues: dict[str, deque[Waiting]] = {}
         self._size = 0
+        self._open: Waiting | None = None
+        """The open CALL, if it waited before."""
         self.open_id = ""
         """Message id of the open CALL; empty if there is none."""
         self.open_source = ""
         self.deadline = 0
         """When the open CALL counts as unanswered; 0 if there is none."""
+        self.waits_until = 0
+        """When to look whether the time of one that waits is over (`overdue`); 0: no need."""
 
     def __len__(self) -> int:
         return self._size
@@ -33,7 +60,7 @@ class Lane:
         """Queue a CALL of `source`; False if the lane is full. `timeout_ms` 0: the lane's default."""
         if self._size >= self._limit:
             return False
-        self._queues.setdefault(source, deque()).append((call, timeout_ms or self._timeout_ms))
+        self._queues.setdefault(source, deque()).append(Waiting(call, timeout_ms or self._timeout_ms))
         self._size += 1
         return True
 
@@ -50,19 +77,22 @@ class Lane:
         if self.open_id or not self._size:
             return None
         source, queue = next(iter(self._queues.items()))
-        call, timeout_ms = queue.popleft()
+        if queue[0].until and now >= queue[0].until:
+            return None  # it is overdue
+        waiting = self._open = queue.popleft()
         self._size -= 1
         del self._queues[source]  # to the end of the turn order, if anything is left
         if queue:
             self._queues[source] = queue
-        self.open_id, self.open_source, self.deadline = call.id, source, now + timeout_ms
-        return call
+        self.open_id, self.open_source = waiting.call.id, source
+        self.deadline = waiting.until or now + waiting.timeout_ms
+        return waiting.call
 
     def settle(self, id: str) -> bool:
         """Note that the peer answered `id`; False if that is not the open CALL (late, or never asked)."""
         if not self.open_id or id != self.open_id:
             return False
-        self.open_id, self.open_source, self.deadline = "", "", 0
+        self.open_id, self.open_source, self.deadline, self._open = "", "", 0, None
         return True
 
     def expire(self, now: int) -> tuple[str, str] | None:
@@ -73,11 +103,51 @@ class Lane:
         self.settle(self.open_id)
         return expired
 
+    def interrupt(self, now: int, again: Callable[[str], bool]) -> tuple[str, str] | None:
+        """The socket is gone, another may come. What waits keeps waiting, until its time is over; so does the open CALL if
+        `again(action)`, once. Otherwise gives (id, source) of the open one: nobody knows what has become of it."""
+        for queue in self._queues.values():
+            for index, each in enumerate(queue):
+                queue[index] = each._replace(until=each.until or now + each.timeout_ms)
+        lost = (self.open_id, self.open_source) if self.open_id else None
+        if (written := self._open) is not None and not written.again and again(written.call.action):
+            first = deque([written._replace(until=self.deadline, again=True)])
+            first.extend(self._queues.pop(self.open_source, ()))
+            self._queues = {self.open_source: first, **self._queues}
+            self._size += 1
+            lost = None
+        self.settle(self.open_id)
+        self._look_again()
+        return lost
+
+    def overdue(self, now: int) -> list[tuple[str, str]]:
+        """(id, source) of those whose time was over before they could be written; they are forgotten."""
+        if not self.waits_until or now < self.waits_until:
+            return []
+        found = [
+            (each.call.id, source)
+            for source, queue in self._queues.items()
+            for each in queue
+            if each.until and now >= each.until
+        ]
+        left = {
+            source: deque(each for each in queue if not each.until or now < each.until)
+            for source, queue in self._queues.items()
+        }
+        self._queues = {source: queue for source, queue in left.items() if queue}
+        self._size -= len(found)
+        self._look_again()
+        return found
+
+    def _look_again(self) -> None:
+        times = [each.until for queue in self._queues.values() for each in queue if each.until]
+        self.waits_until = min(times, default=0)
+
     def clear(self) -> list[tuple[str, str]]:
         """Forget everything, the socket is gone; (id, source) of what was open or waited."""
         lost = [(self.open_id, self.open_source)] if self.open_id else []
-        lost += [(call.id, source) for source, queue in self._queues.items() for call, _ in queue]
+        lost += [(each.call.id, source) for source, queue in self._queues.items() for each in queue]
         self._queues.clear()
-        self._size = 0
-        self.open_id, self.open_source, self.deadline = "", "", 0
+        self._size = self.waits_until = 0
+        self.open_id, self.open_source, self.deadline, self._open = "", "", 0, None
         return lost

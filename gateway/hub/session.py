@@ -17,9 +17,11 @@ from .lane import Lane
 from .link import Link
 from .lot import unpark
 from .observer import Observer
+from .repeatable import repeatable
 from .shared import Shared, learn, teaches
 from .terms import Terms
 
+OFFLINE = "charger offline"
 SESSION = "session"
 """Name of the consumer group that reads opens, closes, answers and repeats at live pace."""
 
@@ -202,6 +204,11 @@ class Session:
         if expired := self.lane.expire(now):
             self.observer.command_timeout(self.charger)
             self._unanswered(*expired, now)
+        for id, source in self.lane.overdue(now):
+            if self.arbiter is not None and self.arbiter.expired(id, now):
+                continue
+            if link := self.links.get(source):
+                link.command_failed(id, "GenericError", OFFLINE, now)
         if self.arbiter is not None and self.edge:
             self.arbiter.tick(now)
         for link in self.links.values():
@@ -222,7 +229,7 @@ class Session:
 
     def deadline(self) -> int:
         """When `tick` is due at the latest, ms; 0: no need."""
-        times = [self.lane.deadline]
+        times = [self.lane.deadline, self.lane.waits_until]
         if self.edge and not self._gate_open and len(self.lane):
             times.append(self._gate_at)
         if self.arbiter is not None and self.edge:
@@ -235,8 +242,8 @@ class Session:
 
     @property
     def idle(self) -> bool:
-        """The charger is absent and every upstream has been told everything."""
-        return not self.edge and all(link.idle for link in self.links.values())
+        """The charger is absent, every upstream has been told everything, and no command waits for the charger."""
+        return not self.edge and not len(self.lane) and all(link.idle for link in self.links.values())
 
     @property
     def settled(self) -> bool:
@@ -286,7 +293,7 @@ class Session:
         if not link.may_command:  # nor may its translation ask, on behalf of a mirror, what the primary would hear of
             link.command_failed(call.id, "NotSupported", "this upstream may not command the charger", now)
         elif not self.edge:
-            link.command_failed(call.id, "GenericError", "charger offline", now)
+            link.command_failed(call.id, "GenericError", OFFLINE, now)
         elif self.arbiter is not None and self.arbiter.begin(link.name, call, timeout_ms, now):
             return
         elif not self.lane.offer(call, link.name, timeout_ms):
@@ -295,9 +302,10 @@ class Session:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _hang_up(self, now: int) -> None:
-        """CALLs that were open or queued on a charger socket that is gone have failed."""
-        for id, source in self.lane.clear():
-            self._unanswered(id, source, now)
+        """A socket of the charger is gone. What was not written waits for the next one, so does what does no harm twice;
+        of anything else that was written nobody knows what became (reliability 5.2, 5.7)."""
+        if lost := self.lane.interrupt(now, repeatable):
+            self._unanswered(*lost, now)
 
     def _unanswered(self, id: str, source: str, now: int) -> None:
         if self.arbiter is not None and self.arbiter.expired(id, now):

@@ -148,7 +148,8 @@ class Sessions:
         if self.health.down(name):
             link.down_since = now
         shared = session.shared
-        assert shared.linked is not None
+        if shared.linked is None:
+            shared.linked = {}
         until = shared.linked.get(name)
         if until is None:
             until = max([position, *(each.entry for each in shared.open)], key=order)
@@ -182,6 +183,7 @@ class Sessions:
         }
         self._close_upstreams(session)
         session.links.clear()
+        session.lane.clear()  # whoever asked has lost its socket
         self._link(session, version, states, partition.position)
 
     def release(self, session: Session, *, gone: bool = False) -> None:

@@ -70,3 +70,31 @@ def test_clear_names_what_was_lost() -> None:
     lane.next(0)
     assert lane.clear() == [("a", "x"), ("b", "y")]
     assert len(lane) == 0 and lane.next(0) is None and lane.deadline == 0
+
+
+def test_what_waits_survives_a_socket_and_the_open_one_only_if_it_may_be_written_twice() -> None:
+    lane = Lane(10, 1000)
+    for id in ("a", "b"):
+        lane.offer(call(id), "x")
+    lane.next(0)
+    assert lane.interrupt(100, lambda _: False) == ("a", "x")
+    assert not lane.open_id and lane.waits_until == 1100
+    again = lane.next(200)
+    assert again is not None and again.id == "b" and lane.deadline == 1100, "its time began when the socket was lost"
+    assert lane.interrupt(300, lambda _: True) is None
+    again = lane.next(400)
+    assert again is not None and again.id == "b" and lane.deadline == 1100
+    assert lane.interrupt(500, lambda _: True) == ("b", "x"), "once"
+
+
+def test_what_is_overdue_is_not_written() -> None:
+    lane = Lane(10, 1000)
+    for id in ("a", "b"):
+        lane.offer(call(id), "x")
+    lane.interrupt(0, lambda _: True)
+    lane.offer(call("c"), "y")
+    assert lane.overdue(999) == []
+    assert lane.next(1000) is None
+    assert lane.overdue(1000) == [("a", "x"), ("b", "x")] and lane.waits_until == 0
+    later = lane.next(1001)
+    assert later is not None and later.id == "c" and len(lane) == 0

@@ -181,7 +181,7 @@ def test_charger_that_never_answers() -> None:
     bench.csms([2, "s1", "Reset", {"type": "Hard"}])
     bench.now = bench.session.deadline()
     bench.session.tick(bench.now)
-    assert bench.upstream_frames() == [[4, "s1", "GenericError", "the charger did not answer in time", {}]]
+    assert bench.upstream_frames() == [[4, "s1", "GenericError", "outcome unknown: the charger did not answer", {}]]
 
 
 def test_command_for_an_absent_charger_fails_at_once() -> None:
@@ -190,6 +190,44 @@ def test_command_for_an_absent_charger_fails_at_once() -> None:
     bench.session.closed(1, bench.now)
     bench.csms([2, "s1", "Reset", {"type": "Hard"}])
     assert bench.upstream_frames() == [[4, "s1", "GenericError", "charger offline", {}]]
+
+
+def test_commands_of_a_lost_connection_end_by_their_class() -> None:
+    """Reliability 5.7: what was not written goes to the next connection, so does what is harmless twice; of the rest
+    nobody knows what became."""
+    bench = Bench()
+    bench.up()
+    bench.csms([2, "s1", "Reset", {"type": "Hard"}])
+    bench.csms([2, "s2", "ClearCache", {}])
+    bench.csms([2, "s3", "UnlockConnector", {"connectorId": 1}])
+    bench.session.closed(1, bench.now)
+    assert bench.upstream_frames() == [[4, "s1", "GenericError", "outcome unknown: the charger did not answer", {}]]
+    bench.clear()
+    bench.session.opened("other", 2, "ocpp1.6", bench.now, gate_open=True)
+    (item,) = bench.charger_items()
+    assert (item.epoch, json.loads(item.body)[2]) == (2, "ClearCache")
+    bench.clear()
+    bench.session.opened("edge", 3, "ocpp1.6", bench.now, gate_open=True)
+    again = [each for each in bench.charger_items() if each.kind == "call"]
+    assert [(each.epoch, each.message_id) for each in again] == [(3, item.message_id)]
+    bench.charger([3, item.message_id, {"status": "Accepted"}], epoch=2)
+    assert not bench.upstream_frames(), "an answer on another connection than the newest counts for nothing"
+    bench.charger([3, item.message_id, {"status": "Accepted"}], epoch=3)
+    assert bench.upstream_frames() == [[3, "s2", {"status": "Accepted"}]]
+    assert [json.loads(each.body)[2] for each in bench.charger_items() if each.kind == "call"][-1] == "UnlockConnector"
+
+
+def test_commands_wait_for_an_absent_charger_until_their_time_is_over() -> None:
+    bench = Bench()
+    bench.up()
+    bench.csms([2, "s1", "ClearCache", {}])
+    bench.csms([2, "s2", "Reset", {"type": "Hard"}])
+    bench.session.closed(1, bench.now)
+    assert not bench.upstream_frames() and not bench.session.idle
+    bench.now = bench.session.deadline()
+    bench.session.tick(bench.now)
+    assert bench.upstream_frames() == [[4, id, "GenericError", "charger offline", {}] for id in ("s1", "s2")]
+    assert not bench.session.deadline() and bench.session.idle
 
 
 def test_queue_towards_the_charger_is_bounded() -> None:
