@@ -301,12 +301,6 @@ class Link:
         """What the upstream is being told."""
         return list(self._current.values())
 
-    @property
-    def starting(self) -> bool:
-        """A StartTransaction waits for this upstream's answer, which will be the charger's."""
-        waiting = [*self._current.values(), *self.backlog]
-        return any(x.counts and not x.answered and x.call.action == "StartTransaction" for x in waiting)
-
     def waits_unanswered_since(self) -> int:
         """Received-at of the oldest charger CALL that still waits for its answer, ms; 0: none."""
         waiting = [*self._current.values(), *self.backlog]

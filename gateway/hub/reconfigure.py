@@ -95,6 +95,8 @@ class Reconfigure:
             except StoreDown:
                 await asyncio.sleep(1.0)  # the sessions that are loaded again are loaded with what is in force
                 self._news.set()
+            except Exception:  # what is in force at the sessions stays: better than no hub at all
+                log.exception("not_reconfigured")
 
     async def _follow(self, config: Config, routes: Routes) -> None:
         before = self._sessions.settings
@@ -175,7 +177,7 @@ class Reconfigure:
         stale = changed & session.links.keys()
         if not self._here(partition, session) or (route == session.route and not missing and not stale):
             return True
-        if patient and any(link.starting for link in session.links.values()):
+        if patient and any(map(_starting, session.links.values())):
             return False
         if missing:
             facts = await self._journal.load_facts(partition.number, session.charger)
@@ -249,6 +251,12 @@ class Reconfigure:
 
     def _here(self, partition: Partition, session: Session) -> bool:
         return not partition.failed and partition.sessions.get(session.charger.casefold()) is session
+
+
+def _starting(link: Link) -> bool:
+    """A StartTransaction waits for this upstream's answer, which will be the charger's."""
+    waiting = [*link.under_way, *link.backlog]
+    return any(each.counts and not each.answered and each.call.action == "StartTransaction" for each in waiting)
 
 
 def _left(old: Link, now: int) -> list[Exchange]:
