@@ -179,7 +179,8 @@ class Ownership:
             for name, lag in lags.items():
                 pending[name] += lag.pending
                 age_ms[name] = max(age_ms[name], lag.age_ms)
-        self.lag = {name: (pending[name], age_ms[name] / 1000) for name in pending}
+        # Whoever owns nothing knows nothing.
+        self.lag = {name: (pending[name], age_ms[name] / 1000) for name in pending} if self._partitions else {}
 
 
 def owner(partition: int, hubs: list[str]) -> str:

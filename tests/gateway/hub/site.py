@@ -106,16 +106,27 @@ class Site:
         epoch, _ = await self.edge.connect(head)
         self.heads[charger] = msgspec.structs.replace(head, epoch=epoch)
 
-    async def say(self, charger: str, action: str, payload: dict[str, Any], cls: str = "K0", tx: bool = False) -> str:
+    async def say(
+        self,
+        charger: str,
+        action: str,
+        payload: dict[str, Any],
+        cls: str = "K0",
+        tx: bool = False,
+        *,
+        here: bool = False,
+    ) -> str:
+        """A CALL of the charger; `here`: its edge is in the hub's process, so that entries are handed over."""
         head = self.heads[charger]
         head = self.heads[charger] = msgspec.structs.replace(
             head, seq=head.seq + 1, action=action, cls=cls, received_at=now_ms(), message_id=str(head.seq)
         )
         frame = json.dumps([2, str(head.seq), action, payload]).encode()
-        return (await self.edge.append("call", head, frame, mint_tx=tx)).id
+        journal = self.journal if here else self.edge
+        return (await journal.append("call", head, frame, mint_tx=tx)).id
 
-    async def meter(self, charger: str, numbers: range) -> list[str]:
-        return [await self.say(charger, "MeterValues", {"n": n}) for n in numbers]
+    async def meter(self, charger: str, numbers: range, *, here: bool = False) -> list[str]:
+        return [await self.say(charger, "MeterValues", {"n": n}, here=here) for n in numbers]
 
     def partition(self, charger: str) -> int:
         return self.edge.partition(charger)

@@ -14,7 +14,7 @@ from gateway.journal.keys import partition
 from tests.gateway.journal.conftest import Server, binary, server
 from translators.options import Options
 
-from .site import Csms, eventually, site
+from .site import Csms, Site, eventually, site
 
 __all__ = ["binary", "server"]
 
@@ -161,3 +161,32 @@ async def test_a_live_question_is_never_parked(csms: Csms, store: RedisConfig) -
         await at.say("CP-1", "Heartbeat", {}, "K2")
         await eventually("asked", lambda: ("CP-1", "Heartbeat", {}) in csms.said, 20)
         assert len(await at.parked("CP-1")) == 3
+
+
+async def test_entries_that_are_handed_over_are_parked_like_those_that_are_read(csms: Csms, store: RedisConfig) -> None:
+    csms.refused = {"CP-1"}
+    async with site(store, {"main": upstream(csms)}) as at:
+        for charger in ("CP-1", NEIGHBOUR):
+            await at.connect(charger)
+        await at.meter("CP-1", range(10))
+        await at.meter(NEIGHBOUR, range(10))
+        await eventually("the neighbour is served", lambda: len(csms.heard(NEIGHBOUR)) == 10)
+        partition = at.hub.partitions[at.partition("CP-1")]
+        for n in range(10, 200, 2):
+            await at.meter("CP-1", range(n, n + 2), here=True)
+            await at.meter(NEIGHBOUR, range(n, n + 2), here=True)
+        assert partition.run > 0, "handed over"
+        await eventually("parked", lambda: at.hub._parking.lots())
+        await at.meter("CP-1", range(200, 210), here=True)
+        await eventually("the neighbour is served", lambda: len(csms.heard(NEIGHBOUR)) == 200)
+        await eventually("all of it is parked", lambda: _parked(at, 210))
+        lag = (await at.edge.lag(partition.number, ["main"]))["main"]
+        assert (lag.pending, lag.undelivered) == (0, "")
+        csms.refused = set()
+        await eventually("all told", lambda: len(csms.heard("CP-1")) >= 210, 30)
+        assert csms.heard("CP-1") == list(range(210))
+        assert csms.heard(NEIGHBOUR) == list(range(200))
+
+
+async def _parked(at: Site, count: int) -> bool:
+    return len(await at.parked("CP-1")) == count
