@@ -19,6 +19,7 @@ _TAKEN = frozenset({"session"})
 """Names of the journal's own consumer groups."""
 
 TRANSLATE_ONLY = {
+    "deauthorise": "use deauthorise of the route",
     "post_boot": "a running gateway always does the post-boot tasks",
     "registered": "a running gateway learns it from the charger",
     "upstream_down_policy": "use primary_down of the route",

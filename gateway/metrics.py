@@ -148,6 +148,8 @@ class Metrics(Collector):
         self.sent_bytes = self._plain("sent_bytes_total")
         self.messages = self._plain("messages_total")
         self.malformed_frames = self._plain("malformed_frames_total")
+        self.refused_frames = self._plain("refused_frames_total")
+        self.quarantined_frames = self._plain("quarantined_frames_total")
         self.calls = self._plain("calls_total")
         self.call_duration = self._histogram("call_duration_seconds")
         self.calls_in_flight = self._plain("calls_in_flight")

@@ -18,6 +18,7 @@ PURE = [
     "gateway/hub/link.py",
     "gateway/hub/lane.py",
     "gateway/hub/shared.py",
+    "gateway/hub/introduction.py",
     "gateway/hub/effects.py",
     "gateway/hub/backlog.py",
     "gateway/hub/answering.py",

@@ -135,7 +135,9 @@ def translator(
     if charger == csms:
         if charger in NUMBERED and (role != "only" or unfinished(state)):
             accept_away = options.offline_unknown_id == "Accepted"
-            return Renumbering(state, new_id, primary=role != "mirror", accept_away=accept_away)
+            renumbering = Renumbering(state, new_id, primary=role != "mirror", accept_away=accept_away)
+            renumbering.deauthorise = options.deauthorise
+            return renumbering
         return Untouched(new_id)
     parts = [Translator(each, _facts(each, state), options, new_id) for each in pairs(charger, csms)]
     return parts[0] if len(parts) == 1 else Chain(parts)
@@ -149,10 +151,12 @@ def in_role(
     if isinstance(translating, Renumbering):
         translating.primary = role != "mirror"
         translating.accept_away = options.offline_unknown_id == "Accepted"
+        translating.deauthorise = options.deauthorise
     elif isinstance(translating, Untouched):
         if charger in NUMBERED and role != "only":
             accept_away = options.offline_unknown_id == "Accepted"
             renumbering = Renumbering(b"", new_id, primary=role != "mirror", accept_away=accept_away)
+            renumbering.deauthorise = options.deauthorise
             renumbering.continue_from(translating)
             return renumbering
     else:

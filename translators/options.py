@@ -55,6 +55,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What `translate` does while the CSMS is away."""
     unknown_tx_policy: Literal["ack_and_log", "synthesize"] = "ack_and_log"
     """StopTransaction of an unknown transaction: acknowledge, or report a Started and Ended pair."""
+    deauthorise: bool = True
+    """`translate`: stop a transaction that was accepted here and that the CSMS refuses later (the gateway: as the route says)."""
     post_boot: bool = False
     """`translate`: run the post-boot tasks (the gateway always does)."""
     registered: bool = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:  # the configuration is checked against these tables without loading a store client
     from gateway.journal.entry import Class
@@ -88,3 +89,13 @@ def canonical(version: str, action: str) -> str:
     for suffix in ("request", ".req", "."):
         name = name.removesuffix(suffix)
     return _CANONICAL[version].get(name, "")
+
+
+_BILLS: Final = re.compile(
+    rb'^\s*\[\s*2\s*,.{0,200}?"(StartTransaction|StopTransaction|MeterValues|TransactionEvent)"', re.S
+)
+
+
+def bills(data: bytes) -> bool:
+    """Whether a frame that is no proper one seems to be a CALL about money."""
+    return _BILLS.match(data) is not None

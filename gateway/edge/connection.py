@@ -13,6 +13,7 @@ from websockets.http11 import Request
 
 from gateway import failpoints
 from gateway.edge.access import Denied
+from gateway.edge.actions import bills
 from gateway.edge.counters import count
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
 from gateway.edge.guard import Guard, Open, Refuse, Take
@@ -164,9 +165,10 @@ class ChargerConnection(ServerWire):
         edge, guard = self._edge, self.guard
         now = edge.now_ms()
         edge.counters.received_bytes += len(data)
+        edge.counters.received += 1
         verdict = guard.read(data, now)
         if type(verdict) is Refuse:
-            self._malformed(verdict)
+            self._malformed(verdict, data)
             return
         take = verdict
         assert isinstance(take, Take)
@@ -196,13 +198,30 @@ class ChargerConnection(ServerWire):
         )
         self._append((take, head, mark))
 
-    def _malformed(self, refuse: Refuse) -> None:
+    def _malformed(self, refuse: Refuse, data: bytes) -> None:
         edge = self._edge
         count(edge.counters.malformed, refuse.row[:3])
         if refuse.row[:3] in ("R28", "R29", "R33"):
             edge.counters.unmatched += 1
         elif refuse.row != "R16":
             log.info("malformed frame", charger=self.charger, row=refuse.row, close=refuse.close)
+        if refuse.row != "R16" and bills(data):  # R16: it came before, and its answer is under way
+            kept = edge.journal.quarantine(self.charger, self.guard.version, refuse.row, data)
+            kept.add_done_callback(partial(self._quarantined, refuse))
+        else:
+            edge.counters.refused += 1
+            self._tell(refuse)
+
+    def _quarantined(self, refuse: Refuse, kept: asyncio.Future[None]) -> None:
+        """A billing frame is refused only once it is kept; without an answer the charger sends it again."""
+        counters = self._edge.counters
+        if kept.cancelled() or kept.exception() is not None:
+            counters.refused += 1
+            return
+        counters.quarantined += 1
+        self._tell(refuse)
+
+    def _tell(self, refuse: Refuse) -> None:
         if refuse.reply:
             self._write(refuse.reply, "error", "")
         if refuse.close:

@@ -22,7 +22,10 @@ class EdgeCounters:
         "messages",
         "observe_call",
         "pending",
+        "quarantined",
+        "received",
         "received_bytes",
+        "refused",
         "sent_bytes",
         "unmatched",
     )
@@ -40,6 +43,12 @@ class EdgeCounters:
         """(direction in/out, type call/result/error, action, version) -> frames."""
         self.malformed: dict[str, int] = {}
         """Row of reliability 6.3 (R01...) -> frames, tolerated ones included."""
+        self.received = 0
+        """Frames that came: each is a CALL that has ended or is in flight, an answer, refused or quarantined."""
+        self.refused = 0
+        """Frames that were answered or dropped because of their form."""
+        self.quarantined = 0
+        """Billing frames of those that were kept for a person to look at."""
         self.received_bytes = 0
         self.sent_bytes = 0
         """Payload bytes of text messages, without pings and handshakes."""

@@ -32,6 +32,8 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
         metrics.malformed_frames.cell(row).n = n
     for (action, outcome), n in list(counters.calls.items()):
         metrics.calls.cell("charger", action or "other", outcome).n = n
+    metrics.refused_frames.cell().n = counters.refused
+    metrics.quarantined_frames.cell().n = counters.quarantined
     metrics.calls_in_flight.cell("charger").n = counters.in_flight
     metrics.received_bytes.cell("charger").n = counters.received_bytes
     metrics.sent_bytes.cell("charger").n = counters.sent_bytes

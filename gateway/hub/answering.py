@@ -69,6 +69,8 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
     if exchange.perishable:
         if entry.head.cls == "K3":
             answer_charger(link, exchange, Error(entry.id, "GenericError", "the CSMS did not answer in time"), now)
+        elif exchange.counts and not exchange.answered:
+            answer_away(link, exchange, now)  # a Heartbeat: the gateway knows the time too
         ack(link, exchange)
         return
     exchange.failures += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl as tls
+from pathlib import Path
 
 from gateway.config import Upstream
 
@@ -28,18 +29,20 @@ def headers(settings: Upstream, charger: str, passed: str | None) -> dict[str, s
 
 
 class Contexts:
-    """TLS contexts, each made once: that takes milliseconds."""
+    """TLS contexts, each made once, for that takes milliseconds, and again when its files have changed."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str, str], tls.SSLContext] = {}
+        self._made: dict[tuple[str, str, str], tuple[list[int], tls.SSLContext]] = {}
 
     def of(self, settings: Upstream) -> tls.SSLContext:
         """Trusts `ca_file`, or the system's authorities (or those of SSL_CERT_FILE); shows the client certificate if there
         is one. Raises OSError (ssl.SSLError is one) for files that cannot be used."""
         key = (settings.ca_file, settings.client_cert, settings.client_key)
-        if (context := self._made.get(key)) is None:
+        changed = [Path(name).stat().st_mtime_ns for name in key if name]
+        made = self._made.get(key)
+        if made is None or made[0] != changed:
             context = tls.create_default_context(cafile=settings.ca_file or None)
             if settings.client_cert:
                 context.load_cert_chain(settings.client_cert, settings.client_key)
-            self._made[key] = context
-        return context
+            made = self._made[key] = changed, context
+        return made[1]

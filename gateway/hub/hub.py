@@ -83,7 +83,9 @@ class Hub:
             lambda: self._sessions.settings,
             config.redis.partitions,
         )
-        self._reconfigure = Reconfigure(journal, self._sessions, self.partitions, self._groups, self._turn)
+        self._reconfigure = Reconfigure(
+            journal, self._sessions, self.partitions, self._groups, self._turn, self._parking.attach
+        )
         self._turn.on_boot = self._reconfigure.booted
         journal.on_change = self._reader.ring
         journal.on_append = self._reader.hand_over
@@ -124,10 +126,17 @@ class Hub:
 
     def measure(self, metrics: Metrics) -> None:
         """Called at each scrape, in its thread."""
-        for name, (pending, age) in self._ownership.lag.items():
-            metrics.stream_pending.cell(name).n = pending
-            metrics.stream_oldest_undelivered_age.cell(name).n = age
-        self._retention.measure(metrics)
+        lags, oldest = self._ownership.lag, self._retention.oldest
+        for name in self._config.upstreams:
+            if name in lags:
+                pending, age = lags[name]
+                parked = (now_ms() - oldest[name]) / 1000 if name in oldest else 0.0
+                metrics.stream_pending.cell(name).n = pending
+                metrics.stream_oldest_undelivered_age.cell(name).n = max(age, parked)
+            else:  # better no figure than an old one
+                metrics.stream_pending.drop(name)
+                metrics.stream_oldest_undelivered_age.drop(name)
+        self._retention.measure(metrics, self._config.upstreams)
         states: dict[tuple[str, str], int] = {
             (name, state): 0 for name in self._config.upstreams for state in ("connected", "connecting", "backoff")
         }

@@ -84,7 +84,11 @@ def _allow(link: Link, route: Route, upstreams: Mapping[str, Upstream]) -> None:
 
 
 def _options(name: str, route: Route, settings: Upstream) -> Options:
-    return msgspec.structs.replace(settings.options, post_boot=name == route.primary)  # a mirror asks nothing
+    return msgspec.structs.replace(
+        settings.options,
+        post_boot=name == route.primary,  # a mirror asks nothing
+        deauthorise=route.deauthorise,
+    )
 
 
 def _foreign(session: Session, name: str) -> list[Open]:

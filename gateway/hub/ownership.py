@@ -113,6 +113,7 @@ class Ownership:
             log.warning("store_down", reason=str(error))
         for partition in list(self._partitions.values()):
             self.drop(partition)
+        self.lag = {}  # nobody knows
         self._dropped.set()
 
     def failed(self, partition: Partition, error: BaseException) -> None:

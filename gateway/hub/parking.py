@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from gateway.journal.entry import Dead, Entry
-from gateway.journal.errors import StoreDown
+from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 
 from .effects import Effects
@@ -33,6 +33,8 @@ BLOCKED_MS = 60_000
 STALLED_MS = 10_000
 """The same when `MANY` entries wait, whether its upstream is up or not."""
 MANY = 100
+FETCHES = 50
+"""Lots that are read at the same time."""
 
 
 class Sessions(Protocol):
@@ -77,6 +79,7 @@ class Parking:
         self._watched: dict[Link, tuple[int, int]] = {}
         """Link that is not idle -> (entries done with, since when it is that many)."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._fetches = asyncio.Semaphore(FETCHES)
         turn.moved = self._moved
 
     # -- partitions come and go --------------------------------------------------------------------------------------
@@ -179,9 +182,15 @@ class Parking:
         lot, partition = place.lot, place.partition
         parking = lot.parking
         try:
-            entries = await self._journal.read_parked(partition.number, upstream, charger, count=WINDOW + len(lot.held))
+            async with self._fetches:
+                entries = await self._journal.read_parked(
+                    partition.number, upstream, charger, count=WINDOW + len(lot.held)
+                )
         except StoreDown:
             return  # the partition is dropped, and begun again
+        except UnsafeStore as error:
+            log.error("parked_unreadable", upstream=upstream, reason=str(error))
+            return
         finally:
             place.asked = False
         if partition.failed or self._places.get((upstream, charger.casefold())) is not place:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -21,6 +21,8 @@ from gateway.routes import NoRoute, Route, Routes
 from translators import translatable
 
 from .arbitration import arbitrate
+from .backlog import Exchange
+from .link import Link
 from .linking import fit
 from .partition import Partition
 from .session import Session
@@ -48,8 +50,11 @@ class Reconfigure:
         partitions: dict[int, Partition],
         groups: list[str],
         turn: Turn,
+        attach: Callable[[Partition, Session], None],
     ) -> None:
-        """`groups` is shared with all who read: it grows and shrinks with the configuration."""
+        """`groups` is shared with all who read: it grows and shrinks with the configuration. `attach` gives new links what is
+        parked for them."""
+        self._attach = attach
         self._journal = journal
         self._sessions = sessions
         self._partitions = partitions
@@ -188,6 +193,7 @@ class Reconfigure:
             if name in route.upstreams:
                 self._renew(session, name, route, partition.position, now)
         self._take_roles(session, route, now)
+        self._attach(partition, session)
         sessions.release(session)
         sessions.connect(session)
         self._turn.touched(partition, session)
@@ -214,19 +220,18 @@ class Reconfigure:
         old = session.links[name]
         if old.versions[1] != self._sessions.settings[name].version:
             self._sessions.forget(session, name)  # it knows nothing in these words
-        left = old.hand_over(now)
+        left = _left(old, now)
         if upstream := self._sessions.upstreams.pop(old, None):
             upstream.stop()
         del session.links[name]
         self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, position)
         if link := session.links.get(name):
-            link.introducing = old.introducing
             link.backlog.extend(left)
 
     def _come_back(self, partition: Partition, session: Session, name: str, route: Route, now: int) -> None:
         """It was about to leave, and has missed something since: first what was left, then what it does not know."""
         old = session.links.pop(name)
-        left = old.hand_over(now)
+        left = _left(old, now)
         self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, partition.position)
         if (link := session.links.get(name)) is not None:
             link.backlog.extendleft(reversed(left))
@@ -244,3 +249,9 @@ class Reconfigure:
 
     def _here(self, partition: Partition, session: Session) -> bool:
         return not partition.failed and partition.sessions.get(session.charger.casefold()) is session
+
+
+def _left(old: Link, now: int) -> list[Exchange]:
+    """What an ended link leaves to the one in its place; an introduction begins again, and what is parked is fetched again."""
+    introduced = set(old.introducing)
+    return [each for each in old.hand_over(now) if not each.parked and each.entry.id not in introduced]

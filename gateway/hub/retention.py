@@ -9,9 +9,8 @@ hundred entries, each in a commit under the partition's lease. Groups and dead l
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -90,6 +89,8 @@ class Retention:
         """Upstream -> dead letters."""
         self.parked: dict[str, int] = {}
         """Upstream -> bytes parked."""
+        self.oldest: dict[str, int] = {}
+        """Upstream -> when the oldest parked entry in memory was appended, ms."""
         self.fullness = 0.0
         """Part of the store's memory in use; 0 if it has no limit."""
         self._journal = journal
@@ -104,8 +105,12 @@ class Retention:
     async def run(self) -> None:
         """Look, until cancelled."""
         while True:
-            with contextlib.suppress(StoreDown, Fenced):
+            try:
                 await self.look()
+            except (StoreDown, Fenced):
+                pass  # the partitions are dropped, or somebody else's
+            except Exception:
+                log.exception("retention_failed")
             await asyncio.sleep(PRESSED_SECONDS if self.fullness > PRESSURE else LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -121,10 +126,10 @@ class Retention:
             await self._look_at_letters()
         self._looks += 1
 
-    def measure(self, metrics: Metrics) -> None:
+    def measure(self, metrics: Metrics, upstreams: Iterable[str]) -> None:
         """Called at each scrape, in its thread."""
         metrics.orphan_groups.cell().n = len(self.orphans)
-        for name in self._settings():
+        for name in upstreams:
             metrics.dead_letters_kept.cell(name).n = self.letters.get(name, 0)
             metrics.parked_bytes.cell(name).n = self.parked.get(name, 0)
 
@@ -139,6 +144,8 @@ class Retention:
         for each in places.values():
             each.sort(key=lambda place: -place.lot.size)
         self.parked = {name: sum(place.lot.size for place in each) for name, each in places.items()}
+        held = {name: [id for place in each for id in place.lot.held] for name, each in places.items()}
+        self.oldest = {name: min(map(_ms, ids)) for name, ids in held.items() if ids}
         return places
 
     async def _expire(self) -> None:
@@ -149,7 +156,7 @@ class Retention:
             for session in list(partition.sessions.values()):
                 for link in session.links.values():
                     oldest = link.backlog[0].entry.id if link.backlog else ""
-                    if oldest and link.lot is None and not link.answers and _ms(oldest) < before[link.name]:
+                    if oldest and link.lot is None and not link.answers and _ms(oldest) < before.get(link.name, 0):
                         self._parking.put_aside(partition, session, link)
         for name, places in self._places().items():
             for place in [place for place in places if not place.link.answers][:LOTS]:
@@ -291,6 +298,9 @@ class Retention:
         partitions = list(self._partitions.values())
         found = await asyncio.gather(*(self._journal.letter_counts(each.number) for each in partitions))
         for partition, kept in zip(partitions, found, strict=True):
+            old = now - ORPHAN_SECONDS * 1000
+            if frames := await self._journal.expire_quarantine(partition.number, partition.token, old, SLICE):
+                log.error("quarantine_expired", partition=partition.number, frames=frames)
             for name, count in kept.items():
                 before = now - round((settings[name].retention if name in settings else ORPHAN_SECONDS) * 1000)
                 gone = 0

@@ -44,6 +44,15 @@ class Letters:
     _store: Store
     _config: RedisConfig
 
+    def quarantine(self, charger: str, version: str, row: str, frame: bytes) -> asyncio.Future[None]:
+        """Keeps a billing frame that an edge could not accept; `row`: of the table of bad inputs, why not.
+
+        Raises StoreDown in the future.
+        """
+        number = keys.partition(charger, self._config.partitions)
+        args = ("c", charger, "v", version, "r", row, "f", frame)
+        return self._store.call("XADD", keys.quarantine(number), "*", *args, convert=_nothing)
+
     async def letters(self, upstream: str, *, after: str = "", count: int = 50) -> list[Letter]:
         """Up to `count` dead letters in the order in which they were put aside, those after the letter `after`.
 
@@ -111,7 +120,14 @@ class Letters:
 
         Raises Fenced, StoreDown.
         """
-        made = (keys.lease(partition), keys.dead_letters(partition, upstream))
+        return await self._expire(partition, token, keys.dead_letters(partition, upstream), before, count)
+
+    async def expire_quarantine(self, partition: int, token: int, before: int, count: int = 500) -> int:
+        """The same for quarantined frames. Raises Fenced, StoreDown."""
+        return await self._expire(partition, token, keys.quarantine(partition), before, count)
+
+    async def _expire(self, partition: int, token: int, stream: str, before: int, count: int) -> int:
+        made = (keys.lease(partition), stream)
         return int(await self._store.run("expire", made, token, f"({max(0, before)}-0", count))
 
 
@@ -137,6 +153,10 @@ def letter_fields(dead: Dead) -> list[Argument]:
     if dead.trace:
         fields += ("t", dead.trace)
     return fields
+
+
+def _nothing(_: Any) -> None:
+    return None
 
 
 def _parse(id: str, partitions: int) -> tuple[str, int]:

@@ -34,8 +34,6 @@ FOLLOW = 1.0
 """Seconds between two questions to the Sentinels who the primary is."""
 RECONCILE = 30.0
 """Seconds that a store has to take back what it lost."""
-SYNCED = (7, 2)
-"""First version that can be asked whether a write is on the disks of its replicas."""
 
 
 class Node:
@@ -196,8 +194,7 @@ class Store:
                 for script in self._scripts.values():
                     await connection.call(("SCRIPT", "LOAD", script.source))
                 if isinstance(connection, Confirming):
-                    synced = config.fsync == "always" and server.version >= SYNCED
-                    connection.confirm(config.replicas, config.replica_timeout, synced=synced)
+                    connection.confirm(config.replicas, config.replica_timeout)
                 await self._try_to_write(node)
                 await safety.fix_partitions(connection, config.partitions, marker)
         except TimeoutError as error:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from websockets.exceptions import WebSocketException
 
 from tests.faults.proxy import FaultProxy
 from tests.gateway.journal.servers import Redis, debian, running
@@ -15,15 +18,34 @@ from tests.gateway.journal.test_cluster import Cluster
 from .charger import Charger16
 from .charges import charges_201
 from .conftest import Connect, StartCsms, StartGateway
-from .csms import Csms
+from .csms import Csms, now
 from .process import free_port
 from .raw import ready
-from .test_store import TAG, boot, persist
+from .test_store import TAG, boot
+from .test_store import persist as once
 from .wire import PATIENCE
 
 pytestmark = pytest.mark.full
 
 CHARGERS = 6
+
+
+async def persist(charger: Charger16, step: Any, *arguments: Any) -> Any:
+    """`test_store.persist` of a charger that also comes back later when it is refused, with the same content."""
+    stamp = now()
+    while True:
+        try:
+            return await once(charger, lambda *_: _with_clock(charger, stamp, step, *arguments))
+        except (OSError, WebSocketException):
+            await asyncio.sleep(0.5)
+            with contextlib.suppress(OSError, WebSocketException):
+                await charger.close()
+                await charger.connect()
+
+
+async def _with_clock(charger: Charger16, stamp: str, step: Any, *arguments: Any) -> Any:
+    charger.clock = lambda: stamp
+    return await step(*arguments)
 
 
 class Charge:
@@ -35,7 +57,8 @@ class Charge:
         self.enough = asyncio.Event()
 
     def start(self) -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self._charge(charger)) for charger in self.chargers]
+        self._tasks = [asyncio.create_task(self._charge(charger)) for charger in self.chargers]
+        return self._tasks
 
     async def _charge(self, charger: Charger16) -> None:
         await boot(charger)
@@ -49,9 +72,11 @@ class Charge:
 
     async def more(self, number: int) -> None:
         before = dict(self.acknowledged)
-        async with asyncio.timeout(PATIENCE):
-            while any(self.acknowledged[each] < before[each] + number for each in before):  # noqa: ASYNC110
+        async with asyncio.timeout(2 * PATIENCE):
+            while any(self.acknowledged[each] < before[each] + number for each in before):
                 await asyncio.sleep(0.02)
+                for task in self._tasks:
+                    assert not task.done() or task.result()
 
 
 def check(charge: Charge, csms: Csms) -> None:

@@ -311,6 +311,54 @@ async def test_two_versions_command_one_charger(
     assert (await main.station("CP1").call(unlock)).status == "Unlocked"
 
 
+async def test_two_of_the_chargers_version_use_the_same_ids(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    main, ems = await start_csms("ocpp1.6"), await start_csms("ocpp1.6", first_transaction_id=941)
+    gateway = await start_gateway({"main": upstream(main), "ems": upstream(ems, may_command=True)}, routes=route("ems"))
+    charger = await plug_in(Charger, gateway.url, "CP1")
+    await charger.boot()
+    for connector, csms in ((1, main), (2, ems)):
+        request = call16.ReserveNow(
+            connector_id=connector, expiry_date="2035-01-01T00:00:00Z", id_tag=TAG, reservation_id=5
+        )
+        assert (await csms.station("CP1").call(request)).status == "Accepted"
+    one, two = [x.payload["reservationId"] for x in charger.recorder.calls("ReserveNow")]
+    assert one == 5 != two
+    stamp = charger.clock()
+    said = f'{{"connectorId":2,"idTag":"{TAG}","meterStart":0,"timestamp":"{stamp}","reservationId":{two}}}'
+    assert (await charger.say("StartTransaction", said)).answer["transactionId"] == 41
+    for csms, id in ((main, None), (ems, 5)):
+        heard = csms.station("CP1").recorder
+        await told(heard, "StartTransaction")
+        assert heard.calls("StartTransaction")[0].payload.get("reservationId") == id
+    answer = await ems.station("CP1").call(call16.CancelReservation(reservation_id=5))
+    assert answer.status == "Accepted"
+    assert charger.recorder.calls("CancelReservation")[-1].payload == {"reservationId": two}
+    profile = {
+        "charging_profile_id": 1,
+        "stack_level": 0,
+        "charging_profile_purpose": "TxProfile",
+        "charging_profile_kind": "Relative",
+        "transaction_id": 941,
+        "charging_schedule": {
+            "charging_rate_unit": "A",
+            "charging_schedule_period": [{"start_period": 0, "limit": 10.0}],
+        },
+    }
+    for csms, transaction in ((ems, 941), (main, 41)):
+        request = call16.SetChargingProfile(
+            connector_id=2, cs_charging_profiles={**profile, "transaction_id": transaction}
+        )
+        assert (await csms.station("CP1").call(request)).status == "Accepted"
+    theirs, own = [x.payload["csChargingProfiles"] for x in charger.recorder.calls("SetChargingProfile")]
+    assert theirs["chargingProfileId"] != own["chargingProfileId"] == 1
+    assert theirs["transactionId"] == own["transactionId"] == 41
+    assert (await ems.station("CP1").call(call16.ClearChargingProfile())).status == "Accepted"
+    [cleared] = charger.recorder.calls("ClearChargingProfile")
+    assert cleared.payload == {"id": theirs["chargingProfileId"]}
+
+
 async def test_the_minimum_of_two_profiles(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
@@ -430,3 +478,39 @@ async def test_a_2x_charger_with_two_of_its_version(
     await told(heard, "TransactionEvent", 4)
     assert [x.payload["seqNo"] for x in heard.calls("TransactionEvent")] == [0, 1, 4, 5]
     assert (await main.station("CP1").call(call201.Reset(type="Immediate"))).status == "Accepted"
+
+
+# -- late ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deauthorise", [True, False])
+async def test_who_was_accepted_here_and_is_refused_later_is_stopped(
+    deauthorise: bool, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    main, copy = await start_csms("ocpp1.6"), await start_csms("ocpp1.6", first_transaction_id=941)
+    gateway = await start_gateway(
+        {"main": upstream(main, options={"offline_unknown_id": "Accepted"}), "copy": upstream(copy)},
+        routes=route("copy", primary_down="buffer", deauthorise=deauthorise),
+    )
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await main.stop()
+    transaction = await charger.start(1, TAG)
+    charger.meter += 100
+    await charger.meter_values(1, transaction)
+    main.verdict = lambda action, _token: "Blocked" if action == "StartTransaction" else "Accepted"
+    await main.start()
+    heard = main.station("CP1").recorder
+    if not deauthorise:
+        await told(heard, "MeterValues")
+        await charger.stop(transaction)
+        assert not charger.recorder.calls("RemoteStopTransaction")
+        return
+    await told(heard, "StopTransaction")
+    [stop] = charger.recorder.calls("RemoteStopTransaction")
+    assert stop.payload == {"transactionId": transaction}
+    [end] = heard.calls("StopTransaction")
+    assert (end.payload["transactionId"], end.payload["reason"]) == (41, "DeAuthorized")
+    theirs = copy.station("CP1").recorder
+    await told(theirs, "StopTransaction")
+    assert theirs.calls("StopTransaction")[0].payload["reason"] == "Remote", "a mirror hears what the charger said"

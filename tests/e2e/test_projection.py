@@ -96,9 +96,12 @@ async def command(charger: Any, desk: Desk) -> list[str]:
     told = [await desk.start(1, APP)]
     heard = desk.station.recorder
     await heard.until("remote start", lambda: len(charges(heard)) == 2 and answered(charger))
+    # The charger knows the number a little after the answer was seen.
+    await charger.recorder.until("its number", lambda: bool(charger.transactions))
     charger.meter += 100
     told.append(await desk.stop())
-    await charger.recorder.until("remote stop", lambda: not charger.transactions and answered(charger))
+    await heard.until("remote stop", lambda: charges(heard)[-1].energy is not None)
+    await charger.recorder.until("its end", lambda: not charger.transactions and answered(charger))
     await charger.status(1, "Available")
     told += [await desk.unlock(2), await desk.availability(2, "Inoperative"), await desk.availability(2, "Operative")]
     told += [await desk.clear_cache(), await desk.data("ping"), await desk.read("HeartbeatInterval")]

@@ -64,6 +64,9 @@ class Backend:
         self.registration = "Accepted"
         self.one_slot = False
         """Whether it has one open CALL for both directions: it reads none while one of its own is open."""
+        self.poison = ""
+        """A timestamp: whatever tells it is treated as `poisoned` says."""
+        self.poisoned = "hang up before"
         self.deferred = 0
         """How many CALLs had to wait for that."""
         self._dice = random.Random(seed)
@@ -193,6 +196,8 @@ class Backend:
             note = Delivered(time.monotonic(), self.name, message, number, id)
             self.history.delivered.append(note)
         mood, _, seconds = self.mood(self._dice, action).partition(" ")
+        if self.poison and message is not None and message.stamp == self.poison:
+            mood, _, seconds = self.poisoned.partition(" ")
         if mood == "silence":
             open_calls.discard(id)
             return

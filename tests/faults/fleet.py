@@ -439,10 +439,22 @@ class Fleet:
         """Nothing that happened may have been wrong, and each CSMS has heard so much at least. Raises AssertionError."""
         wrong = await self.verdict()
         story = "; ".join(f"{each.kind} {each.begin:.1f}-{each.end:.1f}" for each in self.history.faults[:20])
-        assert not wrong, "\n".join([f"faults: {story}", *wrong[:40]])
+        assert not wrong, "\n".join([f"faults: {story}", *wrong[:40], *self._trace(wrong[0])])
         assert not [each for charger in self.chargers for each in charger.discarded]
         for backend in self.backends.values():
             assert len(backend.heard()) >= least, f"{backend.name} has heard too little to tell"
+
+    def _trace(self, wrong: str) -> list[str]:
+        """The end of what the first charger that a fault names has said, and of what was heard of it."""
+        named = next((each.identity for each in self.chargers if re.search(rf"\b{each.identity}\b", wrong)), "")
+        lines = [(each.at, f"said  {each.message}") for each in self.history.sent if each.message.charger == named]
+        lines += [
+            (each.at, f"{each.upstream}/{each.connection} {'answered' if each.answered else 'silent'} {each.message}")
+            for each in self.history.delivered
+            if each.message.charger == named and each.upstream in wrong
+        ]
+        lines += [(each.begin, f"FAULT {each.kind} {each.target}") for each in self.history.faults]
+        return [f"{at:.3f} {text}" for at, text in sorted(lines)[-80:]]
 
     async def stop(self) -> list[int | None]:
         """Ends everything, gently; the exit codes of the nodes."""

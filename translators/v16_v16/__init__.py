@@ -18,7 +18,7 @@ from ..dialogue import Done, Out, Step
 from ..frames import Call, Frame, Result, Side
 from ..kept import HOT
 from ..untouched import Untouched
-from . import claims, members
+from . import claims, late, members
 from .claims import Claim, Kind
 from .facts import ENDED_MOST, OPEN_MOST, Transaction, decode, encode, order
 
@@ -55,6 +55,14 @@ class Renumbering(Untouched):
         """Id of a StopTransaction that is under way -> the entry of its StartTransaction."""
         self._claims: dict[str, Claim] = {}
         """Id of a command that is under way -> the reservation or profile that it is about."""
+        self.deauthorise = True
+        """A transaction that was accepted here and that the upstream refuses is stopped."""
+        self._early: set[str] = set()
+        """Entries of StartTransactions under way that the charger was answered before."""
+        self._stops: dict[str, tuple[str, int]] = {}
+        """Id of a RemoteStopTransaction of ours -> (entry of the StartTransaction, how often it was sent)."""
+        self._again: dict[str, int] = {}
+        """Entry of a StartTransaction -> when the charger is told once more to stop."""
         self.others: Callable[[Kind], Collection[int]] | None = None
         """What the charger calls the reservations, or profiles, of its other upstreams that may command: their `held`. None:
         their ids pass as they are."""
@@ -76,7 +84,11 @@ class Renumbering(Untouched):
         early: bool = False,
     ) -> list[Step]:
         """Pass a frame to the other side under an id of our own, with the other side's number for its transaction."""
-        start, claim = "", None
+        start, claim, refused = "", None, ""
+        if side == "charger" and (stop := self._stops.pop(frame.id, None)) is not None:
+            if type(frame) is not Result or not late.stopped(bytes(frame.payload)):
+                self._stop_again(*stop, clock)
+            return []
         if type(frame) is Call:
             if side == "csms" and (path := _ASKED.get(frame.action)) is not None:
                 payload = self._to_charger(bytes(frame.payload), path)
@@ -98,13 +110,18 @@ class Renumbering(Untouched):
                     start = self._start_of(number, key)
                     return self._to_csms(number, start)
 
-                frame = Call(frame.id, frame.action, Raw(members.edit(bytes(frame.payload), _ID, own)))
+                payload = members.edit(bytes(frame.payload), _ID, own)
+                if start and frame.action == "StopTransaction" and self._facts.transactions[start].deauthorised:
+                    payload = late.deauthorised(payload)
+                frame = Call(frame.id, frame.action, Raw(payload))
             elif side == "charger" and frame.action == "StartTransaction":
                 known = self._facts.transactions.get(key)
                 if known is not None and known.answer:  # the charger says again what this upstream knows already
                     again = Out("charger", Result(frame.id, Raw(known.answer)), (), 0, frame.action)
                     return [again, Done(key, "ok")]
                 self._minted[key] = tx
+                if early:
+                    self._early.add(key)
                 if others is not None:
                     told = claims.to_csms(self._facts.ids, bytes(frame.payload), others("reservation"))
                     frame = Call(frame.id, frame.action, Raw(told))
@@ -115,6 +132,8 @@ class Renumbering(Untouched):
         elif side == "csms" and type(frame) is Result and (opened := self._open.get((side, frame.id))) is not None:
             _, _, entry, action = opened
             if action == "StartTransaction" and entry:
+                if entry in self._early and late.refused(bytes(frame.payload)):
+                    refused = entry
                 frame = Result(frame.id, Raw(self._started(entry, bytes(frame.payload))))
             elif action == "StopTransaction":
                 self._ended(self._ending.pop(frame.id, ""))
@@ -125,7 +144,43 @@ class Renumbering(Untouched):
         if claim is not None:
             self._claims = {id: each for id, each in self._claims.items() if ("charger", id) in self._open}
             self._claims[steps[0].frame.id] = claim  # type: ignore[union-attr]
-        return steps
+        return [*steps, *self._stop(refused, 1)] if refused else steps
+
+    def expire(self, side: Side, id: str, clock: int) -> list[Step]:
+        """The CALL `id` that left for `side` got no answer in time."""
+        if side == "charger" and (stop := self._stops.pop(id, None)) is not None:
+            self._stop_again(*stop, clock)
+            return []
+        return super().expire(side, id, clock)
+
+    def tick(self, clock: int) -> list[Step]:
+        """Time has passed."""
+        due = [entry for entry, at in self._again.items() if at <= clock]
+        for entry in due:
+            del self._again[entry]
+        self.next_wake = min(self._again.values(), default=None)
+        return [step for entry in due for step in self._stop(entry, late.ATTEMPTS)]
+
+    def _stop(self, entry: str, attempt: int) -> list[Step]:
+        """Have the charger stop a transaction that this upstream has refused, unless it has ended."""
+        known = self._facts.transactions.get(entry)
+        if not (self.primary and self.deauthorise) or known is None or known.ended or known.number is None:
+            return []
+        if any(
+            call.action == "StopTransaction" and members.read(bytes(call.payload), _ID) == known.number
+            for call in self.backlog()
+        ):
+            return []
+        known.deauthorised, self._state = True, None
+        id = self._new_id()
+        self._stops[id] = entry, attempt
+        stop = Raw(msgspec.json.encode({"transactionId": known.number}))
+        return [Out("charger", Call(id, "RemoteStopTransaction", stop), (), 0, "StartTransaction")]
+
+    def _stop_again(self, entry: str, attempt: int, clock: int) -> None:
+        if attempt < late.ATTEMPTS:
+            self._again[entry] = clock + late.RETRY_MS
+            self.next_wake = min(self._again.values())
 
     def held(self, kind: Kind) -> Collection[int]:
         """What the charger calls the reservations, or profiles, of this upstream."""
@@ -149,6 +204,7 @@ class Renumbering(Untouched):
     def forget(self, key: str) -> None:
         """Journal entry `key` is done."""
         self._minted.pop(key, None)
+        self._early.discard(key)
 
     @property
     def early_until(self) -> str:

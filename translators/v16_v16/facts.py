@@ -22,6 +22,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     """What the charger calls it; None: it was not answered yet."""
     own: int | None = None
     """What this upstream calls it; None: it has not answered, or has refused."""
+    deauthorised: bool = False
+    """It was accepted here, and this upstream has refused it: the charger was told to stop."""
     ended: bool = False
     """This upstream has acknowledged its end."""
     answer: bytes = b""

@@ -153,6 +153,8 @@ def tell_status(
     """Tell the CSMS the present status of a connector; connector 0 is the station's availability, an event."""
     connector = connector_of(d, number)
     now = CONNECTOR_STATUS[cast(v16.ChargePointStatus, connector.status)]
+    if connector.told != now:
+        connector.told = ""  # until it answers, nobody knows which of the two it has heard last
     if number > 0:
         evse, place = place_of(d, number)
         yield from ask(

@@ -11,7 +11,7 @@ from ..facts import Connector, Transaction
 from ..kept import holds
 from ..models import v16, v201
 from ..values import CHARGING_STATE, DAY_MS
-from .charger import facts_of, has
+from .charger import facts_of, has, options_of
 from .upstream import ask, ask_raw
 
 KEPT_MS: Final = 7 * DAY_MS
@@ -175,6 +175,8 @@ def lose_costs(d: Dialogue, reply: v201.TransactionEventResponse, *, told: bool 
 def deauthorise(d: Dialogue, transaction: Transaction) -> None:
     """The CSMS refuses a token that the charger was told is good: stop the transaction (spec 8.3)."""
     if transaction.auth_status != "Accepted" or transaction.deauth_enforced or not is_open(transaction):
+        return
+    if transaction.offline and not options_of(d).deauthorise:
         return
     transaction.deauth_enforced = True
 

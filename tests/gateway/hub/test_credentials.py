@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import ssl as tls
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -124,3 +125,13 @@ def test_contexts_are_made_once(tmp_path: Path) -> None:
     one = Settings(url="wss://x", version="ocpp1.6", ca_file=str(cert))
     assert contexts.of(one) is contexts.of(Settings(url="wss://y", version="ocpp1.6", ca_file=str(cert)))
     assert contexts.of(one) is not contexts.of(Settings(url="wss://y", version="ocpp1.6"))
+
+
+def test_a_renewed_certificate_is_used_from_then_on(tmp_path: Path) -> None:
+    _, cert = certificate(tmp_path)
+    contexts = Contexts()
+    settings = Settings(url="wss://x", version="ocpp1.6", ca_file=str(cert))
+    before = contexts.of(settings)
+    os.utime(cert, ns=(1, 1))
+    assert contexts.of(settings) is not before
+    assert contexts.of(settings) is contexts.of(settings)

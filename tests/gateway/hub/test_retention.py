@@ -121,19 +121,14 @@ async def test_a_store_that_fills_up_thins_the_mirror_then_buries_and_spares_the
         ]
         assert before.count("MeterValues") == 300
 
-        class Watched:
-            thinned = False
-
         used = await used_memory(server)
         await server.ask("CONFIG", "SET", "maxmemory", used * 100 // 85)
 
-        async def thinned() -> bool:
-            kept = await at.edge.read_parked(at.partition("CP-1"), "copy", "CP-1", count=999)
-            numbers = [entry.head.action for entry in kept]
-            Watched.thinned |= 0 < numbers.count("MeterValues") <= 200 and "StartTransaction" in numbers
-            return Watched.thinned
-
-        await eventually("thinned first, the start kept", thinned)
+        dropped: list[float] = []
+        await eventually(
+            "buried", lambda: at.count("dead_letters") and (dropped.append(at.count("messages_dropped")) or dropped)
+        )
+        assert dropped == [300], "meter values go before anything else does"
         await eventually("buried", lambda: _both(at))
         assert sorted(await actions(at, "copy")) == ["StartTransaction", "StopTransaction"]
         assert {letter.why for letter in await at.edge.letters("copy")} == {"memory"}
@@ -197,3 +192,23 @@ async def test_dead_letters_go_after_their_retention_and_are_counted(csms: Csms,
         assert at.count("dead_letters_kept") == 3
         await eventually("gone", lambda: at.hub._retention.letters.get("copy") == 0)
         assert at.count("messages_dropped") == 3
+
+
+async def test_figures_that_nobody_knows_are_not_exported(csms: Csms, store: RedisConfig, server: Server) -> None:
+    async with site(store, fleet(csms), ROUTE) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(150))
+        await eventually("parked", lambda: at.hub._parking.lots())
+        await eventually("measured", lambda: at.hub._ownership.lag and at.hub._retention.oldest)
+        await asyncio.sleep(0.2)
+        at.hub.measure(at.metrics)
+        ages = dict(at.metrics.stream_oldest_undelivered_age.items())
+        assert ages["copy",].n > 0.2, "of the oldest that is parked"
+        server.kill()
+        await server.stop()
+        await eventually("unknown", lambda: not at.hub._ownership.lag)
+        at.hub.measure(at.metrics)
+        assert not at.metrics.stream_pending.items()
+        assert not at.metrics.stream_oldest_undelivered_age.items()
+        await server.start()
+        await eventually("known again", lambda: at.hub._ownership.lag, 20)

@@ -226,3 +226,18 @@ def test_a_status_that_changed_is_told_even_if_the_upstream_leaves_while_it_hear
     site.session.connected("copy", site.now)
     site.answers({}, "copy")
     assert not site.to_csms("copy")
+
+
+def test_a_status_of_which_nobody_knows_whether_it_was_heard_is_corrected() -> None:
+    """Available, then Occupied is read but not answered, then Available again while the upstream is away."""
+    site = Site("main", "copy")
+    site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
+    site.answers({}, "copy")
+    site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"})
+    (call,) = site.to_csms("copy")
+    assert call[3]["connectorStatus"] == "Occupied"
+    site.session.disconnected("copy", site.now)
+    site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
+    site.session.connected("copy", site.now)
+    assert site.answers({}, "copy")[3]["connectorStatus"] == "Available"
+    assert not site.to_csms("copy")

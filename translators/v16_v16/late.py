@@ -1,0 +1,52 @@
+"""A transaction that was accepted here while the CSMS was away, and that the CSMS then does not accept (spec 8.3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+RETRY_MS: Final = 10_000
+"""After which a charger that did not stop is told once more."""
+ATTEMPTS: Final = 2
+
+
+class _Info(msgspec.Struct, frozen=True):
+    status: str = ""
+
+
+class _Answer(msgspec.Struct):
+    idTagInfo: _Info = _Info()
+
+
+_answer = msgspec.json.Decoder(_Answer)
+_status = msgspec.json.Decoder(_Info)
+_members = msgspec.json.Decoder(dict[str, Raw])
+
+
+def refused(payload: bytes) -> bool:
+    """Whether the answer to a StartTransaction does not let it go on. One that cannot be read does."""
+    try:
+        return _answer.decode(payload).idTagInfo.status not in ("Accepted", "")
+    except msgspec.MsgspecError:
+        return False
+
+
+def stopped(payload: bytes) -> bool:
+    """Whether the answer to a RemoteStopTransaction is that it stops."""
+    try:
+        return _status.decode(payload).status == "Accepted"
+    except msgspec.MsgspecError:
+        return False
+
+
+def deauthorised(payload: bytes) -> bytes:
+    """A StopTransaction whose reason, if the charger says that it was stopped remotely, is what it was stopped for."""
+    try:
+        said = _members.decode(payload)
+    except msgspec.MsgspecError:
+        return payload
+    if bytes(said.get("reason", b"")) != b'"Remote"':
+        return payload
+    return msgspec.json.encode({**said, "reason": "DeAuthorized"})
