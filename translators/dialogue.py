@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .engine import Translator
 
 R = TypeVar("R")
+S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 
 Outcome: TypeAlias = Literal["ok", "error", "silence"]
@@ -125,8 +126,10 @@ class Dialogue:
         "answered",
         "drew",
         "early",
+        "facts",
         "key",
         "now",
+        "options",
         "side",
         "source_id",
         "subject",
@@ -145,6 +148,8 @@ class Dialogue:
         early: bool,
     ) -> None:
         self._translator = translator
+        self.facts: Any = translator.facts
+        self.options: Any = translator.options
         self._losses: list[Loss] = []
         self._rule: Rule | None = None
         self.side = side
@@ -164,14 +169,6 @@ class Dialogue:
         """Something was drawn at random for this dialogue: it cannot be derived from the entry again."""
         self.subject = ""
         """What the dialogue is about, set by rules that must know whether another one is at it already."""
-
-    @property
-    def facts(self) -> Any:
-        return self._translator.facts
-
-    @property
-    def options(self) -> Any:
-        return self._translator.options
 
     @property
     def clock(self) -> int:
@@ -196,6 +193,10 @@ class Dialogue:
         """`ask` for payloads that nobody reads."""
         response: msgspec.Raw = yield AskRaw(side, action, payload)
         return response
+
+    def read(self, type_: type[S], payload: bytes) -> S:
+        """A response that came as text. Raises like `ask` when it is not valid."""
+        return self._translator.read(self, type_, payload)
 
     def answer(self, payload: msgspec.Struct | msgspec.Raw) -> Generator[Answer, Any, None]:
         """Answer the source and go on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -35,6 +35,8 @@ from .losses import Loss, Undeclared, ledger
 from .models import lenient
 from .models.base import Request
 from .values import format_time
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 _EARLY = "*"
 """Key in the facts' `given` of what belongs to no single journal entry."""
@@ -236,14 +238,14 @@ class Translator:
             if side == "charger" and self.pair.gate is not None:
                 self.pair.gate(dialogue)
             match row:
+                case Talk(rule):
+                    dialogue._rule = rule(dialogue, _request(dialogue, actions[call.action], call))
                 case Refuse(code, description):
                     raise Refusal(code, description)
                 case Same():
                     dialogue._rule = _same(dialogue, call.payload)
                 case Mapped():
                     dialogue._rule = _mapped(dialogue, row, _request(dialogue, actions[call.action], call))
-                case Talk(rule):
-                    dialogue._rule = rule(dialogue, _request(dialogue, actions[call.action], call))
                 case Local(answer):
                     self._end(dialogue, answer(dialogue, _request(dialogue, actions[call.action], call)))
                     return
@@ -269,18 +271,22 @@ class Translator:
         if request is None:
             self._resume(dialogue, payload)
             return
-        _custom_data(dialogue, side, payload)
         try:
-            response, _ = lenient.decode(type(request).response, bytes(payload))
-        except lenient.Invalid as invalid:
-            error = (
-                Silence()
-                if dialogue.side == "charger"
-                else Refusal("FormatViolation", f"the answer is invalid: {invalid.path}")
-            )
+            response = self.read(dialogue, type(request).response, bytes(payload), side)
+        except (Silence, Refusal) as error:
             self._resume(dialogue, error=error)
             return
         self._resume(dialogue, response)
+
+    def read(self, dialogue: Dialogue, type_: type[S], payload: bytes, side: Side = "csms") -> S:
+        """The response of `side` to a question of a dialogue. Raises Silence or Refusal when it is not valid."""
+        _custom_data(dialogue, side, payload)
+        try:
+            return lenient.decode(type_, payload)[0]
+        except lenient.Invalid as invalid:
+            if dialogue.side == "charger":
+                raise Silence from None
+            raise Refusal("FormatViolation", f"the answer is invalid: {invalid.path}") from None
 
     def _resume(self, dialogue: Dialogue, value: Any = None, error: Exception | None = None) -> None:
         """Run a rule up to its next question, or to its end."""
@@ -404,7 +410,7 @@ class Translator:
 def _request(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
     """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
     if dialogue.side is not None:
-        _custom_data(dialogue, dialogue.side, call.payload)
+        _custom_data(dialogue, dialogue.side, bytes(call.payload))
     try:
         return lenient.decode(type_, call.payload)[0]
     except lenient.Invalid as invalid:
@@ -414,9 +420,9 @@ def _request(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Reque
     return lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))[0]
 
 
-def _custom_data(dialogue: Dialogue, side: Side, payload: msgspec.Raw) -> None:
+def _custom_data(dialogue: Dialogue, side: Side, payload: bytes) -> None:
     """Record that a payload of `side` holds customData, wherever it is."""
-    if side in dialogue.translator.pair.custom_data and b'"customData"' in bytes(payload):
+    if side in dialogue.translator.pair.custom_data and b'"customData"' in payload:
         dialogue.lose("customData")
 
 

@@ -122,10 +122,9 @@ class Moment(NamedTuple):
 def charger_time(text: str | None, received: int) -> Moment:
     """The time a charger means; unreadable, before 2015 or over a day ahead of `received`: the time of receipt."""
     ms = parse_time(text)
-    tidy = tidy_time(text)
-    if ms is None or tidy is None or ms < _EARLIEST or ms > received + DAY_MS:
+    if text is None or ms is None or ms < _EARLIEST or ms > received + DAY_MS:
         return Moment(format_time(received), received, True)
-    return Moment(tidy, ms, False)
+    return Moment(text if _TIDY.fullmatch(text) else format_time(ms), ms, False)
 
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,2})?", re.ASCII)

@@ -6,15 +6,13 @@ import hashlib
 from collections.abc import Generator
 from typing import Any, Final, cast
 
-import msgspec
-
 from ..dialogue import Ask, Dialogue, Refusal, Rule, Silence
 from ..facts import Connector, Transaction
 from ..kept import holds
 from ..models import v16, v201
 from ..values import CHARGING_STATE, DAY_MS
 from .charger import facts_of, has, options_of
-from .upstream import ask
+from .upstream import ask, ask_raw
 
 KEPT_MS: Final = 7 * DAY_MS
 """How long an ended transaction is remembered for late retries."""
@@ -103,9 +101,9 @@ def close(d: Dialogue, transaction: Transaction) -> None:
     facts.ended = [*recent[1 - ENDED_MOST :], transaction]
 
 
-def digest(content: object) -> str:
-    """A short name of a payload's content."""
-    return hashlib.blake2b(msgspec.json.encode(content), digest_size=8).hexdigest()
+def digest_of(content: bytes) -> str:
+    """A short name of some content."""
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def offline(d: Dialogue, at: int) -> bool | None:
@@ -132,6 +130,24 @@ def tell(
     """Number an event, send it, and heed what the CSMS says to it."""
     event.seqNo = number_of(d, transaction, content)
     reply = yield from ask(d, event, sound=sound)
+    _heed(d, transaction, content, reply)
+    return reply
+
+
+def tell_written(
+    d: Dialogue, transaction: Transaction, content: str, before: str, after: str
+) -> Generator[Any, Any, None]:
+    """`tell` for an event whose JSON was made already, around its seqNo."""
+    text = f"{before}{number_of(d, transaction, content)}{after}"
+    answer = yield from ask_raw(d, v201.TransactionEventRequest.action, text.encode())
+    if answer == b"{}":  # nearly always
+        transaction.pending.pop(content, None)
+    else:
+        _heed(d, transaction, content, d.read(v201.TransactionEventResponse, answer))
+
+
+def _heed(d: Dialogue, transaction: Transaction, content: str, reply: v201.TransactionEventResponse) -> None:
+    """The CSMS has an event, and says something to it."""
     transaction.pending.pop(content, None)
     lose_costs(d, reply, told=content == END and has(d, "costmsg"))
     info = reply.idTokenInfo
@@ -139,7 +155,13 @@ def tell(
         d.lose("idTokenInfo")
         if info.status != "Accepted":
             deauthorise(d, transaction)
-    return reply
+
+
+def forget_recent(d: Dialogue, transaction: Transaction) -> None:
+    """Meter values that a charger would not repeat any more need not be recognised."""
+    recent = transaction.recent
+    while recent and recent[oldest := next(iter(recent))] <= d.now - RECENT_MS:
+        del recent[oldest]
 
 
 def lose_costs(d: Dialogue, reply: v201.TransactionEventResponse, *, told: bool = False) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from ..dialogue import Dialogue, Row, Rule, Talk
 from ..facts import Transaction
+from ..frames import EMPTY, encode
 from ..metering import (
     CACHED,
     REGISTER,
@@ -27,11 +28,11 @@ from ..values import charger_time, parse_decimal, parse_time, plain
 from .charger import facts_of
 from .ledger import (
     RECENT_MOST,
-    RECENT_MS,
     by_number,
     connector_of,
     current_state,
-    digest,
+    digest_of,
+    forget_recent,
     is_known,
     offline,
     open_at,
@@ -40,6 +41,7 @@ from .ledger import (
 )
 from .monitoring import load
 from .observation import measured, observe
+from .steady import running, update, written
 from .upstream import ask, carried, carries, trigger_served, triggered
 
 TEXT_LIMIT: Final = 50
@@ -52,7 +54,7 @@ class Reading(NamedTuple):
     at: int
     substituted: bool
     source: str
-    """Digest of what the charger sent."""
+    """Digest of what the CSMS is told."""
 
 
 def readings(
@@ -85,7 +87,7 @@ def readings(
             d.lose(f"{path}.sampledValue")
         if samples:
             translated = v201.MeterValue(timestamp=moment.text, sampledValue=samples, customData=custom)
-            found.append(Reading(translated, moment.ms, moment.substituted, digest(value)))
+            found.append(Reading(translated, moment.ms, moment.substituted, digest_of(encode(translated))))
             if transaction is not None:
                 see_register(transaction, [translated])
     if transaction is not None and len(found) > 1:
@@ -158,6 +160,10 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
     """To the open transaction, one event per point in time, oldest first; else, or when asked for, as meter values."""
     connector = request.connectorId
     connector_of(d, connector)
+    steady = running(d, request)
+    if steady is not None and (reading := written(d, request)) is not None:
+        yield from update(d, steady, reading)
+        return EMPTY
     tagged = by_number(d, request.transactionId)
     transaction = tagged if tagged is not None else (open_at(d, connector) if connector > 0 else None)
     if transaction is not None and not is_known(transaction):
@@ -202,10 +208,11 @@ def _updates(d: Dialogue, transaction: Transaction, found: list[Reading]) -> Rul
         "asked for events", lambda: triggered(d, "TransactionEvent", transaction.connector)
     )
     for at, group in moments.items():
-        content = "meter " + (group[0].source if len(group) == 1 else digest([each.source for each in group]))
+        content = "meter " + (
+            group[0].source if len(group) == 1 else digest_of("".join(each.source for each in group).encode())
+        )
         recent = transaction.recent
-        while recent and recent[oldest := next(iter(recent))] <= d.now - RECENT_MS:
-            del recent[oldest]
+        forget_recent(d, transaction)
         if content in recent and not group[0].substituted:
             d.lose("meterValue", "folded")
             continue

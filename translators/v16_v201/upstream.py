@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..dialogue import Ask, Dialogue, Refusal
+from ..dialogue import Ask, AskRaw, Dialogue, Refusal
 from ..facts import Facts
 from ..models import v16, v201
 from ..models.base import Request, Struct
@@ -29,6 +29,16 @@ def ask(d: Dialogue, request: Request[R], *, sound: bool = False) -> Generator[A
         yield from _introduce_again(d, refusal)
     response = yield from d.ask("csms", request)
     return response
+
+
+def ask_raw(d: Dialogue, action: str, payload: bytes) -> Generator[AskRaw, Any, bytes]:
+    """`ask` for a request whose text was made already; gives the text of the response."""
+    try:
+        response = yield from d.ask_raw("csms", action, msgspec.Raw(payload))
+    except Refusal as refusal:
+        yield from _introduce_again(d, refusal)
+        response = yield from d.ask_raw("csms", action, msgspec.Raw(payload))
+    return bytes(response)
 
 
 def _introduce_again(d: Dialogue, refusal: Refusal) -> Generator[Any, Any, None]:

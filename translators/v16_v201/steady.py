@@ -1,0 +1,132 @@
+"""MeterValues as they nearly always come: one reading of a running transaction, whose samples all have a place in 2.0.1.
+
+Such a reading becomes text without typed samples in between: what depends on a sample's attributes is translated once and
+kept. `metering` does the same for every message, at several times the cost; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from .. import frames
+from ..dialogue import AskRaw, Dialogue
+from ..facts import Transaction
+from ..metering import CACHED, REGISTER, attributes_up
+from ..models import lenient, v16, v201
+from ..values import charger_time, parse_decimal
+from .charger import facts_of
+from .ledger import RECENT_MOST, by_number, digest_of, forget_recent, is_known, offline, tell_written
+from .monitoring import BLOCK as MONITORS
+
+_PLAIN = re.compile(r"[1-9]\d{0,11}(?:\.\d{1,6})?|0(?:\.\d{0,5}[1-9])?", re.ASCII)
+"""A number that 2.0.1 spells in the same way."""
+_REASONS: Final[dict[str | None, v201.TriggerReason]] = {"Trigger": "Trigger", "Sample.Clock": "MeterValueClock"}
+_PERIODIC: Final[v201.TriggerReason] = "MeterValuePeriodic"
+
+
+class Shape(NamedTuple):
+    """Everything of a sample but its value."""
+
+    head: str
+    tail: str
+    register: bool
+    """It may be the energy register of the reading, in Wh."""
+
+
+@lru_cache(1024)
+def _shape(context: Any, measurand: Any, phase: Any, location: Any, unit: Any) -> Shape | None:
+    """The 2.0.1 sample around a value; None for one that `metering` must look at."""
+    if measurand in CACHED or measurand == "Power.Factor" or context in ("Trigger", "Transaction.Begin"):
+        return None
+    sample = v16.SampledValue(
+        value="1", context=context, measurand=measurand, phase=phase, location=location, unit=unit
+    )
+    translated = attributes_up(sample, Decimal(1))
+    if translated is None:
+        return None
+    register = measurand in (None, REGISTER)
+    if register and (phase is not None or location not in (None, "Outlet") or unit not in (None, "Wh")):
+        return None
+    head, tail = lenient.check(translated).decode().split("1", 1)
+    return Shape(head, tail, register)
+
+
+class Written(NamedTuple):
+    """A meter value as JSON."""
+
+    text: str
+    at: int
+    timestamp: str
+    register: str
+    """The energy register that it shows, Wh; empty if it shows none."""
+    reason: v201.TriggerReason
+
+
+def written(d: Dialogue, request: v16.MeterValuesRequest) -> Written | None:
+    """The reading of a message, if it is one of those this module is about."""
+    if len(request.meterValue) != 1:
+        return None
+    (value,) = request.meterValue
+    moment = charger_time(value.timestamp, d.now)
+    if moment.substituted:
+        return None
+    texts: list[str] = []
+    register, reason = "", _PERIODIC
+    for sample in value.sampledValue:
+        shape = _shape(sample.context, sample.measurand, sample.phase, sample.location, sample.unit)
+        if shape is None or sample.format == "SignedData":
+            return None
+        number = sample.value
+        if not _PLAIN.fullmatch(number):
+            parsed = parse_decimal(number)
+            if parsed is None:
+                return None
+            number = frames.encode(parsed).decode()
+        if shape.register:
+            if register:
+                return None
+            register = number
+        if sample.context is not None:
+            reason = _REASONS.get(sample.context, reason)
+        texts.append(f"{shape.head}{number}{shape.tail}")
+    if not texts:
+        return None
+    text = f'{{"sampledValue":[{",".join(texts)}],"timestamp":"{moment.text}"}}'
+    return Written(text, moment.ms, moment.text, register, reason)
+
+
+def running(d: Dialogue, request: v16.MeterValuesRequest) -> Transaction | None:
+    """The transaction that a message names, if it runs and nobody has asked for anything that a reading might be about."""
+    facts = facts_of(d)
+    if facts.triggers or MONITORS in facts.extra:
+        return None
+    transaction = by_number(d, request.transactionId)
+    return transaction if transaction is not None and is_known(transaction) else None
+
+
+def update(d: Dialogue, transaction: Transaction, reading: Written) -> Generator[AskRaw, Any, None]:
+    """Tell the CSMS a reading, unless it has it already."""
+    if reading.register:
+        transaction.register_wh = reading.register
+    content = "meter " + digest_of(reading.text.encode())
+    forget_recent(d, transaction)
+    recent = transaction.recent
+    if content in recent:
+        d.lose("meterValue", "folded")
+        return
+    late = ',"offline":true' if offline(d, reading.at) else ""
+    yield from tell_written(
+        d,
+        transaction,
+        content,
+        f'{{"eventType":"Updated","timestamp":"{reading.timestamp}","triggerReason":"{reading.reason}","seqNo":',
+        f',"transactionInfo":{frames.encode(v201.Transaction(transactionId=transaction.uuid)).decode()}'
+        f',"meterValue":[{reading.text}]{late}}}',
+    )
+    while len(recent) >= RECENT_MOST:
+        del recent[next(iter(recent))]
+    recent[content] = d.now
