@@ -129,10 +129,13 @@ class Live:
             return errors
         said = await overrides.read(self._journal)
         before = next((each for each in said if each.match == override.match), None)
-        also: tuple[str, ...] = ()
+        also: dict[str, int] = {}
         if before is not None and override.mirror_old:
-            also = tuple(name for name in (before.primary, *before.also) if name != override.primary)
-        override = msgspec.structs.replace(override, at=time.time_ns() // 1_000_000, also=tuple(dict.fromkeys(also)))
+            for name, percent in ((before.primary, before.percent), *before.also):
+                if name != override.primary:
+                    also[name] = max(percent, also.get(name, 0))
+        now = time.time_ns() // 1_000_000
+        override = msgspec.structs.replace(override, at=now, also=tuple(also.items()))
         await overrides.put(self._journal, override)
         await self._look()
         return []

@@ -172,8 +172,9 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many of a hundred of the chargers that match."""
     at: int = 0
     """When it was said, ms since 1970."""
-    also: tuple[str, ...] = ()
-    """Primaries of the overrides that this one replaces: they stay as mirrors, whether the route names them or not."""
+    also: tuple[tuple[str, int], ...] = ()
+    """Primaries of the overrides that this one replaces, each with its percentage: they stay as mirrors of the chargers that
+    they had, whether the route names them or not."""
 
 
 class NoRoute(LookupError):
@@ -219,7 +220,7 @@ class Routes:
         self.overrides = tuple(each for each in overrides if self._knows(each.primary))
         """Those that count, in their order."""
         self._overrides = [(matcher((each.match,)), each) for each in self.overrides]
-        self._switched: dict[tuple[int, bool, Override], Route] = {}
+        self._switched: dict[tuple[int, bool, Override, tuple[str, ...]], Route] = {}
         self.conditional = any(rule.when for rule in self._rules)
         """Whether a route depends on what a charger says of itself."""
 
@@ -246,11 +247,12 @@ class Routes:
 
     def _override(self, folded: str, index: int, canary: bool, route: Route) -> Route:
         for each in self.overriding(folded):
-            key = (index, canary, each)
+            also = tuple(name for name, percent in each.also if self._knows(name) and chosen(folded, name, percent))
+            key = (index, canary, each, also)
             if (switched := self._switched.get(key)) is None:
                 switched = with_primary(route, each.primary, mirror_old=each.mirror_old)
-                also = [name for name in each.also if name not in switched.upstreams and self._knows(name)]
-                switched = msgspec.structs.replace(switched, mirrors=(*switched.mirrors, *also))
+                stay = [name for name in also if name not in switched.upstreams]
+                switched = msgspec.structs.replace(switched, mirrors=(*switched.mirrors, *stay))
                 self._switched[key] = switched
             return switched
         return route

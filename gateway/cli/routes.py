@@ -105,7 +105,8 @@ def switch(
 def _override(each: dict[str, Any]) -> str:
     part = f"; {each['percent']} % of them" if each["percent"] < 100 else ""
     old = "stays as mirror" if each["mirror_old"] else "leaves"
-    also = f"; mirrors {', '.join(each['also'])}" if each["also"] else ""
+    stay = [name if percent >= 100 else f"{name} ({percent} %)" for name, percent in each["also"]]
+    also = f"; mirrors {', '.join(stay)}" if stay else ""
     return f"override  match {each['match']}; primary {each['primary']}; the old primary {old}{also}{part}"
 
 

@@ -106,6 +106,14 @@ def test_overrides_come_before_the_routes() -> None:
     assert back.of("DE-1").upstreams == ("old", "new")
 
 
+def test_what_an_override_had_stays_a_mirror_of_its_chargers() -> None:
+    said = Override("*", "old", also=(("new", 30), ("gone", 100)))
+    routes = Routes([RouteConfig(primary="old")], [said], ["old", "new"])
+    both = {id for id in IDS if routes.of(id).upstreams == ("old", "new")}
+    assert both == {id for id in IDS if chosen(id.casefold(), "new", 30)}
+    assert {routes.of(id).upstreams for id in IDS if id not in both} == {("old",)}
+
+
 def test_a_primary_that_answers_or_owns_something_stays() -> None:
     file = [RouteConfig(primary="old", authority={"Authorize": "old"})]
     assert Routes(file, [Override("*", "new", mirror_old=False)]).of("CP1").upstreams == ("new", "old")
