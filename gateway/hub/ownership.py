@@ -167,6 +167,7 @@ class Ownership:
         # Who was connected to an edge that is dead lost its socket with it.
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}
         partition = self._begin(number, token, alive)
+        partition.reading = True  # nothing new is read before what is pending
         self._partitions[number] = partition
         await self._resume(partition)
         await self._reader.continue_pending(partition)
