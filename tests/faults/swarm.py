@@ -93,6 +93,8 @@ class Charger:
         self.last_id = ""
         """Message id of its newest CALL."""
         self._socket: ClientConnection | None = None
+        self._unnoted: set[str] = set()
+        """CALLs that are no part of the history, and not answered yet."""
         self._waiting: dict[str, asyncio.Future[list[Any]]] = {}
         self._reading: asyncio.Task[None] | None = None
 
@@ -195,7 +197,10 @@ class Charger:
 
     def _answered(self, number: int, frame: list[Any]) -> None:
         error = frame[2] if frame[0] == 4 else ""
-        self.history.answered.append(Answered(time.monotonic(), self.identity, number, frame[1], error))
+        if frame[1] in self._unnoted:
+            self._unnoted.discard(frame[1])
+        else:
+            self.history.answered.append(Answered(time.monotonic(), self.identity, number, frame[1], error))
         waiting = self._waiting.pop(frame[1], None)
         if waiting is None or waiting.done():
             self.strays.append(frame[1])
@@ -214,7 +219,9 @@ class Charger:
         if socket is None or not self.connected:
             return None
         waiting = self._waiting[id] = asyncio.get_running_loop().create_future()
-        if message is not None:
+        if message is None:
+            self._unnoted.add(id)
+        else:
             self.history.sent.append(Sent(time.monotonic(), message, self.connection, id))
         try:
             await socket.send(json.dumps([2, id, action, payload], separators=(",", ":")))
