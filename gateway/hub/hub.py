@@ -72,6 +72,7 @@ class Hub:
             lost=self._lost,
             tended=self._tended,
         )
+        self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
         self._sessions = Sessions(config, journal, wheel, observer, self.partitions, self._turn, self._ownership.drop)
         self._parking = Parking(journal, self.partitions, self._sessions, self._turn, self._sessions.health.up)
         self._retention = Retention(

@@ -162,11 +162,12 @@ class Ownership:
         ready: list[str] = []
         while ready != self._groups:  # the configuration may grow meanwhile
             ready = list(self._groups)
-            await self._journal.ensure_groups(number, ready, self.begins)
+            begun = await self._journal.ensure_groups(number, ready, self.begins)
             homes = await self._journal.homes(number)
         # Who was connected to an edge that is dead lost its socket with it.
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}
         partition = self._begin(number, token, alive)
+        partition.begun = begun
         partition.reading = True  # nothing new is read before what is pending
         self._partitions[number] = partition
         await self._resume(partition)

@@ -59,6 +59,7 @@ class Partition:
         "_on_failed",
         "_send",
         "_sends",
+        "begun",
         "dirty",
         "effects",
         "failed",
@@ -89,6 +90,8 @@ class Partition:
         """By casefolded identity."""
         self.loading: dict[str, list[Callable[[Session], None]]] = {}
         """What happened to chargers whose facts are still being read."""
+        self.begun: dict[str, str] = {}
+        """Group that was added here to a stream in use -> id after which it begins."""
         self.position = "0-0"
         """Stream id after which there may be news."""
         self.run = -1

@@ -131,7 +131,9 @@ class Reconfigure:
         done: set[int] = set()
         while new and (missing := [number for number in self._partitions if number not in done]):
             for number in missing:
-                await self._journal.ensure_groups(number, [*self._groups, *new], begins)
+                begun = await self._journal.ensure_groups(number, [*self._groups, *new], begins)
+                if number in self._partitions:
+                    self._partitions[number].begun.update(begun)
                 done.add(number)
         self._groups.extend(new)
 

@@ -162,6 +162,10 @@ class Sessions:
             introduction(shared, session.charger, name, csms, until, now) if shared.version == session.version else []
         )
         told = [exchange for exchange in told if self.settings[name].forward.allows(exchange.call.action)]
+        partition = self._partitions.get(self._journal.partition(session.charger))
+        if partition is not None and (begun := partition.begun.get(name)):
+            # What is replayed comes by itself; transactions do not begin twice.
+            told = [x for x in told if x.call.action != "StartTransaction" or order(x.entry.id) <= order(begun)]
         if isinstance(link.translator, Renumbering):
             told = [exchange for exchange in told if not link.translator.knows(exchange.entry.id)]
         if told:

@@ -34,11 +34,12 @@ class Groups:
         """Creates missing groups. They begin with the first entry if the stream is empty or no group ever read it, else
         after the id that `begins` has for them (default: at the end).
 
-        Gives, of every group that was added later, now or before, the id after which it began. Raises StoreDown.
+        Gives the id after which they begin, of those that it has added to a stream in use. Raises StoreDown.
         """
         pairs = [part for group in groups for part in (group, (begins or {}).get(group, TAIL))]
         made, begun = await self._store.run("ensure", (keys.stream(partition), keys.begun(partition)), *pairs)
-        found = {name.decode(): id.decode() for name, id in zip(begun[::2], begun[1::2], strict=True)}
+        kept = {name.decode(): id.decode() for name, id in zip(begun[::2], begun[1::2], strict=True)}
+        found = {group.decode(): kept[group.decode()] for group in made if group.decode() in kept}
         for group in made:
             name = group.decode()
             log.log(

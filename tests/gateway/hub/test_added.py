@@ -1,0 +1,73 @@
+"""An upstream that is added later begins where its `replay_from` says (architecture 6.5)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.config import Config, RedisConfig, RouteConfig, Upstream
+from gateway.hub import retention
+from tests.gateway.journal.conftest import Server, binary, server
+
+from .site import Csms, eventually, site
+
+__all__ = ["binary", "server"]
+
+STAMP = "2026-01-01T00:00:00Z"
+
+
+def polite(charger: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+    if action == "StartTransaction":
+        return {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
+    if action == "BootNotification":
+        return {"status": "Accepted", "currentTime": STAMP, "interval": 300}
+    return {}
+
+
+@pytest.fixture
+async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Csms, Csms]]:
+    monkeypatch.setattr(retention, "LOOK_SECONDS", 0.1)
+    made = Csms(), Csms()
+    for csms in made:
+        csms.reply = polite
+        await csms.start()
+    yield made
+    for csms in made:
+        await csms.stop()
+
+
+@pytest.mark.parametrize("replay_from", ["tail", "start"])
+async def test_an_upstream_added_in_a_transaction(pair: tuple[Csms, Csms], server: Server, replay_from: str) -> None:
+    old, new = pair
+    store = RedisConfig(url=server.url)
+    upstreams = {"main": Upstream(url=old.url, version="ocpp1.6")}
+    async with site(store, {**upstreams, "copy": Upstream(url=new.url, version="ocpp1.6")}) as at:
+        await at.stop_hub()
+        await server.ask("FLUSHALL")
+        at.config = Config(upstreams=upstreams, redis=store, routes=(RouteConfig(primary="main"),))
+        await at.edge.stop()
+        at.edge = type(at.edge)(store, now_ms=at.edge._now_ms)
+        await at.edge.start()
+        await at.edge.edge_alive("edge-1")
+        await at.start_hub()
+        await at.connect("CP-1")
+        await at.say("CP-1", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}, "K1")
+        await at.meter("CP-1", range(1))
+        await at.say(
+            "CP-1", "StartTransaction", {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": STAMP}, tx=True
+        )
+        await at.meter("CP-1", range(1, 3))
+        await eventually("the primary has all", lambda: old.heard("CP-1") == [0, 1, 2])
+        await at.stop_hub()
+        more = {**upstreams, "copy": Upstream(url=new.url, version="ocpp1.6", replay_from=replay_from)}
+        at.config = Config(upstreams=more, redis=store, routes=(RouteConfig(primary="main", mirrors=("copy",)),))
+        await at.start_hub()
+        await at.meter("CP-1", range(3, 5))
+        await eventually("the new one goes on", lambda: new.heard("CP-1")[-1:] == [4])
+        said = [action for _, action, _ in new.said]
+        assert said[0] == "BootNotification"
+        assert said.count("StartTransaction") == 1
+        assert new.heard("CP-1") == ([3, 4] if replay_from == "tail" else [0, 1, 2, 3, 4])
+        assert len(old.said) == 7
