@@ -75,9 +75,15 @@ def arbitrate(session: Session, route: Route, upstreams: Mapping[str, Upstream],
         arbiter = Arbiter(version, book(version), session.terms, may, Desk(session), new_id, minimum=minimum)
         session.arbiter = arbiter
     arbiter.may, arbiter.minimum = may, minimum
+    if minimum:
+        for name, own in session.terms.upstreams.items():
+            if name not in route.upstreams and own.profiles:  # it has no say any more
+                own.profiles = {}
+                session.terms.renew_at = 1
+                arbiter.desk.keep(session.terms)
     for name in may:
-        own = session.terms.upstreams.get(name)
-        if own is not None and own.keys and (ms := kept_interval(session.version, own.keys)) is not None:
+        kept = session.terms.upstreams.get(name)
+        if kept is not None and kept.keys and (ms := kept_interval(session.version, kept.keys)) is not None:
             arbiter.desk.slow_down(name, ms)
 
 

@@ -38,6 +38,8 @@ def foreign(terms: Terms, place: int | None, who: str, now: int, *, bills: bool)
 
 def began(terms: Terms, place: int, transaction: str, now: int) -> None:
     """A transaction runs at a connector."""
+    for other in [each for each, at in terms.running.items() if at == place and each != transaction]:
+        ended(terms, other)  # whose end was never told
     terms.running[transaction] = place
     terms.since.setdefault(transaction, now)
     trim(terms.running, RUNNING_MOST)

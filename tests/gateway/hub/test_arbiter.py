@@ -250,6 +250,14 @@ def test_control_survives_a_restart() -> None:
     assert again.command("main", "Reset", {"type": "Soft"}) == ACCEPTED
 
 
+def test_a_transaction_whose_end_was_never_told_controls_nothing() -> None:
+    bench = Bench()
+    bench.command("ems", "RemoteStartTransaction", {"connectorId": 1, "idTag": "A"})
+    bench.start(1, 41)
+    bench.start(1, 42)
+    assert bench.command("main", "Reset", {"type": "Soft"}) == ACCEPTED
+
+
 def test_a_start_without_a_connector_controls_where_the_transaction_begins() -> None:
     bench = Bench()
     bench.command("ems", "RemoteStartTransaction", {"idTag": "A"})
@@ -442,6 +450,17 @@ def test_a_start_with_a_profile_gets_the_minimum_when_it_has_begun() -> None:
     bench.session.tick(bench.now)
     bench.serve()
     assert rates(bench.last()) == [(0, 13)] and bench.last()["csChargingProfiles"]["transactionId"] == 41
+
+
+def test_who_leaves_the_route_has_no_say_any_more() -> None:
+    bench = Bench(minimum=True)
+    bench.session.terms.of("gone").profiles[1] = terms.Profile(0, 0, "TxDefaultProfile", 0, profile(1, 6))
+    bench.command("main", "SetChargingProfile", set_16(0, profile(1, 32)))
+    assert rates(bench.last()) == [(0, 6)]
+    arbitrate(bench.session, bench.route, bench.upstreams, bench.new_id)
+    bench.session.tick(bench.now)
+    bench.serve()
+    assert rates(bench.last()) == [(0, 32)]
 
 
 def test_what_repeats_is_told_anew_in_time() -> None:
