@@ -53,10 +53,13 @@ def stored_parts(state: bytes) -> dict[str, bytes] | None:
 class _Entry:
     """A journal entry (or a CALL of a translator's own) that dialogues are at work on."""
 
-    __slots__ = ("calls", "early", "key", "open", "outcome", "unheard")
+    __slots__ = ("action", "calls", "early", "key", "losses", "open", "outcome", "unheard")
 
-    def __init__(self, key: str, early: bool) -> None:
+    def __init__(self, key: str, early: bool, action: str) -> None:
         self.key = key
+        self.action = action
+        self.losses: tuple[Loss, ...] = ()
+        """What no frame has left with."""
         self.early = early
         self.open = {key}
         """Keys of the dialogues that have not ended."""
@@ -104,7 +107,7 @@ class Chain:
         """Take one frame from `side`. An answer that nobody waits for is dropped (empty list)."""
         self._clock = clock
         if key and isinstance(frame, Call):
-            self._entries[key] = _Entry(key, early)
+            self._entries[key] = _Entry(key, early, frame.action)
         part = self._at(side)
         return self._run(part, self.parts[part].receive(side, frame, clock, now=now, key=key, tx=tx, early=early))
 
@@ -287,7 +290,7 @@ class Chain:
         entry = self._entries.get(asker.key) if asker.key else None
         if entry is None:
             key = _INTERNAL + id
-            entry = _Entry(key, False)
+            entry = _Entry(key, False, asker.action)
         else:
             number = entry.calls[asker.key] = entry.calls.get(asker.key, 0) + 1
             key = f"{asker.key}/{number}"
@@ -300,7 +303,10 @@ class Chain:
         """A dialogue has ended: so has the question that it was to answer, and perhaps the entry."""
         entry = self._entries.pop(done.key, None)
         if entry is None:
+            if done.losses:
+                leaving.append(done)
             return part, []
+        entry.losses += done.losses
         entry.open.discard(done.key)
         outcome = done.outcome
         if outcome == "silence" and done.key in entry.unheard:
@@ -327,7 +333,9 @@ class Chain:
         if internal or entry.outcome == "ok" or (entry.outcome == "error" and not entry.early):
             self.forget(entry.key)
         if not internal:
-            leaving.append(Done(entry.key, entry.outcome))
+            leaving.append(Done(entry.key, entry.outcome, entry.losses, entry.action if entry.losses else ""))
+        elif entry.losses:
+            leaving.append(Done("", entry.outcome, entry.losses, entry.action))
 
     def _away(self, at: int, call: Call, clock: int, key: str, tx: int) -> Raw | None:
         part = self.parts[at]

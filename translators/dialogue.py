@@ -48,7 +48,12 @@ class Done(msgspec.Struct, frozen=True, gc=False):
     """A dialogue with a keyed source (a journal entry) has ended; `key` may be acknowledged."""
 
     key: str
+    """Empty for a dialogue without such a source, which is told only because of its losses."""
     outcome: Outcome
+    losses: tuple[Loss, ...] = ()
+    """What was lost of the last answer that it got: no frame has left since."""
+    source: str = ""
+    """Action of the CALL that began it, for metrics."""
 
 
 Step: TypeAlias = Out | Done

@@ -333,7 +333,7 @@ class Translator:
         derived = bool(dialogue.key) and type(frame) is Call and not dialogue.drew and not dialogue.answered
         self._steps.append(Out(to, frame, losses, timeout, dialogue.action, not derived))
 
-    def _declared(self, dialogue: Dialogue, frame: Frame, losses: tuple[Loss, ...]) -> None:
+    def _declared(self, dialogue: Dialogue, frame: Frame | None, losses: tuple[Loss, ...]) -> None:
         """Raise Undeclared unless the pair's tables name what is lost and sent."""
         found = ledger(self.pair.charger, self.pair.csms)
         if found is None:
@@ -381,10 +381,16 @@ class Translator:
             self._finish(dialogue, "silence")
 
     def _finish(self, dialogue: Dialogue, outcome: Outcome) -> None:
-        if dialogue.key:
+        if dialogue._losses:
+            losses, dialogue._losses = tuple(dict.fromkeys(dialogue._losses)), []
+            if self.strict_losses:
+                self._declared(dialogue, None, losses)
+        else:
+            losses = ()
+        if dialogue.key or losses:
             if not self.keeps_given and (outcome == "ok" or (outcome == "error" and not dialogue.early)):
                 self.facts.given.pop(dialogue.key, None)
-            self._steps.append(Done(dialogue.key, outcome))
+            self._steps.append(Done(dialogue.key, outcome, losses, dialogue.action if losses else ""))
 
     def _flush(self) -> list[Step]:
         """Start what was spawned, resume what has waited long enough, and hand out what is to be done."""

@@ -391,6 +391,8 @@ class Link:
                     if exchange and not (isinstance(answer, Error) and given_up(self, exchange, answer, now)):
                         answer_charger(self, exchange, answer, now)
                 case Done(key, outcome):
+                    if step.losses:
+                        self.owner.observer.lost(self, "charger", step.source, step.losses)
                     if exchange := self._current.pop(key, None):
                         finished(self, exchange, outcome, now)
 

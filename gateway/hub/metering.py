@@ -12,6 +12,7 @@ from gateway.metrics import Cell, HistogramCell, Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
 from translators.dialogue import Out
 from translators.frames import Call, Error, Frame, Result, Side
+from translators.losses import Loss
 
 from .answering import trace
 from .link import Link
@@ -64,22 +65,24 @@ class Metering(Observer):
         if step.to == "csms":
             action = frame.action if type(frame) is Call else step.source
             self.passed("out", kind, known(action), link.versions[1])
-        if not step.losses:
-            return
+        if step.losses:
+            self.lost(link, step.to, step.source, step.losses, frame.action if type(frame) is Call else "")
+
+    def lost(self, link: Link, to: Side, source: str, losses: tuple[Loss, ...], action: str = "") -> None:
         if log.is_enabled_for(logging.DEBUG):
             log.debug(
                 "translation_losses",
                 charger_id=link.charger,
                 upstream=link.name,
-                action=step.source,
-                to=step.to,
-                message_action=frame.action if type(frame) is Call else "",
-                losses=[{"field": loss.field, "kind": loss.kind} for loss in step.losses],
+                action=source,
+                to=to,
+                message_action=action,
+                losses=[{"field": loss.field, "kind": loss.kind} for loss in losses],
             )
-        for loss in step.losses:
-            charger, csms = link.versions
-            from_version, to_version = (charger, csms) if step.to == "csms" else (csms, charger)
-            self._metrics.translation_lossy_fields.cell(from_version, to_version, step.source, loss.field).n += 1
+        charger, csms = link.versions
+        from_version, to_version = (charger, csms) if to == "csms" else (csms, charger)
+        for loss in losses:
+            self._metrics.translation_lossy_fields.cell(from_version, to_version, source, loss.field).n += 1
 
     def timed(self, link: Link, side: Side, seconds: float) -> None:
         key = ("timed", link.versions, side)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from translators.dialogue import Out
 from translators.frames import Error, Result, Side
+from translators.losses import Loss
 
 if TYPE_CHECKING:
     from gateway.journal.entry import Entry
@@ -24,6 +25,9 @@ class Observer:
 
     def translated(self, link: Link, step: Out) -> None:
         """A frame leaves a translator, with its losses."""
+
+    def lost(self, link: Link, to: Side, source: str, losses: tuple[Loss, ...]) -> None:
+        """An answer that went no further had these losses on its way to `to`."""
 
     def timed(self, link: Link, side: Side, seconds: float) -> None:
         """A frame that came from `side` took this long to translate."""

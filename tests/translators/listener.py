@@ -71,6 +71,7 @@ class Listener:
         left = False
         for step in steps:
             if not isinstance(step, Out):
+                self.told.losses |= set(step.losses)
                 continue
             left = True
             self.told.losses |= set(step.losses)
