@@ -94,6 +94,10 @@ class Intake:
             for exchange in self.throttle.due(now):
                 link.enqueue(exchange, now)
 
+    def release(self) -> list[Exchange]:
+        """Let go of what waits."""
+        return [] if self.throttle is None else self.throttle.release()
+
     @property
     def deadline(self) -> int:
         """When `tick` is due, ms; 0: no need."""
