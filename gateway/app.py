@@ -19,6 +19,7 @@ from gateway.admin.routing import Routing
 from gateway.config import Config
 from gateway.edge.listener import Edge
 from gateway.edge.metering import call_timer, export
+from gateway.grace import grace
 from gateway.hub.hub import Hub
 from gateway.hub.metering import Metering
 from gateway.journal.errors import StoreDown, UnsafeStore
@@ -68,6 +69,7 @@ class App:
         """As it was at the start: what cannot change."""
         self._roles = roles
         self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._journal = Journal(config.redis, now_ms=now_ms)
         self._metrics = Metrics(config.upstreams)
         self._live = Live(config, self._journal, self._metrics, reread)
@@ -84,7 +86,7 @@ class App:
         """Start, serve until a signal comes, drain."""
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, self._stop.set)
+            loop.add_signal_handler(name, self._end)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         config, wheel = self._config, Wheel()
         async with AsyncExitStack() as stack:
@@ -114,7 +116,7 @@ class App:
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._serve(wheel, admin))
                 await self._stop.wait()
-                log.info("draining")
+                log.info("draining", within=grace(self._live.config, self._roles))
                 self._metrics.draining.cell().n = 1
                 await self._drain()
                 serving.cancel()
@@ -165,12 +167,26 @@ class App:
             log.error("store_not_ready", reason=self._store_problem)
             await asyncio.sleep(STORE_RETRY_SECONDS)
 
+    def _end(self) -> None:
+        """SIGTERM or SIGINT: drain; the second one: at once."""
+        if self._stop.is_set():
+            log.warning("hurrying")
+            self._hurry.set()
+            if self._edge is not None:
+                self._edge.hurried = True
+            if self._hub is not None:
+                self._hub.hurried = True
+        self._stop.set()
+
     async def _drain(self) -> None:
         """Readiness is off already; no new chargers, open exchanges finish, sockets close 1012, leases go back."""
+        drain = self._live.config.drain
         if self._edge is not None:
-            await self._edge.drain(self._live.config.drain.timeout)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), drain.delay)
+            await self._edge.drain(drain.timeout, drain.close_rate)
         if self._hub is not None:
-            await self._hub.drain(self._live.config.drain.timeout if self._edge is None else 1.0)
+            await self._hub.drain(drain.timeout if self._edge is None else 1.0)
         if self._edge is not None:
             await self._edge.stop()
             with contextlib.suppress(StoreDown):

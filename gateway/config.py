@@ -48,6 +48,10 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Time a client has to complete the HTTP upgrade."""
     backlog: Count = 4096
     """Connections that the kernel queues before they are accepted."""
+    accept_rate: Count = 200
+    """New connections of chargers taken per second; the others get 503 and are told to come back within 30 to 120 s."""
+    accept_burst: Count = 1000
+    """New connections taken at once, before `accept_rate` counts."""
     registry: Registry = Registry()
 
 
@@ -97,8 +101,12 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Drain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What happens on SIGTERM."""
 
+    delay: Duration = 0
+    """Time between the end of readiness and the end of listening, for a load balancer to notice. In Kubernetes: 5 s."""
     timeout: Duration = 10
     """Time that open exchanges have to finish before the sockets are closed with 1012."""
+    close_rate: Count = 100
+    """Charger sockets closed per second, so that their chargers do not all come back at once."""
 
 
 class Charger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -78,6 +78,7 @@ DISCONNECT_REASONS = (
     "upstream_down",
     "store_down",
     "drain",
+    "rebalance",
     "kicked",
     "transport_error",
     OTHER,

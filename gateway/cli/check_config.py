@@ -19,12 +19,14 @@ def check_config(
 ) -> None:
     """Check a configuration file, with the environment variables of this shell.
 
-    Exits with 0 when all is well. Otherwise with 2, and every error is on a line of its own: FILE:LINE: key: message.
+    Exits with 0 when all is well, and says how long a drain takes at most (terminationGracePeriodSeconds in Kubernetes).
+    Otherwise with 2, and every error is on a line of its own: FILE:LINE: key: message.
     """
     import os
 
     from gateway.config import ROLES
     from gateway.config_file import ConfigError, load
+    from gateway.grace import grace
 
     roles = frozenset(each.value for each in role) if role else ROLES
     try:
@@ -32,4 +34,5 @@ def check_config(
     except ConfigError as error:
         fail(error.errors)
     upstreams = ", ".join(f"{name} ({upstream.version})" for name, upstream in config.upstreams.items())
-    typer.echo(f"{file}: ok: upstreams {upstreams}; {len(config.routes)} route{'s'[: len(config.routes) != 1]}")
+    routes = f"{len(config.routes)} route{'s'[: len(config.routes) != 1]}"
+    typer.echo(f"{file}: ok: upstreams {upstreams}; {routes}; drains within {grace(config, roles)} s")

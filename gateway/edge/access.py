@@ -38,6 +38,27 @@ class Admission(msgspec.Struct, frozen=True, gc=False):
     """The subprotocol exactly as offered; it is echoed like that."""
 
 
+class Rate:
+    """A token bucket: `burst` at once, then `per_second`. Times are seconds of any clock that never goes back."""
+
+    __slots__ = ("_at", "_burst", "_left", "_per_second")
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._left = burst
+        self._at = 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether one more is within the rate; if so it counts."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 def identity_of(path: str) -> str:
     """Last segment of a request path, percent-decoded exactly once.
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 HOLD: Final = 8.0
-"""Seconds for which a charger's frames wait for the store to come back; then its socket is closed with 1013."""
+"""Seconds for which a charger's frames wait for the store to come back; then its socket is closed with 1013, soon."""
+LEAVE_SECONDS: Final = 10.0
+"""For open exchanges to finish before a socket is closed that could as well be at another edge."""
 SILENT_INTERVALS: Final = 3
 """Ping intervals without any inbound byte after which a charger is dead."""
 
@@ -135,7 +137,7 @@ class ChargerConnection(ServerWire):
 
     async def _register(self) -> None:
         edge = self._edge
-        give_up = edge.wheel.loop.time() + HOLD
+        give_up = edge.wheel.loop.time() + HOLD + edge.grace()
         head = Head(self.charger, 0, 0, self.version, self._home, edge.now_ms())
         while True:
             if not self.is_open or not edge.owns(self):
@@ -303,7 +305,7 @@ class ChargerConnection(ServerWire):
             self.pause()
             self._edge.holding.add(self)
             if self._hold is None:
-                self._hold = self._edge.wheel.after(HOLD, self._give_up)
+                self._hold = self._edge.wheel.after(HOLD + self._edge.grace(), self._give_up)
             self._edge.retry_soon()
         self._waiting.append(pending)
 
@@ -336,9 +338,19 @@ class ChargerConnection(ServerWire):
             action = parts[3].decode(errors="replace") if len(parts) == 5 else ""
             self.guard.asked(item.message_id, action)
             self._write(item.body, "call", action)
+        elif item.code == 1012:
+            self._leave(self._edge.wheel.loop.time() + LEAVE_SECONDS)
         else:
             reason = _REASONS.get(item.code, "kicked")
             self.part(reason, item.code or 1000, item.body.decode(errors="replace"))
+
+    def _leave(self, latest: float) -> None:
+        """Close as soon as nothing is open, at `latest` (loop's clock) in any case."""
+        wheel = self._edge.wheel
+        if self.idle or wheel.loop.time() >= latest:
+            self.part("rebalance", 1012, "rebalance")
+        elif self.is_open:
+            wheel.after(0.2, partial(self._leave, latest))
 
     def _answer(self, seq: int, kind: str, body: bytes) -> None:
         edge = self._edge

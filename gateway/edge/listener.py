@@ -17,7 +17,7 @@ from typing import Any, Final
 import structlog
 
 from gateway.config import Listen
-from gateway.edge.access import Admission, Denied, Registry, admit, everyone
+from gateway.edge.access import Admission, Denied, Rate, Registry, admit, everyone
 from gateway.edge.connection import ChargerConnection
 from gateway.edge.counters import EdgeCounters, count
 from gateway.edge.guard import Open
@@ -34,9 +34,13 @@ RENEW_SECONDS: Final = 5.0
 MOST_PENDING: Final = 2_000
 """Handshakes under way at once; more are cut off."""
 CLOSES_PER_SECOND: Final = 100
-"""Sockets closed per second when many must be, so that their chargers do not all come back at once..."""
-CLOSE_SECONDS: Final = 20.0
-"""... but never more seconds than this for all of them."""
+"""Sockets closed per second when many must be, so that their chargers do not all come back at once."""
+CLOSING_SECONDS: Final = 5.0
+"""For the chargers' part in the closing of the last sockets."""
+TICK: Final = 0.05
+"""Seconds between two rounds of closing."""
+SPREAD: Final = 10.0
+"""Most seconds over which the sockets that wait for the store in vain are closed."""
 
 
 class Edge:
@@ -74,6 +78,8 @@ class Edge:
         self.holding: set[ChargerConnection] = set()
         """Connections with frames that wait for the store."""
         self.draining = False
+        self.hurried = False
+        """The drain shall end at once."""
         self.passes_authorization = False
         """Some upstream wants the chargers' own credentials: the header is kept in memory while the charger is connected."""
         self.addresses: list[tuple[str, int]] = []
@@ -82,6 +88,7 @@ class Edge:
         self._known = Registry(listen.registry.file) if listen.registry.file else everyone
         self._refuse = refuse
         self._native = native
+        self._accepting = Rate(listen.accept_rate, listen.accept_burst)
         self._ssl = ssl
         self._server: asyncio.Server | None = None
         self._chargers: dict[str, ChargerConnection] = {}
@@ -113,32 +120,32 @@ class Edge:
         self.spawn(self._read_inbox())
         log.info("edge listens", addresses=self.addresses, edge=self.id)
 
-    async def drain(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109
+    async def drain(self, timeout: float = 10.0, rate: float = CLOSES_PER_SECOND) -> None:  # noqa: ASYNC109
         """Accept nobody any more; let open exchanges finish within `timeout` seconds; close all sockets with 1012.
 
-        Sockets without an open exchange go first, in random order, at a bounded rate.
+        Sockets without an open exchange go first, in random order, `rate` per second. `hurried` ends both restraints.
         """
         self.draining = True
         if self._server is not None:
             self._server.close()
         clock = self.wheel.loop.time
-        end = clock() + timeout
-        rate = max(CLOSES_PER_SECOND, len(self._sockets) / CLOSE_SECONDS)
+        end, all_told = clock() + timeout, 0.0
         allowed = 1.0
         while self._sockets:
-            late = clock() >= end
+            late = self.hurried or clock() >= end
             ready = [wire for wire in self._sockets if wire.is_open and (late or wire.idle)]
-            random.shuffle(ready)
-            allowed = min(allowed + rate * 0.05, rate)
-            for wire in ready[: int(allowed)]:
+            step = len(ready) if self.hurried else rate * TICK
+            allowed = min(allowed + step, max(1.0, step))
+            for wire in random.sample(ready, min(len(ready), int(allowed))):
                 wire.part("drain", 1012, "service restart")
                 allowed -= 1
             if late and not ready:
                 for wire in [wire for wire in self._sockets if not wire.opened]:
                     wire.abort()
-                if clock() > end + CLOSE_SECONDS + 5:
+                all_told = all_told or clock()
+                if clock() - all_told > CLOSING_SECONDS:
                     break
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(TICK)
 
     async def stop(self) -> None:
         """End everything at once: sockets are reset, tasks cancelled. Call `drain` first for a gentle end."""
@@ -199,7 +206,13 @@ class Edge:
         why = None if self._refuse is None else self._refuse(admission.charger)
         if why is not None:
             raise Denied(503, "Not available now.\n", why)
+        if not self._accepting.take(self.wheel.loop.time()):
+            raise Denied(503, "Too many new connections.\n", "rate_limited")
         return admission
+
+    def grace(self) -> float:
+        """Seconds for which a socket that has waited for the store in vain stays: not all of them are closed together."""
+        return random.uniform(0, min(SPREAD, len(self._sockets) / CLOSES_PER_SECOND))
 
     def advice(self, status: int) -> list[tuple[str, str]]:
         """Headers that go with an HTTP error."""

@@ -47,7 +47,7 @@ class Desk:
         if link := self._session.links.get(source):
             if link.intake is None:
                 link.intake = Intake(source, Route(primary=source if link.primary else ""), None, 0)
-            link.intake.slow_down(meter_ms)
+            link.intake.slow_down(max(meter_ms, link.intake.least_ms))
 
     def keep(self, terms: Terms) -> None:
         """Store the terms with the next commit, before anything that was decided since leaves."""

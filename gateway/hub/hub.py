@@ -44,6 +44,8 @@ class Hub:
         """`local`: the edge of this process, if it has one."""
         self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.partitions: dict[int, Partition] = {}
+        self.hurried = False
+        """A drain shall end at once."""
         self._config = config
         self._local = local
         self._observer = observer
@@ -109,7 +111,7 @@ class Hub:
     async def drain(self, seconds: float) -> None:
         """Let open exchanges finish, up to `seconds`; then close the upstream sockets and hand the leases back."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self._settled():  # noqa: ASYNC110  the sessions tell nobody
+        while time.monotonic() < end and not self.hurried and not self._settled():  # noqa: ASYNC110  the sessions tell nobody
             await asyncio.sleep(0.05)
         await self._ownership.give_back()
 

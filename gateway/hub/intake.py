@@ -37,7 +37,7 @@ _EVENTS: Final = frozenset(("StopTransaction", "TransactionEvent"))
 class Intake:
     """The rules for one upstream of a route."""
 
-    __slots__ = ("_counts", "_early", "_forward", "_name", "_route", "throttle")
+    __slots__ = ("_counts", "_early", "_forward", "_name", "_route", "least_ms", "throttle")
 
     def __init__(self, name: str, route: Route, forward: Forward | None, meter_ms: int) -> None:
         self._name = name
@@ -45,6 +45,8 @@ class Intake:
         self._forward = forward
         self._early = bool(route.answers)
         self._counts: dict[str, bool] | None = {} if route.authority else None
+        self.least_ms = meter_ms
+        """The interval of meter values that the configuration says; the upstream itself may wish for a longer one."""
         self.throttle = Throttle(meter_ms) if meter_ms else None
 
     def counts(self, action: str) -> bool:
@@ -93,6 +95,10 @@ class Intake:
         if self.throttle is not None and (until := self.throttle.deadline) and until <= now:
             for exchange in self.throttle.due(now):
                 link.enqueue(exchange, now)
+
+    def release(self) -> list[Exchange]:
+        """Let go of what waits."""
+        return [] if self.throttle is None else self.throttle.release()
 
     @property
     def deadline(self) -> int:

@@ -171,7 +171,9 @@ class Link:
         """End here, for another link to this upstream goes on: gives what is left to tell, oldest first."""
         if self.up:
             self.disconnected(now)
-        return [*self._current.values(), *self.backlog]
+        held = self.intake.release() if self.intake is not None else []
+        left = [*self._current.values(), *held, *self.backlog]
+        return sorted(left, key=lambda each: order(each.entry.id)) if held else left
 
     def counts(self, action: str) -> bool:
         """Whether the charger gets this upstream's answer to a CALL with this action."""

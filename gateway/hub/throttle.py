@@ -129,6 +129,15 @@ class Throttle:
                 running.passed_at, running.held = running.held.entry.head.received_at, None
         return found
 
+    def release(self) -> list[Exchange]:
+        """Let go of everything that waits."""
+        found = []
+        for running in self._running.values():
+            if running.held is not None:
+                found.append(running.held)
+                running.held = None
+        return found
+
     @property
     def deadline(self) -> int:
         """When `due` has something; 0: nothing waits."""

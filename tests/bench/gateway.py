@@ -30,7 +30,7 @@ def _start(name: str, args: list[str], config: dict[str, Any], directory: Path) 
 
 def _config(csms: str, version: str, directory: Path, redis: str) -> dict[str, Any]:
     return {
-        "listen": {"host": "127.0.0.1", "port": free_port()},
+        "listen": {"host": "127.0.0.1", "port": free_port(), "accept_rate": 100_000, "accept_burst": 100_000},
         "admin": {"host": "127.0.0.1", "port": free_port()},
         "redis": {"url": redis, "data_dir": str(directory / "data")},
         "upstreams": {"main": {"url": f"{csms}/ocpp", "version": version}},

@@ -123,6 +123,44 @@ async def test_the_timeout_ends_the_wait_and_nothing_is_lost(
     assert await charger.start(1, TAG, began) == 7
 
 
+async def test_readiness_ends_before_listening_does(start_csms: StartCsms, start_gateway: StartGateway) -> None:
+    """`drain.delay`: a balancer has time to notice; whoever comes meanwhile is served."""
+    csms = await start_csms("ocpp1.6")
+    gateway = await start_gateway({"main": csms}, drain={"delay": 2})
+    assert gateway.process is not None
+    gateway.process.terminate()
+    async with asyncio.timeout(5):
+        while (await readiness(gateway))[0] != 503:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert await handshake(gateway.url, "CP1") == 101
+    async with asyncio.timeout(5):
+        while await handshake(gateway.url, "CP2") == 101:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert await gateway.stop() == 0
+
+
+async def test_a_second_signal_hurries(
+    raw_csms: Callable[[str], Any], start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    csms: RawCsms = await raw_csms("ocpp1.6")
+    config = {"delay": 20, "timeout": 30}
+    gateway = await start_gateway({"main": {"url": csms.url, "version": csms.version}}, drain=config)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    slow(csms, "StartTransaction")
+    starting = asyncio.create_task(charger.start(1, TAG))
+    await until("StartTransaction", lambda: csms.said("StartTransaction"))
+    assert gateway.process is not None
+    gateway.process.terminate()
+    await asyncio.sleep(0.5)
+    assert charger.close_code is None and gateway.process.returncode is None
+    gateway.process.terminate()
+    assert await asyncio.wait_for(gateway.process.wait(), 8) == 0
+    await charger.lost()
+    assert charger.close_code == 1012
+    starting.cancel()
+
+
 @pytest.mark.slow
 async def test_restarts_under_load_lose_nothing(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect

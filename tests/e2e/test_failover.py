@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import time
+import urllib.request
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,8 +22,8 @@ from .charger import Charger16
 from .charges import charges_201
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import Csms, now
-from .process import free_port
-from .raw import ready
+from .process import Gateway, free_port
+from .raw import handshake, ready
 from .test_store import TAG, boot
 from .test_store import persist as once
 from .wire import PATIENCE
@@ -162,3 +165,34 @@ async def test_a_cluster_that_loses_a_node(
         charge.enough.set()
         await asyncio.gather(*charges)
         check(charge, csms)
+
+
+async def test_the_level_is_shown_and_a_store_that_refuses_writes_lets_nobody_in(
+    tmp_path: Path, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """D3 while the replica is there. Without it (min-replicas-to-write) new chargers get 503, and again 101 with it."""
+    primary, replica = Redis(debian(), tmp_path / "1"), Redis(debian(), tmp_path / "2")
+    async with running(primary, replica):
+        await replica.follow(primary.port)
+        csms = await start_csms("ocpp1.6")
+        gateway = await start_gateway({"main": csms}, redis={"url": primary.url, "replicas": 1})
+        metrics = await asyncio.to_thread(page, gateway)
+        assert "ocppgw_store_durability_level 3.0" in metrics
+        assert "ocppgw_store_resets_total 0.0" in metrics and "ocppgw_store_reappended_total 0.0" in metrics
+        assert '"durability":"D3"' in gateway.tail(50)
+        await boot(await plug_in(Charger16, gateway.url, "CP1"))
+        replica.signal(signal.SIGSTOP)
+        await primary.ask("SET", "elsewhere", "1")  # or nothing would be missing on the replica
+        started = time.monotonic()
+        await ready(gateway, 503, "replicas")
+        assert time.monotonic() - started < 1.5
+        assert await handshake(gateway.url, "CP2") == 503
+        replica.signal(signal.SIGCONT)
+        await ready(gateway, 200)
+        assert await handshake(gateway.url, "CP2") == 101
+
+
+def page(gateway: Gateway) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin_port}/metrics", timeout=5) as answer:
+        text: str = answer.read().decode()
+    return text

@@ -36,7 +36,7 @@ def test_check_config(tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(CONFIG)
     done = run("check-config", "good.yaml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "good.yaml: ok: upstreams main (ocpp2.0.1); 1 route\n"
+    assert done.stdout == "good.yaml: ok: upstreams main (ocpp2.0.1); 1 route; drains within 225 s\n"
 
 
 def test_check_config_tells_every_error(tmp_path: Path) -> None:

@@ -181,6 +181,15 @@ def test_one_role_needs_a_server(tmp_path: Path, role: str) -> None:
     assert load(path, {"OCPPGW_REDIS__URL": "redis://db:6379/0"}, frozenset({role})).redis.url == "redis://db:6379/0"
 
 
+@pytest.mark.parametrize("role", ["edge", "hub"])
+def test_credentials_are_not_passed_on_between_processes(tmp_path: Path, role: str) -> None:
+    path = write(tmp_path, ONE.replace("}", ", credentials: passthrough}"))
+    environ = {"OCPPGW_REDIS__URL": "redis://db:6379/0"}
+    [error] = errors(path, environ, roles=role)
+    assert error.startswith("F:2: upstreams.main.credentials: passthrough needs both roles in one process")
+    assert load(path, environ).upstreams["main"].authentication == "passthrough"
+
+
 def test_environment_wins_over_the_file(tmp_path: Path) -> None:
     config = load(
         write(tmp_path, CONTRACT),

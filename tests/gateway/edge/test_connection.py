@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -315,6 +316,52 @@ async def test_drain_does_not_wait_for_ever(edge: Edge, hub: EchoHub) -> None:
         drained = asyncio.create_task(edge.drain(0.2))
         assert (await closed(ws))[0] == 1012
         await asyncio.wait_for(drained, 5)
+
+
+async def test_a_drain_closes_no_faster_than_its_rate_until_it_is_hurried(edge: Edge, hub: EchoHub) -> None:
+    async with AsyncExitStack() as stack:
+        for number in range(12):
+            await stack.enter_async_context(dial(edge, f"CP{number}"))
+        await hub.until(lambda entries: len([e for e in entries if e.kind == "open"]) == 12)
+        drained = asyncio.create_task(edge.drain(0.1, rate=5))
+        await asyncio.sleep(1.1)
+        assert 4 <= edge.counters.disconnects.get("drain", 0) <= 8
+        edge.hurried = True
+        await asyncio.wait_for(drained, 1)
+    assert edge.counters.disconnects == {"drain": 12}
+
+
+async def test_a_charger_that_is_sent_elsewhere_ends_its_exchange_first(edge: Edge, hub: EchoHub) -> None:
+    hub.silent = {"slow"}
+    async with dial(edge, "CP1") as ws:
+        await say(ws, 2, "slow", "StatusNotification", {})
+        head = (await hub.until(lambda entries: [e for e in entries if e.kind == "call"]))[0].head
+        await hub.journal.deliver(edge.id, [ToCharger("CP1", head.epoch, "close", b"rebalance", code=1012)])
+        await asyncio.sleep(0.5)
+        assert ws.close_code is None
+        await hub.journal.deliver(edge.id, [ToCharger("CP1", head.epoch, "answer", b"{}", head.seq)])
+        assert await hear(ws) == [3, "slow", {}]
+        assert (await closed(ws))[0] == 1012
+    await eventually(lambda: edge.counters.disconnects)
+    assert edge.counters.disconnects == {"rebalance": 1}
+
+
+async def test_those_that_wait_for_the_store_in_vain_do_not_leave_together(
+    world: World, edge: Edge, hub: EchoHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HOLD", 0.2)
+    monkeypatch.setattr(listener, "CLOSES_PER_SECOND", 10)
+    async with AsyncExitStack() as stack:
+        wires = [await stack.enter_async_context(dial(edge, f"CP{number}")) for number in range(20)]
+        await hub.until(lambda entries: len([e for e in entries if e.kind == "open"]) == 20)
+        world.freeze()
+        for ws in wires:
+            await say(ws, 2, "1", "StatusNotification", {"n": 1})
+        await eventually(lambda: edge.counters.disconnects.get("store_down", 0) >= 1)
+        begun = asyncio.get_running_loop().time()
+        await eventually(lambda: edge.counters.disconnects.get("store_down", 0) == 20)
+        assert 0.8 < asyncio.get_running_loop().time() - begun < 3
+    world.thaw()
 
 
 async def test_too_large_a_frame_closes_1009(edge: Edge) -> None:

@@ -120,6 +120,21 @@ async def test_503_says_when_to_come_back(world: World, hub: EchoHub) -> None:
     assert edge.counters.pending == 0
 
 
+async def test_a_storm_of_handshakes_is_slowed(world: World, hub: EchoHub) -> None:
+    """H28: beyond the rate 503 with a time to come back; whoever is refused anyway does not count."""
+    edge = await world.edge(hub.journal, Listen(port=0, accept_rate=5, accept_burst=3))
+    for _ in range(10):
+        assert (await ask(edge, "/CP1", "ocpp0.1"))[0] == 400
+    answers = [await ask(edge, f"/CP{number}") for number in range(10)]
+    accepted = [status for status, _ in answers].count(101)
+    assert 3 <= accepted <= 5
+    assert {status for status, _ in answers} == {101, 503}
+    assert all(30 <= int(headers["retry-after"]) <= 120 for status, headers in answers if status == 503)
+    assert edge.counters.attempts[("", "rate_limited")] == 10 - accepted
+    await asyncio.sleep(0.5)
+    assert (await ask(edge, "/CP1"))[0] == 101
+
+
 async def test_compression_only_for_2x(edge: Edge) -> None:
     offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
     assert "sec-websocket-extensions" not in (await ask(edge, "/CP1", "ocpp1.6", offer))[1]

@@ -12,6 +12,7 @@ from gateway.config_upstream import Upstream
 from gateway.hub import terms
 from gateway.hub.arbitration import arbitrate
 from gateway.hub.effects import Effects
+from gateway.hub.intake import intake
 from gateway.hub.leases import IDLE_MS
 from gateway.hub.link import Link
 from gateway.hub.observer import Observer
@@ -537,6 +538,15 @@ def test_its_interval_of_meter_values_is_its_own() -> None:
     bench.start(1, 41)
     assert bench.say("MeterValues", meter).keys() == {"main", "ems"}
     assert bench.say("MeterValues", meter).keys() == {"main"}
+
+
+def test_it_does_not_get_more_meter_values_than_the_configuration_says() -> None:
+    bench = Bench(may_configure=False, meter_interval=60.0)
+    settings, link = bench.upstreams["ems"], bench.session.links["ems"]
+    link.intake = intake("ems", bench.route, settings)
+    bench.command("ems", "ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "5"})
+    assert link.intake is not None and link.intake.throttle is not None
+    assert link.intake.throttle.interval_ms == 60_000
 
 
 def test_the_highest_stack_level_is_read_in_its_own_count() -> None:

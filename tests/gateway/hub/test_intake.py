@@ -126,6 +126,14 @@ def test_throttled_values_wait_for_their_turn_or_the_stop() -> None:
     assert len(bench.effects.acks["other"]) == 6, "every entry is acknowledged once"
 
 
+def test_another_link_goes_on_with_what_waits() -> None:
+    bench = Bench(Route("main", ("other",)), other={"meter_interval": 60.0})
+    entries = [bench.say("MeterValues", METER), bench.say("MeterValues", METER), bench.say("StatusNotification")]
+    link = bench.session.links["other"]
+    assert [each.entry.id for each in link.hand_over(bench.now)] == [each.id for each in entries]
+    assert link.intake is not None and not link.intake.holds
+
+
 def test_a_throttled_primary_answers_what_it_is_not_told() -> None:
     bench = Bench(Route("main"), main={"meter_interval": 60.0})
     bench.say("MeterValues", METER)
