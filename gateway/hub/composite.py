@@ -6,7 +6,6 @@ for each running transaction that has one: for an upstream without one its TxDef
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -148,18 +147,18 @@ def _request(
     counting = [each for upstream in upstreams for each in upstream]
     if not counting:
         return None
-    relative = began is None and purpose != w.station_max and all(_floats(w, each) for each, _ in counting)
-    fit: Callable[[Plan, Profile], Plan] = lambda made, each: (  # noqa: E731
-        flat(made) if not relative and began is None and _floats(w, each) else made
-    )
-    plans = [
-        [
-            fit(plan(each.body, w.schedule_of(each.body), rank, 0 if relative else began), each)
+    relative = began is None and purpose != w.station_max and all(_floats(w, each, alone=True) for each, _ in counting)
+    plans: list[list[Plan]] = []
+    for upstream in upstreams:
+        own = [
+            (plan(each.body, w.schedule_of(each.body), rank, 0 if relative else began), each)
             for each, rank in upstream
             if each.body is not None
         ]
-        for upstream in upstreams
-    ]
+        if relative or began is not None or not any(_floats(w, each) for _, each in own):
+            plans.append([made for made, _ in own])
+        else:  # nobody knows when one begins or ends, and so when the one below it prevails: each counts for itself
+            plans += [[flat(made) if _floats(w, each) else made] for made, each in own]
     begin = 0 if relative else now - now % 1000
     pieces = minimum(plans, begin, 1 << 50 if relative else begin + HORIZON_MS)
     unit = next(unit for each, _ in counting if (unit := _unit(w, each)))
@@ -193,9 +192,11 @@ def _rate(limit: Limit | None, unit: str) -> Payload:
     return {"limit": limit.rate, "numberPhases": limit.phases}
 
 
-def _floats(w: Words, each: Profile) -> bool:
-    """Whether it begins with a transaction, whenever that is."""
+def _floats(w: Words, each: Profile, *, alone: bool = False) -> bool:
+    """Whether it begins with a transaction, whenever that is. `alone`: and has no other time in it."""
     body = each.body or {}
+    if alone and (body.get("validFrom") or body.get("validTo")):
+        return False
     try:
         start = parse_time(w.schedule_of(body).get("startSchedule"))
     except (KeyError, TypeError, ValueError):

@@ -41,6 +41,10 @@ def profiles(draw: st.DrawFn) -> dict[str, Any]:
         "chargingProfileKind": kind,
         "chargingSchedule": schedule,
     }
+    if draw(st.booleans()):
+        made["validFrom"] = format_time(BASE + draw(st.integers(-20, 20)) * HOUR)
+    if draw(st.booleans()):
+        made["validTo"] = format_time(BASE + draw(st.integers(21, 100)) * HOUR)
     if kind == "Recurring":
         made["recurrencyKind"] = "Daily"
     return made
@@ -95,7 +99,7 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("running", [False, True])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(steps, st.lists(st.integers(0, 8 * 24), min_size=6, max_size=6))
 def test_never_more_than_either(running: bool, steps: list[tuple[str, int, Any]], hours: list[int]) -> None:
     bench = Bench(minimum=True)
