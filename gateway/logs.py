@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import io
 import logging
+import os
+import queue
 import sys
+import threading
+import time
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
@@ -17,6 +23,9 @@ from gateway.config import Log
 from gateway.redact import redact
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+LINES_MOST = 10_000
+"""Lines that wait to be written; a log that is not read costs no more memory than that."""
 
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 
@@ -31,16 +40,81 @@ def get(**bound: object) -> FilteringBoundLogger:
 def configure(log: Log, stream: TextIO | None = None) -> None:
     """Sets up this process's logging to `stream` (default: standard output), and the libraries' from warning on."""
     out = sys.stdout if stream is None else stream
+    global _sink
+    if _descriptor(out) >= 0 and (_sink is None or _sink.descriptor != out.fileno()):
+        _sink = Sink(out)
+    sink = _sink if _descriptor(out) >= 0 else out
     console = log.format == "console" or (log.format == "auto" and out.isatty())
     structlog.configure(
         processors=[_stamp, structlog.processors.format_exc_info, _redacted, _renderer(out) if console else _json],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log.level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, sink)),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers[:] = [_Libraries()]
     root.setLevel(max(logging.WARNING, LEVELS[log.level]))
+
+
+class Sink:
+    """Writes lines in a thread of its own: who stops reading the log stops nobody. What does not fit is dropped, and counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Takes over the descriptor of `stream`, which nobody else may write to. Waits up to a second at exit."""
+        stream.flush()
+        self.dropped = 0
+        self.descriptor = stream.fileno()
+        self._line = ""
+        self._lines: queue.Queue[str | None] = queue.Queue(LINES_MOST)
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def write(self, text: str) -> None:
+        self._line += text
+        if not self._line.endswith("\n"):
+            return
+        line, self._line = self._line, ""
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """The thread writes as soon as it can."""
+
+    def close(self) -> None:
+        """Give what is left a second."""
+        with contextlib.suppress(queue.Full):
+            self._lines.put(None, timeout=1)
+            self._thread.join(1)
+
+    def _run(self) -> None:
+        while (line := self._lines.get()) is not None:
+            if self.dropped:
+                dropped, self.dropped = self.dropped, 0
+                line += (
+                    _json(None, "", _stamp(None, "warning", {"event": "log_lines_dropped", "lines": dropped})) + "\n"
+                )
+            data = line.encode(errors="replace")
+            while data:
+                try:  # not through the stream, whose lock a blocked write would hold at exit
+                    data = data[os.write(self.descriptor, data) :]
+                except BlockingIOError:
+                    time.sleep(0.01)
+                except OSError:  # nobody will ever read it
+                    break
+
+
+_sink: Sink | None = None
+
+
+def _descriptor(stream: TextIO) -> int:
+    """-1: none."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):
+        return -1
 
 
 def _stamp(_logger: object, method: str, event: Event) -> Event:

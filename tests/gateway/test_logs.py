@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
+import time
 
 import pytest
 import structlog
@@ -96,3 +98,23 @@ def test_redaction_keeps_the_rest() -> None:
     assert token("ab") == token("AB") != token("abc")
     assert re.fullmatch("tok:[0-9a-f]{12}", token("ab"))
     assert url("wss://u:p@h:1/x") == "wss://***@h:1/x"
+
+
+def test_a_reader_that_stops_reading_stops_nobody() -> None:
+    """A pipe that is full: the writer goes on, drops what does not fit and tells how much once there is room again."""
+    read, write = os.pipe()
+    out = os.fdopen(write, "w")
+    sink = logs.Sink(out)
+    began = time.monotonic()
+    for number in range(2 * logs.LINES_MOST):
+        sink.write(f"line {number} of many\n")
+    assert time.monotonic() - began < 5
+    assert sink.dropped > 0
+    text = b""
+    while b"log_lines_dropped" not in text:
+        text += os.read(read, 65536)
+        sink.write("more\n")
+    assert text.startswith(b"line 0 of many\nline 1 of many\n")
+    os.close(read)  # the thread ends its waiting; nobody reads any more
+    sink.close()
+    out.close()
