@@ -64,6 +64,8 @@ class Backend:
         self.registration = "Accepted"
         self.one_slot = False
         """Whether it has one open CALL for both directions: it reads none while one of its own is open."""
+        self.texts: list[str] | None = None
+        """If a list: every frame that came, as text."""
         self.poison = ""
         """A timestamp: whatever tells it is treated as `poisoned` says."""
         self.poisoned = "hang up before"
@@ -147,6 +149,8 @@ class Backend:
         waiting: list[list[Any]] = []
         try:
             async for text in socket:
+                if self.texts is not None:
+                    self.texts.append(str(text))
                 frame = json.loads(text)
                 if frame[0] == 2:
                     if self.one_slot and self._busy(socket):
@@ -286,7 +290,7 @@ class Backend:
             return {"currentTime": now()}
         if action == "Authorize":
             return {"idTagInfo" if self.version == "ocpp1.6" else "idTokenInfo": accepted}
-        if action == "DataTransfer":
+        if action in ("DataTransfer", "SignCertificate"):
             return accepted
         if action == "StartTransaction":
             assert message is not None

@@ -92,7 +92,8 @@ class Charger:
         """Its energy meter, Wh."""
         self.last_id = ""
         """Message id of its newest CALL."""
-        self._socket: ClientConnection | None = None
+        self.socket: ClientConnection | None = None
+        """The newest connection."""
         self._unnoted: set[str] = set()
         """CALLs that are no part of the history, and not answered yet."""
         self._waiting: dict[str, asyncio.Future[list[Any]]] = {}
@@ -122,7 +123,7 @@ class Charger:
             return refused.response.status_code
         except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake):
             return 0
-        self._socket = socket
+        self.socket = socket
         self.connection += 1
         if self._ids == "counter":
             self._counter = itertools.count(1)
@@ -141,21 +142,21 @@ class Charger:
     async def close(self) -> None:
         for task in list(self._obeying):
             task.cancel()
-        if self._socket is not None:
-            await self._socket.close()
+        if self.socket is not None:
+            await self.socket.close()
         if self._reading is not None:
             await asyncio.gather(self._reading, return_exceptions=True)
 
     def abort(self) -> None:
         """Loses the connection."""
-        if self._socket is not None:
-            self._socket.transport.abort()
+        if self.socket is not None:
+            self.socket.transport.abort()
 
     async def lost(self, patience: float = PATIENCE) -> int:
         """Waits for the end of the connection; its close code."""
-        assert self._reading is not None and self._socket is not None
+        assert self._reading is not None and self.socket is not None
         await asyncio.wait_for(asyncio.shield(self._reading), patience)
-        return self._socket.close_code or 1006
+        return self.socket.close_code or 1006
 
     async def _read(self, socket: ClientConnection, number: int) -> None:
         try:
@@ -214,7 +215,7 @@ class Charger:
 
     async def call(self, message: Said | None, action: str, payload: dict[str, Any], id: str = "") -> list[Any] | None:
         """One CALL on the connection there is: the answer's frame, None when the connection ended or nobody answered."""
-        socket, id = self._socket, id or self.new_id()
+        socket, id = self.socket, id or self.new_id()
         self.last_id = id
         if socket is None or not self.connected:
             return None

@@ -1,0 +1,262 @@
+"""Time, bytes, memory, logs, configuration, secrets: what stays as it is, and within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import signal
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+from websockets.asyncio.client import connect
+
+from tests.e2e.operator import metric
+
+from .fleet import Fleet, total
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+
+METER = '{"connectorId":1,"meterValue":[{"timestamp":"%s","sampledValue":[{"value":"%s","measurand":"Voltage","unit":"V"}]}]}'
+
+
+async def test_i20_a_connection_is_small_and_one_that_never_reads_ends(fleet: Fleet) -> None:
+    """300 idle chargers; then one that sends pings and CALLs for ever and never reads what comes back."""
+    await fleet.backend("main", "ocpp1.6")
+    node = await fleet.single()
+    warm = [fleet.charger(f"W{number}") for number in range(50)]
+    await asyncio.gather(*(each.connect() for each in warm))
+    before = node.resources()[0]
+    idle = [fleet.charger(f"I{number}") for number in range(300)]
+    for start in range(0, 300, 50):
+        await asyncio.gather(*(each.connect() for each in idle[start : start + 50]))
+    await asyncio.gather(*(each.status("Available") for each in idle))
+    assert (node.resources()[0] - before) / len(idle) < 512 * 1024
+
+    before = node.resources()[0]
+    deaf = await connect(f"{node.url}/DEAF", subprotocols=["ocpp1.6"], proxy=None, ping_interval=None)  # type: ignore[list-item]
+    deaf.transport.pause_reading()
+    deaf.transport.set_write_buffer_limits(high=1 << 20)
+    sent = 0
+    frame = json.dumps([2, "1", "NoSuchAction" + "x" * 200_000, {}])
+    try:
+        async with asyncio.timeout(20):
+            while (
+                sent < 400 << 20 and total(await node.metrics(), "ocppgw_disconnects_total", reason="slow_consumer") < 1
+            ):
+                for _ in range(20):
+                    await asyncio.wait_for(deaf.send(frame), 5)
+                    sent += len(frame)
+    except (TimeoutError, OSError):
+        pass
+    finally:
+        deaf.transport.abort()
+    assert node.resources()[0] - before < 16 << 20, f"after {sent >> 20} MiB"
+    assert await warm[0].call(None, "Heartbeat", {})
+
+
+async def test_i23_the_time_that_the_gateway_tells_is_utc_and_only_goes_on(fleet: Fleet) -> None:
+    """Its own answers, while the primary is away."""
+    main = await fleet.backend("main", "ocpp2.0.1", settings={"connect_timeout": 1})
+    await fleet.single()
+    charger = await fleet.booted("CP1")
+    await main.stop()
+    told = []
+    for _ in range(20):
+        answer = await charger.call(None, "Heartbeat", {})
+        assert answer is not None
+        text = answer[2]["currentTime"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", text)
+        told.append(datetime.fromisoformat(text.replace("Z", "+00:00")))
+        assert abs((datetime.now(UTC) - told[-1]).total_seconds()) < 1
+        await asyncio.sleep(0.05)
+    assert told == sorted(told)
+    boot = await charger.call(
+        None, "BootNotification", {"chargePointVendor": "ACME", "chargePointModel": "Swarm", "firmwareVersion": "1"}
+    )
+    assert boot is not None
+    assert abs((datetime.now(UTC) - _moment(boot[2]["currentTime"])).total_seconds()) < 1
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+async def _through(fleet: Fleet, payloads: list[str]) -> list[str]:
+    """The MeterValues payloads that a 1.6 CSMS reads when a 1.6 charger sends these, as texts."""
+    main = await fleet.backend("main", "ocpp1.6")
+    main.texts = []
+    await fleet.single()
+    charger = await fleet.booted("CP1")
+    assert charger.socket is not None
+    for number, payload in enumerate(payloads):
+        await charger.socket.send(f'[2,"x{number}","MeterValues",{payload}]')
+        async with asyncio.timeout(10):
+            while f"x{number}" not in charger.strays:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+    charger.strays.clear()
+    return [text.split(",", 3)[3][:-1] for text in main.texts if '"MeterValues"' in text]
+
+
+async def test_i24_timestamps_of_a_charger_pass_unchanged(fleet: Fleet) -> None:
+    """Whatever its clock says, however it spells it."""
+    stamps = [
+        "2026-01-02T03:04:05Z",
+        "2026-01-02T03:04:05.1Z",
+        "2026-01-02T03:04:05.1234567Z",
+        "2026-01-02T03:04:05+03:00",
+        "2026-01-02T03:04:05-11:30",
+        "1970-01-01T00:00:00Z",
+        "2106-02-07T06:28:15Z",
+        "2026-01-02T03:04:05",
+        "2026-01-02T03:04:05+03",
+        "222222017-01-02T03:04:05Z",
+    ]
+    payloads = [METER % (stamp, "230") for stamp in stamps]
+    assert await _through(fleet, payloads) == payloads
+
+
+async def test_i25_payloads_and_the_digits_of_numbers_pass_unchanged(fleet: Fleet) -> None:
+    dice = random.Random(25)
+    numbers = ["1.10", "1e2", "0.1234567", "-0", "1E-7", "100000000000000000000", "0.10000000000000000001"]
+    numbers += [f"{dice.uniform(-1e6, 1e6):.{dice.randrange(0, 12)}f}" for _ in range(20)]
+    payloads = []
+    for number in numbers:
+        space = dice.choice(["", " ", "\t", "  "])
+        extra = f'{space}"vendorExtra"{space}:{space}{{"n":{number},"t":"\\u00e9\\/ü"}}{space},'
+        payloads.append("{" + extra + (METER % ("2026-01-02T03:04:05Z", number))[1:])
+    assert await _through(fleet, payloads) == payloads
+
+
+async def test_i29_a_log_that_nobody_reads_stops_no_traffic(fleet: Fleet) -> None:
+    """Its output is a pipe that is full. And nobody reads the metrics."""
+    await fleet.backend("main", "ocpp1.6")
+    fleet.config = {"log": {"level": "debug"}}
+    await fleet.store.start()
+    node = await fleet.prepare("both")
+    node.unread = True
+    await node.run()
+    for _ in range(4):
+        herd = [fleet.charger(f"H{number}", pace=0) for number in range(120)]
+        await asyncio.gather(*(each.connect() for each in herd))
+        await asyncio.gather(*(each.close() for each in herd))
+        fleet.chargers.clear()
+    charger = fleet.charger("CP1", patience=5)
+    await asyncio.wait_for(charger.connect(), 10)
+    await asyncio.wait_for(charger.charge(3), 10)
+    assert await node.ready() == 200
+
+
+async def test_i30_a_reload_is_whole_or_nothing(fleet: Fleet) -> None:
+    """Garbage, a contradiction and half a file under load: the old configuration stays. Then a good one."""
+    await fleet.backend("main", "ocpp2.0.1")
+    await fleet.backend("copy", "ocpp1.6")
+    fleet.route["mirrors"] = []
+    node = await fleet.single()
+    good = node.file.read_text()
+    bad = ["{", "upstreams: 7", good.replace("primary: main", "primary: nobody"), good[: len(good) // 2], "", "\x00"]
+    async with fleet.load(10) as chargers:
+        for text in bad:
+            node.file.write_text(text)
+            node.signal(signal.SIGHUP)
+            async with asyncio.timeout(10):
+                while await metric(node, "ocppgw_config_last_reload_successful") != 0:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert await node.ready() == 200
+            node.file.write_text(good)
+            async with asyncio.timeout(10):
+                while await metric(node, "ocppgw_config_last_reload_successful") != 1:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        settings = yaml.safe_load(good)
+        settings["routes"][0]["mirrors"] = ["copy"]
+        node.file.write_text(yaml.safe_dump(settings))
+        async with asyncio.timeout(20):
+            while not fleet.backends["copy"].heard("meter"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert all(each.connection == 1 for each in chargers), "nobody was dropped"
+    fleet.history.upstreams = ("main",)  # the copy began in the middle
+    await fleet.right()
+
+
+async def test_i32_no_secret_in_logs_and_metrics(fleet: Fleet) -> None:
+    """Tokens, passwords and certificates that pass are in neither, at the most talkative level."""
+    await fleet.backend("main", "ocpp2.0.1", settings={"username": "user", "password": "CANARY-upstream"})
+    fleet.config = {"log": {"level": "debug"}}
+    node = await fleet.single()
+    charger = await fleet.booted("CP1")
+    await charger.call(None, "Authorize", {"idTag": "CANARY-tag"})
+    await charger.call(
+        None,
+        "StartTransaction",
+        {"connectorId": 1, "idTag": "CANARY-start", "meterStart": 1, "timestamp": charger.clock()},
+    )
+    await charger.call(None, "DataTransfer", {"vendorId": "ACME", "data": "CANARY-data"})
+    await charger.call(None, "SignCertificate", {"csr": "CANARY-csr"})
+    assert charger.socket is not None
+    for garbage in (
+        '[2,"1","Authorize",{"idTag":"CANARY-broken"',
+        '[2,"2","Authorize",["CANARY-list"]]',
+        "CANARY-text",
+    ):
+        await charger.socket.send(garbage)
+    backend = fleet.backends["main"]
+    for action, payload in (
+        ("SetVariables", {"setVariableData": [_password("CANARY-password")]}),
+        ("InstallCertificate", {"certificateType": "CSMSRootCertificate", "certificate": "CANARY-certificate"}),
+        (
+            "SendLocalList",
+            {"versionNumber": 1, "updateType": "Full", "localAuthorizationList": [_token("CANARY-list2")]},
+        ),
+    ):
+        order = await backend.order("CP1", action, payload, action)
+        async with asyncio.timeout(20):
+            while not order.outcomes:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)
+    charger.strays.clear()
+    assert "CP1" in node.log.read_text(), "it does log"
+    for text in (node.log.read_text(), await node.get("/metrics")):
+        assert "CANARY" not in text, [line for line in text.splitlines() if "CANARY" in line]
+
+
+def _password(value: str) -> dict[str, Any]:
+    return {
+        "attributeValue": value,
+        "component": {"name": "SecurityCtrlr"},
+        "variable": {"name": "BasicAuthPassword"},
+    }
+
+
+def _token(value: str) -> dict[str, Any]:
+    token = {"idToken": value, "type": "ISO14443"}
+    return {"idToken": token, "idTokenInfo": {"status": "Accepted"}}
+
+
+async def test_i37_nothing_leaks_when_chargers_come_and_go(fleet: Fleet) -> None:
+    """1,000 connections, and the CSMS's sockets with them; the long run is `make soak`."""
+    await fleet.backend("main", "ocpp1.6", settings={"linger": 0.2})
+    node = await fleet.single()
+    chargers = [fleet.charger(f"CP{number}") for number in range(50)]
+
+    async def rounds(count: int) -> tuple[int, int]:
+        for _ in range(count):
+            await asyncio.gather(*(each.connect() for each in chargers))
+            await asyncio.gather(*(each.status("Available") for each in chargers))
+            for number, each in enumerate(chargers):
+                if number % 2:
+                    each.abort()
+            await asyncio.gather(*(each.close() for each in chargers))
+        deadline = time.monotonic() + 15
+        while fleet.backends["main"].sockets and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
+        return node.resources()
+
+    warm = await rounds(8)
+    after = await rounds(12)
+    assert after[1] <= warm[1] + 3, "descriptors"
+    assert after[0] <= warm[0] + (4 << 20), "memory"
