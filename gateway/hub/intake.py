@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Raw
 
+from gateway.journal.entry import Entry
 from gateway.routes import Route
 from translators.frames import EMPTY, Call
 from translators.values import format_time
@@ -109,6 +110,13 @@ class Intake:
     def holds(self) -> bool:
         """Whether anything waits here."""
         return self.throttle is not None and self.throttle.holds
+
+
+def ignore(link: Link, entry: Entry, call: Call, now: int) -> None:
+    """A charger CALL that is none of this upstream's business."""
+    exchange = Exchange(entry, call)
+    exchange.counts = link.counts(call.action)
+    drop(link, exchange, "policy", now)
 
 
 def intake(name: str, route: Route, settings: Upstream) -> Intake | None:

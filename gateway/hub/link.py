@@ -15,7 +15,7 @@ from translators import Translating
 from translators.dialogue import Done, Out, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
 
-from .answering import Owner, Policy, ack, answer_away, answer_charger, drop, finished, given_up, outlast, poisoned
+from .answering import Owner, Policy, ack, answer_away, answer_charger, finished, given_up, outlast, poisoned
 from .backlog import Backlog, Exchange, order
 from .intake import Intake
 from .lane import Lane
@@ -141,12 +141,6 @@ class Link:
         exchange.counts = self.primary
         if self.intake is None or self.intake.take(self, exchange, now):
             self.enqueue(exchange, now)
-
-    def ignore(self, entry: Entry, call: Call, now: int) -> None:
-        """A charger CALL of this group that is none of this upstream's business."""
-        exchange = Exchange(entry, call)
-        exchange.counts = self.counts(call.action)
-        drop(self, exchange, "policy", now)
 
     def enqueue(self, exchange: Exchange, now: int) -> None:
         """It is to be told in its turn."""

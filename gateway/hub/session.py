@@ -13,6 +13,7 @@ from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 from .arbiter import Arbiter
 from .backlog import Exchange
 from .effects import Effects
+from .intake import ignore
 from .lane import Lane
 from .link import Link
 from .lot import unpark
@@ -320,7 +321,7 @@ class Session:
             arbiter.heard(call, now)
         told = arbiter.told(link.name, call)
         if told is None:
-            link.ignore(entry, call, now)
+            ignore(link, entry, call, now)
         else:
             link.from_charger(entry, told, now)
 
