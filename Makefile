@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test test-full check bench docs clean
+.PHONY: install run test test-full faults soak check bench docs clean
 
 install: .venv/.ready
 
@@ -22,6 +22,12 @@ test: install
 test-full: install
 	tests/peers/install.sh
 	$(BIN)/pytest -m 'full or slow' $(ARGS)
+
+faults: install
+	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: install
+	$(BIN)/pytest -m soak -s tests/faults $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

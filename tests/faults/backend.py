@@ -57,6 +57,8 @@ class Backend:
         self.port = 0
         self.sockets: dict[str, ServerConnection] = {}
         """Charger -> its newest socket."""
+        self.authorization: dict[str, str] = {}
+        """Charger -> Authorization header of its newest socket."""
         self.ids: dict[ServerConnection, set[str]] = {}
         """Message ids seen on each socket that is open."""
         self.faults: list[str] = []
@@ -71,7 +73,7 @@ class Backend:
         self.poisoned = "hang up before"
         self.deferred = 0
         """How many CALLs had to wait for that."""
-        self._dice = random.Random(seed)
+        self._dice = random.Random(f"{seed}/{name}")
         self._transactions: dict[tuple[str, str], int] = {}
         """(charger, stamp of the start) -> transaction id given by this CSMS (1.6)."""
         self._starts: dict[tuple[str, Any], str] = {}
@@ -144,6 +146,7 @@ class Backend:
         charger = socket.request.path.rstrip("/").rpartition("/")[2]
         number = next(self._connections)
         self.sockets[charger] = socket
+        self.authorization[charger] = socket.request.headers.get("Authorization", "")
         self.ids[socket] = set()
         open_calls: set[str] = set()
         waiting: list[list[Any]] = []

@@ -273,10 +273,11 @@ class Fleet:
         return charger
 
     @contextlib.asynccontextmanager
-    async def load(self, count: int = 20, **options: Any) -> AsyncIterator[list[Charger]]:
+    async def load(self, count: int = 20, *, prefix: str = "CP", **options: Any) -> AsyncIterator[list[Charger]]:
         """So many chargers that charge meanwhile; afterwards they end what they have begun."""
         enough = asyncio.Event()
-        chargers = [self.charger(f"CP{number}", **options) for number in range(count)]
+        habits = ("uuid", "counter", "kept")
+        chargers = [self.charger(f"{prefix}{number}", ids=habits[number % 3], **options) for number in range(count)]
         lives = [asyncio.create_task(each.live(enough)) for each in chargers]
         try:
             async with asyncio.timeout(PATIENCE):

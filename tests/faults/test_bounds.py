@@ -260,3 +260,7 @@ async def test_i37_nothing_leaks_when_chargers_come_and_go(fleet: Fleet) -> None
     after = await rounds(12)
     assert after[1] <= warm[1] + 3, "descriptors"
     assert after[0] <= warm[0] + (4 << 20), "memory"
+
+
+@pytest.mark.skip(reason="the gateway does not check the passwords of chargers yet")
+def test_i31_an_old_password_fails_everywhere_once_a_new_one_was_accepted() -> None: ...
