@@ -84,8 +84,8 @@ class Reconfigure:
         while True:
             await self._news.wait()
             self._news.clear()
+            booted, self._booted = self._booted, []
             try:
-                booted, self._booted = self._booted, []
                 if (wanted := self._wanted) is None:
                     await self._move_all(list(self._where(booted)), frozenset())
                     continue
@@ -93,7 +93,8 @@ class Reconfigure:
                 if self._wanted is wanted:
                     self._wanted = None
             except StoreDown:
-                await asyncio.sleep(1.0)  # the sessions that are loaded again are loaded with what is in force
+                self._booted = booted + self._booted
+                await asyncio.sleep(1.0)
                 self._news.set()
             except Exception:  # what is in force at the sessions stays: better than no hub at all
                 log.exception("not_reconfigured")
