@@ -153,5 +153,12 @@ def _memory(parts: Split) -> Memory:
     return Memory(used, (hub, edge))
 
 
-DRAIN_NOTES = ("x",)
-QUEUED_NOTES = ("x",)
+DRAIN_NOTES = (
+    "edge, hub and store are processes of their own on one core; the chargers are answered early while the CSMS is away",
+    f"to connect: from the start of the CSMS to its first message; the rate from there to {TAIL:.0%} of the backlog",
+)
+QUEUED_NOTES = (
+    "edge, hub and store are processes of their own; the chargers are answered early while the CSMS is away",
+    "store: `used_memory` of INFO, streams and what is parked; bytes per message include the frame of about 300 bytes",
+    "parked: what a CSMS does not take for 10 s and 100 messages leaves the hub's memory, but for 100 of each charger",
+)
