@@ -219,6 +219,8 @@ class Partition:
             if failpoints.armed:
                 failpoints.hit("before_commit")
             acks, passed = self._settle(effects)
+            if self.effects.unstored:
+                facts |= self.effects.unstored.take(time.time_ns() // 1_000_000)
             self._commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
             self._sends.append(effects)
             self._send_commit(self._commit)

@@ -22,6 +22,7 @@ from translators import translatable
 
 from .arbitration import arbitrate
 from .backlog import Exchange
+from .comparing import compare
 from .link import Link
 from .linking import fit
 from .partition import Partition
@@ -218,6 +219,7 @@ class Reconfigure:
             if link.answers and not answered and link.down_since:
                 link.down_since = now  # nobody has waited for it before
         arbitrate(session, route, self._sessions.settings, new_id)
+        compare(session, route, self._sessions.settings)
         log.info("rerouted", charger_id=session.charger, primary=route.primary, mirrors=route.mirrors)
 
     def _renew(self, session: Session, name: str, route: Route, position: str, now: int) -> None:

@@ -14,6 +14,7 @@ from gateway.config import Config
 from gateway.ids import new_id
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
+from gateway.readiness import FIELD as SHADOW
 from gateway.routes import NoRoute, Route, Routes, facts_of
 from gateway.wheel import Wheel
 from translators import NoTranslation, Renumbering
@@ -21,6 +22,7 @@ from translators.frames import Call, Error, Frame, encode
 
 from .arbitration import arbitrate
 from .backlog import order
+from .comparing import compare
 from .health import Health
 from .introduction import introduction
 from .link import Link
@@ -107,6 +109,7 @@ class Sessions:
         session.absent_since = now_ms()
         session.shared = decode_shared(facts.get(FIELD, b""))
         session.terms = decode_terms(facts.get(TERMS, b""))
+        session.compared = facts.get(SHADOW, b"")
         self._link(session, version, facts, partition.position)
         partition.sessions[folded] = session
         for what in partition.loading.pop(folded):
@@ -134,6 +137,7 @@ class Sessions:
         for name in [name for name in session.shared.linked if name not in session.links]:
             self.forget(session, name)
         arbitrate(session, route, self.settings, new_id)
+        compare(session, route, self.settings)
 
     def add(self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str) -> None:
         """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
