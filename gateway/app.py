@@ -175,7 +175,7 @@ class App:
             if self._edge is not None:
                 self._edge.hurried = True
             if self._hub is not None:
-                self._hub.hurried = True
+                self._hub.hurry()
         self._stop.set()
 
     async def _drain(self) -> None:

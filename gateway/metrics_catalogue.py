@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from gateway.metrics_actions import ACTION_GROUPS, ACTIONS
+from gateway.readiness import KINDS
 from translators.losses import names
 
 PREFIX = "ocppgw_"
@@ -194,6 +195,15 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("upstream_call_duration_seconds", "histogram", "Time a CSMS took to answer a CALL.",
          "histogram_quantile(0.99, sum by (upstream, le) (rate($m_bucket[5m])))", (UPSTREAM, GROUP),
          CALL_SECONDS, limit=36),
+    Spec("shadow_comparisons_total", "counter", "Answers of a shadow that were compared with those that count.",
+         'sum by (upstream) (rate($m{outcome="agreed"}[1h])) / sum by (upstream) (rate($m[1h]))',
+         (UPSTREAM, _label("outcome", "agreed", "differed"))),
+    Spec("shadow_differences_total", "counter", "Differences between the answers of a shadow and those that count.",
+         "topk(10, sum by (upstream, action, kind) (increase($m[1h])))",
+         (UPSTREAM, ACTION, _label("kind", *KINDS)), limit=120),
+    Spec("shadow_latency_difference_seconds", "histogram", "How much later or earlier a shadow answered.",
+         'histogram_quantile(0.95, sum by (upstream, le) (rate($m_bucket{order="later"}[1h])))',
+         (UPSTREAM, _label("order", "later", "earlier")), CALL_SECONDS, limit=12),
     Spec("redis_up", "gauge", "1 while the store is reachable and safe.", "min($m)"),
     Spec("store_durability_level", "gauge",
          "What an acknowledged message survives: 0 nothing, 1 the death of any process, 2 a power loss, 3 the loss of the primary.",

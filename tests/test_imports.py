@@ -12,6 +12,7 @@ IO = {"asyncio", "redis", "hiredis", "websockets", "aiohttp", "uvloop", "random"
 PURE = [
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "translators").rglob("*.py")),
     "gateway/routes.py",
+    "gateway/readiness.py",
     "gateway/edge/guard.py",
     "gateway/edge/fingerprint.py",
     "gateway/hub/session.py",
@@ -38,6 +39,8 @@ PURE = [
     "gateway/hub/terms.py",
     "gateway/hub/virtual.py",
     "gateway/hub/words.py",
+    "gateway/hub/shadow.py",
+    "gateway/hub/comparing.py",
 ]
 
 

@@ -66,6 +66,8 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
         link.backlog.appendleft(exchange)
         outlast(link, exchange, now)
         return
+    if link.watch is not None and outcome == "silence":
+        link.watch.silent(link, exchange, now)
     if exchange.perishable:
         if entry.head.cls == "K3":
             answer_charger(link, exchange, Error(entry.id, "GenericError", "the CSMS did not answer in time"), now)

@@ -14,6 +14,7 @@ class Exchange:
 
     __slots__ = (
         "answered",
+        "begun",
         "call",
         "counts",
         "early",
@@ -41,6 +42,8 @@ class Exchange:
         """It lies in the link's lot (`lot.py`), no longer in the stream."""
         self.failures = 0
         self.not_before = 0
+        self.begun = 0
+        """When the upstream was told last, ms."""
 
     @property
     def goes_first(self) -> bool:

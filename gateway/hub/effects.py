@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.journal.entry import Dead, Entry, ToCharger
 
+from .comparing import Unstored
 from .shared import Shared
 from .terms import Terms
 
@@ -16,7 +17,19 @@ if TYPE_CHECKING:
 class Effects:
     """What a tick decided for one partition: first the commit (facts, answers, acks), then the sends."""
 
-    __slots__ = ("acks", "answers", "dead", "links", "parks", "shared", "terms", "to_charger", "to_upstream", "unparks")
+    __slots__ = (
+        "acks",
+        "answers",
+        "dead",
+        "links",
+        "parks",
+        "shared",
+        "terms",
+        "to_charger",
+        "to_upstream",
+        "unparks",
+        "unstored",
+    )
 
     def __init__(self) -> None:
         self.links: set[Link] = set()
@@ -36,9 +49,11 @@ class Effects:
         self.to_upstream: list[tuple[Link, bytes]] = []
         self.to_charger: list[tuple[str, ToCharger]] = []
         """(edge, what to do)."""
+        self.unstored = Unstored()
+        """What was found about shadows: it goes with any commit, and causes none."""
 
     def take(self) -> Effects:
-        """Everything so far; this object starts again empty (sessions keep their reference to it)."""
+        """Everything so far but `unstored`; this object starts again empty (sessions keep their reference to it)."""
         taken = Effects.__new__(Effects)
         taken.links, self.links = self.links, set()
         taken.shared, self.shared = self.shared, {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import time
 import uuid
 
 import structlog
@@ -44,8 +43,6 @@ class Hub:
         """`local`: the edge of this process, if it has one."""
         self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.partitions: dict[int, Partition] = {}
-        self.hurried = False
-        """A drain shall end at once."""
         self._config = config
         self._local = local
         self._observer = observer
@@ -57,7 +54,7 @@ class Hub:
             self.partitions,
             self._take,
             lambda partition, error: self._ownership.failed(partition, error),
-            lambda error: self._ownership.drop_all(error),
+            lambda error: self._ownership.interrupted(error),
             self._hand,
             self._alone,
         )
@@ -75,7 +72,7 @@ class Hub:
             tended=self._tended,
         )
         self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
-        self._sessions = Sessions(config, journal, wheel, observer, self.partitions, self._turn, self._ownership.drop)
+        self._sessions = Sessions(config, journal, wheel, observer, self.partitions, self._turn)
         self._parking = Parking(journal, self.partitions, self._sessions, self._turn, self._sessions.health.up)
         self._retention = Retention(
             journal,
@@ -109,11 +106,14 @@ class Hub:
             tasks.create_task(self._reconfigure.run())
 
     async def drain(self, seconds: float) -> None:
-        """Let open exchanges finish, up to `seconds`; then close the upstream sockets and hand the leases back."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not self.hurried and not self._settled():  # noqa: ASYNC110  the sessions tell nobody
-            await asyncio.sleep(0.05)
-        await self._ownership.give_back()
+        """Take no new commands; close the upstream sockets of each partition and hand its lease back once its open
+        exchanges have ended, or after so many seconds."""
+        self._sessions.draining = True
+        await self._ownership.give_back(seconds, _settled)
+
+    def hurry(self) -> None:
+        """A drain ends at once."""
+        self._ownership.hurried = True
 
     def reconfigure(self, config: Config, routes: Routes) -> None:
         """This is in force from now on; connected chargers follow without being dropped."""
@@ -148,12 +148,6 @@ class Hub:
                 states[upstream.name, upstream.state] += 1
         for (name, state), n in states.items():
             metrics.upstream_sessions.cell(name, state).n = n
-
-    def _settled(self) -> bool:
-        return all(
-            partition.quiet and all(session.settled for session in partition.sessions.values())
-            for partition in self.partitions.values()
-        )
 
     # -- partitions come and go --------------------------------------------------------------------------------------
 
@@ -262,3 +256,7 @@ class Hub:
                 session.closed(head.epoch, now)
             case "repeat":
                 session.repeated(entry, now)
+
+
+def _settled(partition: Partition) -> bool:
+    return partition.quiet and all(session.settled for session in partition.sessions.values())

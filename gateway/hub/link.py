@@ -17,6 +17,7 @@ from translators.frames import Call, Error, Frame, Result, Side, encode
 
 from .answering import Owner, Policy, ack, answer_away, answer_charger, finished, given_up, outlast, poisoned
 from .backlog import Backlog, Exchange, order
+from .comparing import Comparison
 from .intake import Intake
 from .lane import Lane
 from .lot import Lot
@@ -63,6 +64,7 @@ class Link:
         "translator",
         "up",
         "versions",
+        "watch",
     )
 
     def __init__(
@@ -127,6 +129,8 @@ class Link:
         """Billing message, by what it says -> how often the upstream refused it."""
         self.told: tuple[str, Result] | None = None
         """Entry that the charger was answered last, and how: until that is stored a retry looks like one without an answer."""
+        self.watch: Comparison | None = None
+        """Is told what the upstream answers, where the charger has a shadow."""
         self._stopwatch = stopwatch
         translator.backlog = lambda: [exchange.call for exchange in self.backlog]
 
@@ -307,6 +311,7 @@ class Link:
     def pump(self, now: int) -> None:
         """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
         while self.up and self.backlog and (exchange := self._next(now)):
+            exchange.begun = now
             self._current[exchange.entry.id] = exchange
             try:
                 self._receive("charger", exchange.call, now, exchange)
@@ -339,6 +344,8 @@ class Link:
         exchange, expired = self.backlog.due(now, first_only=first_only)
         for each in expired:
             self.owner.observer.dropped(self, each.entry, "expired")
+            if self.watch is not None:
+                self.watch.silent(self, each, now)
             ack(self, each)
         return exchange
 
@@ -378,6 +385,8 @@ class Link:
                     self._send(frame)  # otherwise it was asked on a socket that is gone
             elif not isinstance(frame, Call):
                 answered = self._current.get(frame.id)
+                if answered and self.watch is not None:
+                    self.watch.said(self, answered, frame, now)
                 if answered and not (isinstance(frame, Error) and given_up(self, answered, frame, now)):
                     answer_charger(self, answered, frame, now)
             elif self.may_command or frame.action in _LOOKS_ONLY:

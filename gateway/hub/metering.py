@@ -10,6 +10,7 @@ from gateway.journal.entry import Entry
 from gateway.journal.streams import Batch
 from gateway.metrics import Cell, HistogramCell, Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
+from gateway.readiness import Kind
 from translators.dialogue import Out
 from translators.frames import Call, Error, Frame, Result, Side
 from translators.losses import Loss
@@ -136,6 +137,17 @@ class Metering(Observer):
             trace=trace(error),
             exc_info=error,
         )
+
+    def compared(self, upstream: str, action: str, kinds: list[Kind], later_ms: int | None) -> None:
+        self._metrics.shadow_comparisons.cell(upstream, "differed" if kinds else "agreed").n += 1
+        for kind in kinds:
+            self._metrics.shadow_differences.cell(upstream, action, kind).n += 1
+        if later_ms is not None:
+            order = "later" if later_ms >= 0 else "earlier"
+            self._metrics.shadow_latency_difference.cell(upstream, order).observe(abs(later_ms) / 1000)
+
+    def uncompared(self, charger: str, error: Exception) -> None:
+        log.error("comparison_failed", charger_id=charger, exc_info=error)
 
     def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
         self._metrics.dead_letters.cell(link.name, reason).n += 1

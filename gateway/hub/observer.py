@@ -10,6 +10,7 @@ from translators.losses import Loss
 
 if TYPE_CHECKING:
     from gateway.journal.entry import Entry
+    from gateway.readiness import Kind
 
     from .backlog import Exchange
     from .link import Link
@@ -52,6 +53,12 @@ class Observer:
 
     def poisoned(self, link: Link, entry: Entry, error: Exception) -> None:
         """Deciding an entry met a bug of ours."""
+
+    def compared(self, upstream: str, action: str, kinds: list[Kind], later_ms: int | None) -> None:
+        """The answer of a shadow was compared with the one that counts, which it followed by so much; None: it never came."""
+
+    def uncompared(self, charger: str, error: Exception) -> None:
+        """A bug of ours: this charger's answers are compared no more."""
 
     def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
         """An entry was put aside for a person to look at."""

@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from gateway.journal.errors import Fenced, StoreDown
 from gateway.journal.journal import Journal
+from gateway.journal.leases import LEASE_TTL
 
 from .partition import Partition
 from .reader import Reader
 
 log = structlog.get_logger(__name__)
 
-TEND_SECONDS = 5.0
+RENEW_SECONDS = 5.0
 """Between two renewals of the leases (they live 15 s)."""
+LOOK_SECONDS = 1.0
+"""Between two looks at who lives: what another hub has handed over is taken within that time."""
+AWAY_SECONDS = 0.2
+"""Between two attempts while the store is away."""
 TRIM_SECONDS = 10.0
+DEAD_SECONDS = 20.0
+"""An edge that has had no lease for so long is dead for good: its homes are ended."""
 
 
 class Ownership:
@@ -40,7 +48,7 @@ class Ownership:
         tended: Callable[[], None],
     ) -> None:
         """`begin(number, token, homes)` makes a partition; `resume` is awaited with it before anything is read; `tended` is
-        called after each round."""
+        called every few seconds."""
         self.ready = asyncio.Event()
         """Set once the first partitions are owned."""
         self.alone = True
@@ -61,30 +69,64 @@ class Ownership:
         self._resume = resume
         self._lost = lost
         self._tended = tended
+        self.hurried = False
+        """What is given back is given back at once."""
         self._ended = False
-        self._dropped = asyncio.Event()
-        """The store was away and all partitions are given up: take them again as soon as it is back."""
+        self._away = asyncio.Event()
+        """The store was away, and not all partitions have been resumed."""
+        self._life = journal.life
+        self._dead: dict[str, float] = {}
+        """Edge that somebody is said to be at, without a lease -> since when."""
+        self._tidied = 0
+        """Partition whose homes were looked through last."""
 
     async def run(self) -> None:
-        """Renew, take over and give back, until `give_back` or cancelled."""
-        while not self._ended:
+        """Renew, take over and give back, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._stay())
+            tasks.create_task(self._spread())
+
+    async def _stay(self) -> None:
+        """Keep what is owned. While the store is away it is kept as long as the lease certainly lives."""
+        while True:
             try:
-                await self._tend()
+                await self._renew()
+                if self._away.is_set():
+                    await self._resume_all()
             except StoreDown as error:
-                self.drop_all(error)
-                await asyncio.sleep(0.2)
-                continue
-            self._dropped.clear()
+                self.interrupted(error)
+            now = time.monotonic()
+            for partition in [each for each in self._partitions.values() if now > each.leased_until]:
+                log.warning("partition_given_up", partition=partition.number, reason="its lease could not be renewed")
+                self.drop(partition)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TEND_SECONDS):
-                    await self._dropped.wait()
-                    await asyncio.sleep(0.2)  # a store that refuses us again and again is not asked in a circle
+                if self._away.is_set():
+                    await asyncio.sleep(AWAY_SECONDS)
+                else:
+                    await asyncio.wait_for(self._away.wait(), RENEW_SECONDS)
+
+    async def _spread(self) -> None:
+        """Take over and give back as hubs come and go."""
+        tended = 0.0
+        while not self._ended:
+            if not self._away.is_set():
+                try:
+                    await self._look()
+                    if time.monotonic() - tended >= RENEW_SECONDS:
+                        tended = time.monotonic()
+                        self._tended()
+                        await self._measure_lag()
+                except StoreDown as error:
+                    self.interrupted(error)
+            await asyncio.sleep(AWAY_SECONDS if self._away.is_set() else LOOK_SECONDS)
 
     async def trim(self) -> None:
         """Free what every group has done with, until cancelled."""
         while True:
             await asyncio.sleep(TRIM_SECONDS)
             for partition in list(self._partitions.values()):
+                if partition.interrupted:
+                    continue
                 try:
                     await self._journal.trim(partition.number, partition.token, self._groups)
                 except Fenced as error:
@@ -92,82 +134,167 @@ class Ownership:
                 except StoreDown:
                     break
 
-    async def give_back(self) -> None:
-        """Release every lease, so that other hubs take over at once."""
+    async def give_back(self, seconds: float, settled: Callable[[Partition], bool]) -> None:
+        """Release every lease once nothing is open in its partition, or after so many seconds; other hubs take over at once."""
         self._ended = True
-        with contextlib.suppress(StoreDown):
-            for partition in list(self._partitions.values()):
-                self.drop(partition)
-                await self._journal.release(partition.number, partition.token)
+        end = time.monotonic() + seconds
+        try:
             await self._journal.hub_gone(self._hub)
+            while self._partitions:
+                late = time.monotonic() >= end
+                for partition in [each for each in self._partitions.values() if late or self.hurried or settled(each)]:
+                    self.drop(partition)
+                    await self._journal.release(partition.number, partition.token)
+                await asyncio.sleep(0.05 if self._partitions else 0)
+            await self._journal.hub_gone(self._hub)  # a renewal may have been under way
+        except StoreDown as error:
+            self.drop_all(error)
 
     def drop(self, partition: Partition) -> None:
         """Forget a partition: its sessions are another hub's now, or will be loaded again."""
         partition.failed = True
-        self._partitions.pop(partition.number, None)
-        self._lost(partition)
+        if self._partitions.get(partition.number) is partition:
+            del self._partitions[partition.number]
+            self._lost(partition)
 
     def drop_all(self, error: BaseException) -> None:
-        """The store is away: nothing that is held is certain any more."""
+        """Nothing that is held is certain any more."""
         if self._partitions:
-            log.warning("store_down", reason=str(error))
+            log.warning("partitions_given_up", reason=str(error))
         for partition in list(self._partitions.values()):
             self.drop(partition)
         self.lag = {}  # nobody knows
-        self._dropped.set()
+
+    def interrupted(self, error: BaseException) -> None:
+        """The store is away, or was. Leases last: sessions and their sockets are kept, nothing is decided that needs it."""
+        if not self._away.is_set():
+            self._away.set()
+            log.warning("store_away", reason=str(error))
+        self.lag = {}
+        for partition in list(self._partitions.values()):
+            if partition.caught_up:
+                partition.interrupted = True
+            else:
+                self.drop(partition)
 
     def failed(self, partition: Partition, error: BaseException) -> None:
         """A commit or a read of a partition was refused, or its outcome is unknown."""
+        if isinstance(error, StoreDown):
+            self.interrupted(error)
+            return
         if isinstance(error, Fenced):
             log.warning("partition_fenced", partition=partition.number)
         else:
             log.warning("commit_failed", partition=partition.number, reason=repr(error))
         self.drop(partition)
 
-    async def _tend(self) -> None:
-        await self._journal.hub_alive(self._hub)
+    async def _renew(self) -> None:
+        """What another hub has taken, while this process slept, is dropped before anything else happens."""
+        held = list(self._partitions.values())
+        until = time.monotonic() + LEASE_TTL
+        for partition, renewed in zip(
+            held, await asyncio.gather(*(self._journal.renew(each.number, each.token) for each in held)), strict=True
+        ):
+            if renewed:
+                partition.leased_until = until
+                if partition.dirty and not partition.failed:
+                    partition.flush()
+            elif not partition.failed:
+                log.warning("partition_lost", partition=partition.number)
+                self.drop(partition)
+        if not self._ended:
+            await self._journal.hub_alive(self._hub)
+        for partition in self._partitions.values():
+            if any(partition.handed.values()):
+                self._reader.ring(partition.number)  # what is not done yet belongs into the pending lists
+
+    async def _resume_all(self) -> None:
+        """The store is back and the leases are held: go on where it was left. Another store may know less: begin anew."""
+        self._journal.noticed()
+        life, self._life = self._life, self._journal.life
+        if life != self._life:
+            self.drop_all(StoreDown("it is another server now, or was started anew"))
+        waiting = [each for each in self._partitions.values() if each.interrupted]
+        for partition in waiting:
+            if not partition.steady:
+                continue  # soon: what was under way has ended with the connection
+            try:
+                if not set(self._groups) <= partition.positions.keys():
+                    self.drop(partition)
+                    continue
+                await partition.resume()
+                self._reader.ring(partition.number)
+            except Fenced as error:
+                self.failed(partition, error)
+            except StoreDown as error:
+                if not self._journal.healthy:
+                    raise
+                # It is there and refuses this: what was decided must be decided anew.
+                log.warning("commit_failed", partition=partition.number, reason=repr(error))
+                self.drop(partition)
+        if not any(each.interrupted for each in self._partitions.values()):
+            self._away.clear()
+            log.warning("store_back", kept=len(self._partitions))
+
+    async def _look(self) -> None:
         hubs = sorted(await self._journal.hubs() | {self._hub})
         self.alone = hubs == [self._hub]
-        self.edges = await self._journal.edges()
-        renewing: list[Partition] = []
+        edges, before = await self._journal.edges(), self.edges
+        self.edges = edges
         for number in range(self._count):
             mine = owner(number, hubs) == self._hub
             partition = self._partitions.get(number)
-            if partition is not None and mine:
-                renewing.append(partition)
-            elif partition is not None:
+            if self._ended:
+                return
+            if partition is not None and not mine:
                 self.drop(partition)
                 await self._journal.release(number, partition.token)
-            elif mine:
+            elif partition is None and mine:
+                until = time.monotonic() + LEASE_TTL
                 token = await self._journal.acquire(number, self._hub)
                 if token is not None:
                     try:
-                        await self._take_over(number, token)
+                        await self._take_over(number, token, until)
                     except Fenced as error:
-                        self.failed(self._partitions[number], error)
-        renewed = await asyncio.gather(*(self._journal.renew(each.number, each.token) for each in renewing))
-        for partition, held in zip(renewing, renewed, strict=True):
-            if not held:
-                log.warning("partition_lost", partition=partition.number)
-                self.drop(partition)
-        for number, partition in self._partitions.items():
-            if any(partition.handed.values()):
-                self._reader.ring(number)  # what is not done yet belongs into the pending lists
+                        if partition := self._partitions.get(number):
+                            self.failed(partition, error)
         self.ready.set()
-        self._tended()
-        await self._measure_lag()
+        if not before <= edges:
+            self._tended()
+        await self._tidy()
 
-    async def _take_over(self, number: int, token: int) -> None:
+    async def _tidy(self) -> None:
+        """End the homes of one partition at edges that are dead: whoever was there lost its socket with it."""
+        numbers = sorted(self._partitions)
+        if not numbers:
+            return
+        self._tidied = next((number for number in numbers if number > self._tidied), numbers[0])
+        partition = self._partitions[self._tidied]
+        homes, now = await self._journal.homes(partition.number), time.monotonic()
+        for edge in {edge for edge, _, _ in homes.values()} - self.edges:
+            self._dead.setdefault(edge, now)
+        self._dead = {edge: since for edge, since in self._dead.items() if edge not in self.edges and now - since < 600}
+        dead = {
+            charger: (edge, epoch)
+            for charger, (edge, epoch, _) in homes.items()
+            if edge not in self.edges and now - self._dead.get(edge, now) > DEAD_SECONDS
+        }
+        if dead:
+            with contextlib.suppress(Fenced):
+                await self._journal.vacate(partition.number, partition.token, dead)
+
+    async def _take_over(self, number: int, token: int, until: float) -> None:
         """Continue a partition: who is connected, what was delivered and not acknowledged, then what is new."""
         ready: list[str] = []
         while ready != self._groups:  # the configuration may grow meanwhile
             ready = list(self._groups)
             begun = await self._journal.ensure_groups(number, ready, self.begins)
+            positions = await self._journal.positions(number)
             homes = await self._journal.homes(number)
         # Who was connected to an edge that is dead lost its socket with it.
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}
         partition = self._begin(number, token, alive)
-        partition.begun = begun
+        partition.begun, partition.positions, partition.leased_until = begun, positions, until
         partition.reading = True  # nothing new is read before what is pending
         self._partitions[number] = partition
         await self._resume(partition)

@@ -187,7 +187,9 @@ class Parking:
                     partition.number, upstream, charger, count=WINDOW + len(lot.held)
                 )
         except StoreDown:
-            return  # the partition is dropped, and begun again
+            again = asyncio.get_running_loop().call_later  # the store comes back, or the partition is given up
+            again(0.5, lambda: None if partition.failed else self._ask(upstream, charger, place))
+            return
         except UnsafeStore as error:
             log.error("parked_unreadable", upstream=upstream, reason=str(error))
             return

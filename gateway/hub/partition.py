@@ -7,11 +7,14 @@ time: under load the next carries what came meanwhile.
 
 from __future__ import annotations
 
+import math
+import time
 from asyncio import Future
 from collections.abc import Callable
 
 from gateway import failpoints
 from gateway.journal.entry import Entry
+from gateway.journal.errors import StoreDown
 from gateway.journal.facts import Commit
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch, order
@@ -54,20 +57,25 @@ class Partition:
     """Holds what one lease protects. `on_failed` is told when a commit was refused or its outcome is unknown."""
 
     __slots__ = (
+        "_commit",
         "_committing",
         "_journal",
         "_on_failed",
         "_send",
         "_sends",
         "begun",
+        "caught_up",
         "dirty",
         "effects",
         "failed",
         "handed",
+        "interrupted",
         "late",
+        "leased_until",
         "loading",
         "number",
         "position",
+        "positions",
         "reading",
         "run",
         "rung",
@@ -92,6 +100,15 @@ class Partition:
         """What happened to chargers whose facts are still being read."""
         self.begun: dict[str, str] = {}
         """Group that was added here to a stream in use -> id after which it begins."""
+        self.leased_until = math.inf
+        """Until when the lease is certainly held (`time.monotonic`): nothing leaves after that."""
+        self.interrupted = False
+        """The store was away: what was under way there may have happened or not. Nothing is read, committed or sent that
+        needs a commit, until `resume`."""
+        self.caught_up = False
+        """What was pending at the take-over is taken."""
+        self.positions: dict[str, str] = {}
+        """Group -> id up to which it is known to have been read or passed."""
         self.position = "0-0"
         """Stream id after which there may be news."""
         self.run = -1
@@ -113,6 +130,8 @@ class Partition:
         self._send = send
         self._on_failed = on_failed
         self._committing: Future[None] | None = None
+        self._commit: Commit | None = None
+        """The one under way, or whose outcome is unknown."""
         self._sends: list[Effects] = []
         """Leave when that commit is confirmed."""
 
@@ -129,6 +148,7 @@ class Partition:
 
     def took(self, batch: Batch) -> None:
         """Note what a read has passed, so that it is not taken twice; leaves in `batch` only what is new."""
+        self.positions.update(batch.passed)
         for group, last in batch.passed.items():
             handed = self.handed.get(group)
             if not handed:
@@ -172,7 +192,12 @@ class Partition:
         self.dirty = False
         if self.failed:
             return
-        if self._committing is not None:
+        if time.monotonic() > self.leased_until:
+            self.dirty = True  # until the lease is renewed, or lost
+            return
+        if self._sends and self._committing is None and self._commit is None:
+            self._release()
+        if self._committing is not None or self.interrupted:
             if self.late or self.effects.to_commit:
                 self.dirty = True  # until that commit has ended
             else:
@@ -194,17 +219,42 @@ class Partition:
             if failpoints.armed:
                 failpoints.hit("before_commit")
             acks, passed = self._settle(effects)
-            commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
+            if self.effects.unstored:
+                facts |= self.effects.unstored.take(time.time_ns() // 1_000_000)
+            self._commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
             self._sends.append(effects)
-            self._committing = self._journal.commit(self.number, self.token, commit)
-            self._committing.add_done_callback(self._committed)
+            self._send_commit(self._commit)
         else:
             self._send(effects)
+
+    def _send_commit(self, commit: Commit) -> Future[None]:
+        committing = self._committing = self._journal.commit(self.number, self.token, commit)
+        committing.add_done_callback(self._committed)
+        return committing
+
+    @property
+    def steady(self) -> bool:
+        """No answer of the store is awaited."""
+        return not self.reading and self._committing is None
+
+    async def resume(self) -> None:
+        """The store is back, it is the same, and the lease is held: bring it to where this hub is.
+
+        The groups go back to what is known to have been read, then the commit whose outcome is unknown is made again, which
+        is harmless. What a lost read had brought is read again. Raises StoreDown, Fenced.
+        """
+        await self._journal.rewind(self.number, self.token, self.positions)
+        if self._commit is not None:
+            await self._send_commit(self._commit)
+        self.interrupted = False
+        self.run = -1
+        self.waiting.clear()  # the next read brings them
+        self.flush()
 
     @property
     def quiet(self) -> bool:
         """Nothing is decided and not yet sent."""
-        if self._committing is not None or self.dirty or self.late:
+        if self._committing is not None or self._commit is not None or self.dirty or self.late:
             return False
         # what was done during a read is committed after it
         return not self.reading or not any(handed.done for name, handed in self.handed.items() if name != SESSION)
@@ -216,6 +266,11 @@ class Partition:
             return
         error: BaseException | None = None if not future.cancelled() else RuntimeError("the commit was cancelled")
         error = error or future.exception()
+        self._committing = None
+        if isinstance(error, StoreDown):
+            self.interrupted = True
+            self._on_failed(self, error)
+            return
         if error is not None:
             self.failed = True
             self._sends.clear()
@@ -223,9 +278,17 @@ class Partition:
             return
         if failpoints.armed:
             failpoints.hit("after_commit")
-        self._committing = None
+        assert self._commit is not None
+        self.positions.update((group, last) for group, (last, _) in self._commit.passed.items())
+        self._commit = None
+        if time.monotonic() > self.leased_until:
+            self.dirty = True  # this process has slept: another hub may speak for these chargers now
+            return
+        self._release()
+        if self.dirty:
+            self.flush()
+
+    def _release(self) -> None:
         sends, self._sends = self._sends, []
         for effects in sends:
             self._send(effects)
-        if self.dirty:
-            self.flush()

@@ -94,6 +94,7 @@ class Reader:
             self._take(partition, batch)
             more = bool(batch.more)
         partition.reading = False
+        partition.caught_up = True
         partition.waiting.clear()  # the first read brings them
         self._fresh_until = time.monotonic() + FRESH_SECONDS
         self._owning.set()
@@ -106,7 +107,7 @@ class Reader:
                 self._read(partition)
 
     def _read(self, partition: Partition) -> None:
-        if partition.reading:
+        if partition.reading or partition.interrupted:
             partition.rung = True
             return
         partition.reading, partition.rung = True, False
@@ -121,7 +122,7 @@ class Reader:
         if isinstance(error, Fenced):
             self._failed(partition, error)
         elif error is not None:
-            # What a broken read had delivered is in the pending lists: the next take-over reads it again.
+            partition.interrupted = True  # what the broken read had brought is read again
             self._store_down(error)
         else:
             batch = read.result()
@@ -146,8 +147,8 @@ class Reader:
         Only if nothing lies between it and what was taken before; else the stream is read.
         """
         partition = self._partitions.get(number)
-        if partition is None or partition.failed:
-            return
+        if partition is None or partition.failed or partition.interrupted:
+            return  # it is read
         if partition.reading:
             partition.waiting.append((run, entry))
         elif run == partition.run + 1:

@@ -22,6 +22,7 @@ from translators import translatable
 
 from .arbitration import arbitrate
 from .backlog import Exchange
+from .comparing import compare
 from .link import Link
 from .linking import fit
 from .partition import Partition
@@ -84,8 +85,8 @@ class Reconfigure:
         while True:
             await self._news.wait()
             self._news.clear()
+            booted, self._booted = self._booted, []
             try:
-                booted, self._booted = self._booted, []
                 if (wanted := self._wanted) is None:
                     await self._move_all(list(self._where(booted)), frozenset())
                     continue
@@ -93,7 +94,8 @@ class Reconfigure:
                 if self._wanted is wanted:
                     self._wanted = None
             except StoreDown:
-                await asyncio.sleep(1.0)  # the sessions that are loaded again are loaded with what is in force
+                self._booted = booted + self._booted
+                await asyncio.sleep(1.0)
                 self._news.set()
             except Exception:  # what is in force at the sessions stays: better than no hub at all
                 log.exception("not_reconfigured")
@@ -217,6 +219,7 @@ class Reconfigure:
             if link.answers and not answered and link.down_since:
                 link.down_since = now  # nobody has waited for it before
         arbitrate(session, route, self._sessions.settings, new_id)
+        compare(session, route, self._sessions.settings)
         log.info("rerouted", charger_id=session.charger, primary=route.primary, mirrors=route.mirrors)
 
     def _renew(self, session: Session, name: str, route: Route, position: str, now: int) -> None:

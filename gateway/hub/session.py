@@ -12,6 +12,7 @@ from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
 from .arbiter import Arbiter
 from .backlog import Exchange
+from .comparing import Comparison
 from .effects import Effects
 from .intake import ignore
 from .lane import Lane
@@ -43,6 +44,8 @@ class Session:
         "arbiter",
         "booted",
         "charger",
+        "compared",
+        "comparison",
         "edge",
         "effects",
         "epoch",
@@ -100,6 +103,10 @@ class Session:
         self.terms = Terms()
         self.arbiter: Arbiter | None = None
         """Where several upstreams may command, or one not everything."""
+        self.comparison: Comparison | None = None
+        """Where an upstream is a shadow, or was."""
+        self.compared = b""
+        """Its records as loaded, until they are needed."""
 
     # -- what the charger did ----------------------------------------------------------------------------------------
 

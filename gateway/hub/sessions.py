@@ -14,13 +14,15 @@ from gateway.config import Config
 from gateway.ids import new_id
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
+from gateway.readiness import FIELD as SHADOW
 from gateway.routes import NoRoute, Route, Routes, facts_of
 from gateway.wheel import Wheel
 from translators import NoTranslation, Renumbering
-from translators.frames import Frame
+from translators.frames import Call, Error, Frame, encode
 
 from .arbitration import arbitrate
 from .backlog import order
+from .comparing import compare
 from .health import Health
 from .introduction import introduction
 from .link import Link
@@ -54,9 +56,7 @@ class Sessions:
         observer: Metering,
         partitions: dict[int, Partition],
         turn: Turn,
-        drop: Callable[[Partition], None],
     ) -> None:
-        """`drop` gives up a partition whose facts cannot be read."""
         self.upstreams = turn.upstreams
         self.config = config
         self.routes = Routes(config.routes)
@@ -67,7 +67,8 @@ class Sessions:
         self._observer = observer
         self._partitions = partitions
         self._turn = turn
-        self._drop = drop
+        self.draining = False
+        """Commands are refused."""
         self._dials = Dials(DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
@@ -88,11 +89,14 @@ class Sessions:
 
     async def _load(self, partition: Partition, charger: str, version: str) -> None:
         folded = charger.casefold()
-        try:
-            facts = await self._journal.load_facts(partition.number, charger)
-        except StoreDown:
-            self._drop(partition)
-            return
+        while True:
+            try:
+                facts = await self._journal.load_facts(partition.number, charger)
+                break
+            except StoreDown:
+                if partition.failed:
+                    return
+                await asyncio.sleep(0.2)  # it comes back, or the partition is given up
         if partition.failed:
             return
         session = Session(
@@ -105,6 +109,7 @@ class Sessions:
         session.absent_since = now_ms()
         session.shared = decode_shared(facts.get(FIELD, b""))
         session.terms = decode_terms(facts.get(TERMS, b""))
+        session.compared = facts.get(SHADOW, b"")
         self._link(session, version, facts, partition.position)
         partition.sessions[folded] = session
         for what in partition.loading.pop(folded):
@@ -132,6 +137,7 @@ class Sessions:
         for name in [name for name in session.shared.linked if name not in session.links]:
             self.forget(session, name)
         arbitrate(session, route, self.settings, new_id)
+        compare(session, route, self.settings)
 
     def add(self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str) -> None:
         """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
@@ -255,12 +261,23 @@ class Sessions:
         if failpoints.armed:
             failpoints.hit("after_upstream_answer")
         self._observer.received(frame, self.settings[name].version)
+        if isinstance(frame, Call) and (refused := self._unable(partition)) is not None:
+            upstream = self.upstreams.get(session.links[name])
+            if upstream is not None:
+                upstream.write(encode(Error(frame.id, *refused)))
+            return
         try:
             session.from_upstream(name, frame, now_ms())
         except Exception:
             log.exception("answer_poisoned", charger_id=session.charger, upstream=name)
             session.stumbled(name, now_ms())
         self._turn.touched(partition, session)
+
+    def _unable(self, partition: Partition) -> tuple[str, str] | None:
+        """Code and reason with which a command is refused at once; None: it is taken."""
+        if partition.interrupted or not self._journal.healthy:
+            return "InternalError", "the gateway's store is away"
+        return ("GenericError", "the gateway restarts") if self.draining else None
 
     def _upstream_state(self, session: Session, link: Link, event: str) -> None:
         self.health.happened(link.name, event)

@@ -53,11 +53,23 @@ class Groups:
 
     async def groups(self, partition: int) -> list[str]:
         """The groups that there are. Raises StoreDown."""
+        return list(await self.positions(partition))
+
+    async def positions(self, partition: int) -> dict[str, str]:
+        """Group -> id up to which it was given entries. Raises StoreDown."""
         stream = keys.stream(partition)
         if not await self._store.call("EXISTS", stream):
-            return []
+            return {}
         reply = await self._store.call("XINFO", "GROUPS", stream)
-        return [dict(zip(info[::2], info[1::2], strict=True))[b"name"].decode() for info in reply]
+        infos = [dict(zip(info[::2], info[1::2], strict=True)) for info in reply]
+        return {info[b"name"].decode(): info[b"last-delivered-id"].decode() for info in infos}
+
+    async def rewind(self, partition: int, token: int, positions: Mapping[str, str]) -> None:
+        """Has groups read again what comes after these ids, under the partition's lease: for a hub whose last read may
+        have been carried out although no answer came. Raises Fenced, StoreDown.
+        """
+        made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
+        await self._store.run("rewind", made, token, *(part for pair in positions.items() for part in pair))
 
     async def destroy_group(self, partition: int, token: int, group: str) -> bool:
         """Ends a group under the partition's lease; what it had not done is nobody's any more. Raises Fenced, StoreDown."""

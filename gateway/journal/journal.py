@@ -85,6 +85,11 @@ class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters):
         return self._store.healthy
 
     @property
+    def life(self) -> tuple[tuple[str, str], ...]:
+        """Which servers the store consists of; changes when one of them starts anew or another one takes over."""
+        return self._store.life
+
+    @property
     def problem(self) -> str:
         """Why no charger may connect now, "" when all is well: the store is not healthy, or it is full."""
         return self._store.problem
@@ -182,6 +187,15 @@ class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters):
         if self._ring is not None:
             return ringing.close(self._store, self._ring, number, made, args)
         return self._store.run("close", made, *args, convert=_nothing)
+
+    async def vacate(self, partition: int, token: int, homes: dict[str, tuple[str, int]]) -> int:
+        """Ends homes at edges that are dead: charger -> (edge, epoch), of each only if it is still that one.
+
+        Gives how many. Raises Fenced, StoreDown.
+        """
+        pairs = [(keys.fold(charger), f"{epoch}\n{edge}\n") for charger, (edge, epoch) in homes.items()]
+        made = (keys.lease(partition), keys.homes(partition))
+        return int(await self._store.run("vacate", made, token, *(part for pair in pairs for part in pair)))
 
     async def homes(self, partition: int) -> dict[str, tuple[str, int, str]]:
         """Everyone connected: charger as it spells itself -> (edge, epoch, version). Edges may be dead: see `edges`.

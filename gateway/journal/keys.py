@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from binascii import crc_hqx
-from functools import cache
 
 PARTITIONS = "ocppgw:partitions"
 """Number of partitions, fixed at the first start."""
@@ -23,24 +22,20 @@ def partition(charger: str, partitions: int) -> int:
     return crc_hqx(fold(charger).encode(), 0) % partitions
 
 
-@cache
 def tag(partition: int) -> str:
     return f"{{p{partition:02}}}"
 
 
-@cache
 def stream(partition: int) -> str:
     """Stream of what the partition's chargers said."""
     return tag(partition) + ":in"
 
 
-@cache
 def live(partition: int) -> str:
     """Hash: `newest`, the id of the newest entry of the stream that is no call; `read`, how far the session group got."""
     return tag(partition) + ":live"
 
 
-@cache
 def epochs(partition: int) -> str:
     """Hash: casefolded charger -> number of its newest connection."""
     return tag(partition) + ":epochs"
@@ -51,7 +46,6 @@ def homes(partition: int) -> str:
     return tag(partition) + ":homes"
 
 
-@cache
 def lease(partition: int) -> str:
     """`<token> <hub>` of the hub that owns the partition; expires."""
     return tag(partition) + ":lease"

@@ -7,7 +7,22 @@ from pathlib import Path
 
 import msgspec
 
-ALLOW_OOM = frozenset({"read", "commit", "trim", "acquire", "renew", "alive", "close", "requeue", "expire", "destroy"})
+ALLOW_OOM = frozenset(
+    {
+        "acquire",
+        "alive",
+        "close",
+        "commit",
+        "destroy",
+        "expire",
+        "read",
+        "renew",
+        "requeue",
+        "rewind",
+        "trim",
+        "vacate",
+    }
+)
 """Scripts that must work on a full store, or nothing would ever drain it. Redis 6.2 cannot do that."""
 
 _SOURCES = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "scripts").glob("*.lua"))}

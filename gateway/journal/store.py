@@ -156,6 +156,11 @@ class Store:
             connection.close()
         return reply
 
+    @property
+    def life(self) -> tuple[tuple[str, str], ...]:
+        """Of each node: id of its run, id of its replication history."""
+        return self._lives
+
     def suspect(self, why: str) -> None:
         """The store seems to have lost something: connects anew, which gives it back what this process knows of."""
         if self.ring is not None:

@@ -74,6 +74,10 @@ class Streams:
         news = await self._store.news(dict(zip(names, positions.values(), strict=True)), block_ms)
         return [names[name] for name in news]
 
+    def noticed(self) -> None:
+        """The caller knows of every outage until now: `wait` need not tell."""
+        self._outages = self._store.outages
+
     def read(
         self, partition: int, token: int, groups: list[str], *, pending: bool, count: int
     ) -> asyncio.Future[Batch]:

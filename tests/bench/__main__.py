@@ -8,8 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
+from .plan import QUICK, Plan
 from .processes import ROOT, Failed, raise_descriptor_limit
-from .rows import QUICK, ROWS, Bench, Plan
+from .rows import ROWS, Bench
 
 
 def main(argv: list[str] | None = None) -> int:

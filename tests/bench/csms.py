@@ -1,7 +1,7 @@
 """The CSMS side of a measurement: answers every CALL of a 1.6 or 2.0.1 charger at once, with a valid payload.
 
-Runs as a process of its own: prints `{"port": n}`, then one JSON object of CALLs seen per action for each line read
-from standard input, and ends when that is closed.
+Runs as a process of its own, on the port given as argument (0: a free one): prints `{"port": n}`, then one JSON object
+of CALLs seen per action for each line read from standard input, and ends when that is closed.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ class Station(LeanSocket):
 
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Station, "127.0.0.1", 0, backlog=4096)
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    server = await loop.create_server(Station, "127.0.0.1", port, backlog=4096)
     print(msgspec.json.encode({"port": server.sockets[0].getsockname()[1]}).decode(), flush=True)
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(msgspec.json.encode({k.decode(): v for k, v in _seen.items()}).decode(), flush=True)

@@ -7,14 +7,18 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .processes import GATEWAY_CORE, Failed, Process, free_port, running, wait_ready
 
 READY_S = 20.0
+
+Upstreams: TypeAlias = dict[str, dict[str, Any]]
+"""Name -> settings, the primary first."""
 
 
 def _start(name: str, args: list[str], config: dict[str, Any], directory: Path) -> Process:
@@ -28,54 +32,73 @@ def _start(name: str, args: list[str], config: dict[str, Any], directory: Path) 
     )
 
 
-def _config(csms: str, version: str, directory: Path, redis: str) -> dict[str, Any]:
+def _config(upstreams: Upstreams, directory: Path, redis: str, **route: Any) -> dict[str, Any]:
+    primary, *mirrors = upstreams
     return {
         "listen": {"host": "127.0.0.1", "port": free_port(), "accept_rate": 100_000, "accept_burst": 100_000},
         "admin": {"host": "127.0.0.1", "port": free_port()},
         "redis": {"url": redis, "data_dir": str(directory / "data")},
-        "upstreams": {"main": {"url": f"{csms}/ocpp", "version": version}},
-        "routes": [{"match": "*", "primary": "main"}],
+        "upstreams": upstreams,
+        "routes": [{"match": "*", "primary": primary, "mirrors": mirrors, **route}],
     }
 
 
+def upstream(url: str, version: str, **more: Any) -> dict[str, Any]:
+    """Settings of the CSMS at a URL without path."""
+    return {"url": f"{url}/ocpp", "version": version, **more}
+
+
 @contextlib.contextmanager
-def gateway(csms: str, version: str) -> Iterator[tuple[Process, str]]:
+def gateway(csms: str, version: str, mirrors: Sequence[str] = ()) -> Iterator[tuple[Process, str]]:
     """Both roles in one process with the embedded store; yields it and the URL for chargers. Raises Failed."""
+    upstreams = {"main": upstream(csms, version)}
+    upstreams |= {f"mirror{at}": upstream(url, version) for at, url in enumerate(mirrors, 1)}
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as path:
         directory = Path(path)
-        config = _config(csms, version, directory, "embedded")
+        config = _config(upstreams, directory, "embedded")
         with running(_start("gateway", [], config, directory)) as process:
             wait_ready(process, config["admin"]["port"], READY_S)
             yield process, f"ws://127.0.0.1:{config['listen']['port']}/ocpp"
 
 
+@dataclass(frozen=True)
+class Split:
+    """Edge, hubs and store, each a process of its own."""
+
+    edge: Process
+    hubs: list[Process]
+    store: Process
+    url: str
+    """For chargers."""
+    store_port: int
+
+
 @contextlib.contextmanager
-def split_gateway(csms: str, version: str) -> Iterator[tuple[Process, Process, str]]:
-    """Edge and hub as two processes on a store of their own; yields both and the URL for chargers. Raises Failed."""
+def split(upstreams: Upstreams, *, hubs: int = 1, **route: Any) -> Iterator[Split]:
+    """Edge and hubs on a store of their own; the first upstream is the primary. Raises Failed."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)))
         port = free_port()
-        options = [
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--appendonly",
-            "yes",
-            "--save",
-            "",
-            "--dir",
-            str(directory),
-        ]
+        options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
+        options += ["--appendonly", "yes", "--save", ""]
         store = Process("store", [store_binary(), *options], GATEWAY_CORE, log=directory / "store.log")
         stack.enter_context(running(store))
-        processes = []
-        for role in ("hub", "edge"):
-            config = _config(csms, version, directory, f"redis://127.0.0.1:{port}/0")
-            process = stack.enter_context(running(_start(role, ["--role", role], config, directory)))
+        processes, config = [], {}
+        for name in (*(f"hub{at}" for at in range(hubs)), "edge"):
+            config = _config(upstreams, directory, f"redis://127.0.0.1:{port}/0", **route)
+            role = name.rstrip("0123456789")
+            process = stack.enter_context(running(_start(name, ["--role", role], config, directory)))
             wait_ready(process, config["admin"]["port"], READY_S)
             processes.append(process)
-        yield processes[1], processes[0], f"ws://127.0.0.1:{config['listen']['port']}/ocpp"
+        url = f"ws://127.0.0.1:{config['listen']['port']}/ocpp"
+        yield Split(processes[-1], processes[:-1], store, url, port)
+
+
+@contextlib.contextmanager
+def split_gateway(csms: str, version: str) -> Iterator[tuple[Process, Process, str]]:
+    """Edge and hub as two processes; yields both and the URL for chargers. Raises Failed."""
+    with split({"main": upstream(csms, version)}) as parts:
+        yield parts.edge, parts.hubs[0], parts.url
 
 
 def store_binary() -> str:

@@ -5,6 +5,9 @@ Reads one JSON command per line from standard input and answers each with one li
     {"do": "connect", "url": ..., "chargers": 200, "prefix": "B", "transactions": true}   connects and boots more
     {"do": "closed", "message": "MeterValues", "warmup": 0.5, "seconds": 4}   each sends as soon as it is answered
     {"do": "open", "message": "MeterValues", "rate": 100, "seconds": 5}       fixed rate, chargers in turn
+    {"do": "fill", "count": 20000}                     so many MeterValues, each charger sends as soon as it is answered
+    {"do": "watch", "pause": 0.5}                      from now on each charger sends so long after its last answer
+    {"do": "watched", "since": 123.4}                  how long they have waited since then (perf_counter, in s)
 
 A measurement prints `{"mark": "begin"}` after its warm-up, so that the caller reads the CPU clocks at the same moment.
 Latency is counted in steps of 2 us. No two MeterValues are equal: the gateway answers a repeated one from its store.
@@ -15,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +28,7 @@ from websockets.client import ClientProtocol
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
+from . import pace
 from .framing import LeanSocket
 
 STEPS_PER_S = 500_000
@@ -191,7 +196,7 @@ class Load:
         self.errors: dict[str, int] = {}
         self.lost = 0
         self.closed = False
-        self.repeat = Charger.meter_values
+        self.repeat: Callable[[Charger, float], None] = Charger.meter_values
         self._texts: dict[int, bytes] = {}
         self._wall = time.time() - time.perf_counter()
 
@@ -254,7 +259,7 @@ class Load:
         self.closed = False
         if schedule is not None:
             schedule.cancel()
-        silent = await self._settle()
+        silent = await self.settle()
         count = sum(histogram)
         return {
             "count": count,
@@ -278,7 +283,7 @@ class Load:
             else:
                 self.repeat(charger, time.perf_counter())
 
-    async def _settle(self) -> int:
+    async def settle(self) -> int:
         """Waits until no CALL is open; how many chargers were still without an answer after a few seconds."""
         for _ in range(100):
             if not (silent := sum(bool(c.expect) for c in self.chargers)):
@@ -306,10 +311,23 @@ def tell(message: dict[str, Any]) -> None:
 async def main() -> None:
     loop = asyncio.get_running_loop()
     load = Load()
+    watch: pace.Watch | None = None
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         command: dict[str, Any] = msgspec.json.decode(line)
         try:
-            tell(await (load.connect(**command) if command["do"] == "connect" else load.run(command)))
+            match command["do"]:
+                case "connect":
+                    tell(await load.connect(**command))
+                case "fill":
+                    tell(await pace.fill(load, command["count"]))
+                case "watch":
+                    watch = pace.Watch(load, command["pause"])
+                    tell(watch.seen(time.perf_counter()))
+                case "watched":
+                    assert watch is not None
+                    tell(watch.seen(command["since"]))
+                case _:
+                    tell(await load.run(command))
         except* (OSError, RuntimeError, TimeoutError, ValueError) as failures:
             tell({"failed": f"{command['do']}: {failures.exceptions[0]!r}"})
 

@@ -6,38 +6,25 @@ import contextlib
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import translation
+from . import backlog, mirrors, recovery, translation
 from .conversations import CONFIGURATION
+from .ends import Csms, answering, chargers_at, connect
 from .gateway import gateway, split_gateway
-from .processes import GATEWAY_CORE, LOAD_CORE, Failed, Process, cpu_ns, is_store, pss_kib, running, tree
+from .plan import Plan
+from .processes import GATEWAY_CORE, Failed, Process, cpu_ns, is_store, pss_kib, running, tree
 from .report import Report, Section
 
-ROWS = ("yardstick", "forward", "translated", "latency", "memory", "translation")
+ROWS = (
+    *("yardstick", "forward", "translated", "latency", "memory", "translation"),
+    *("mirrors", "recovery", "drain", "queued"),
+)
 VERSIONS = {"forward": "ocpp1.6", "translated": "ocpp2.0.1"}
 NAMES = {"forward": "gateway 1.6 -> 1.6", "translated": "gateway 1.6 -> 2.0.1"}
 YARDSTICK = "yardstick (websockets asyncio)"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured. Times in seconds."""
-
-    chargers: int = 200
-    repeats: int = 3
-    seconds: float = 4.0
-    low_chargers: int = 50
-    low_rate: float = 100.0
-    low_seconds: float = 4.0
-    idle_first: int = 200
-    idle: int = 2000
-    rounds: int = 2000
-
-
-QUICK = Plan(40, 1, 0.5, 10, 100.0, 0.5, 20, 100, 100)
 
 
 @dataclass(frozen=True)
@@ -52,18 +39,6 @@ class Sample:
     load_share: float
     """How busy load and CSMS kept their core, 0 to 1."""
     trouble: str
-
-
-@dataclass(frozen=True)
-class Csms:
-    """The answering process."""
-
-    process: Process
-    url: str
-
-    def heard(self) -> int:
-        """CALLs it has answered so far."""
-        return sum(self.process.ask().values())
 
 
 @dataclass
@@ -118,13 +93,17 @@ class Bench:
         self.report = Report()
 
     def run(self, rows: list[str]) -> Report:
-        steps = {
+        steps: dict[str, Callable[[], None]] = {
             "yardstick": self.yardstick,
             "forward": lambda: self.forwarding("forward", 0.4),
             "translated": lambda: self.forwarding("translated", 0.35),
             "latency": self.latency,
             "memory": self.memory,
             "translation": self.translation,
+            "mirrors": lambda: mirrors.measure(self.plan, self.report),
+            "recovery": lambda: recovery.measure(self.plan, self.report),
+            "drain": lambda: backlog.drain(self.plan, self.report),
+            "queued": lambda: backlog.queued(self.plan, self.report),
         }
         for row in ROWS:
             if row in rows:
@@ -135,33 +114,22 @@ class Bench:
     # targets
 
     @contextlib.contextmanager
-    def csms(self) -> Iterator[Csms]:
-        with running(Process.module("csms", LOAD_CORE)) as process:
-            yield Csms(process, f"ws://127.0.0.1:{process.hear(10)['port']}")
-
-    @contextlib.contextmanager
-    def load(self, url: str, chargers: int, *, transactions: bool = True) -> Iterator[Process]:
-        with running(Process.module("load", LOAD_CORE)) as process:
-            connect(process, url, chargers, transactions)
-            yield process
-
-    @contextlib.contextmanager
     def direct(self, csms: Csms, chargers: int) -> Iterator[Target]:
-        with self.load(csms.url, chargers) as load:
+        with chargers_at(csms.url, chargers) as load:
             yield Target("load and CSMS alone", load, csms, [])
 
     @contextlib.contextmanager
     def bare(self, csms: Csms, chargers: int) -> Iterator[Target]:
         with (
             running(Process.module("proxy", GATEWAY_CORE, csms.url)) as proxy,
-            self.load(f"ws://127.0.0.1:{proxy.hear(10)['port']}/ocpp", chargers) as load,
+            chargers_at(f"ws://127.0.0.1:{proxy.hear(10)['port']}/ocpp", chargers) as load,
         ):
             yield Target(YARDSTICK, load, csms, [proxy])
 
     @contextlib.contextmanager
     def gateway(self, row: str, csms: Csms, chargers: int) -> Iterator[Target]:
         """Raises Failed when the gateway does not get ready or a charger cannot boot through it."""
-        with gateway(csms.url, VERSIONS[row]) as (process, url), self.load(url, chargers) as load:
+        with gateway(csms.url, VERSIONS[row]) as (process, url), chargers_at(url, chargers) as load:
             yield Target(NAMES[row], load, csms, [process])
 
     # rows
@@ -170,7 +138,7 @@ class Bench:
         """The yardstick and the load generator without anything between."""
         section = Section("Load generator and yardstick alone, closed loop", FORWARD_HEADER)
         with (
-            self.csms() as csms,
+            answering() as csms,
             self.direct(csms, self.plan.chargers) as direct,
             self.bare(csms, self.plan.chargers) as bare,
         ):
@@ -188,7 +156,7 @@ class Bench:
         ratio = None
         try:
             with (
-                self.csms() as csms,
+                answering() as csms,
                 self.gateway(row, csms, self.plan.chargers) as gateway,
                 self.bare(csms, self.plan.chargers) as bare,
             ):
@@ -218,7 +186,7 @@ class Bench:
             added = None
             try:
                 with (
-                    self.csms() as csms,
+                    answering() as csms,
                     self.gateway(row, csms, plan.low_chargers) as gateway,
                     self.direct(csms, plan.low_chargers) as direct,
                     self.bare(csms, plan.low_chargers) as bare,
@@ -248,7 +216,7 @@ class Bench:
             f"Memory per idle charger, {self.plan.idle:,} connections", ("processes", "KiB per charger", "base MiB")
         )
         edge = None
-        with self.csms() as csms:
+        with answering() as csms:
             with running(Process.module("proxy", GATEWAY_CORE, csms.url)) as proxy:
                 url = f"ws://127.0.0.1:{proxy.hear(10)['port']}/ocpp"
                 self._grow(section, url, {YARDSTICK: proxy})
@@ -322,7 +290,7 @@ class Bench:
     def _grow(self, section: Section, url: str, processes: dict[str, Process]) -> dict[str, float]:
         """KiB per charger of each process, the store left out."""
         grown = {}
-        with self.load(url, self.plan.idle_first, transactions=False) as load:
+        with chargers_at(url, self.plan.idle_first, transactions=False) as load:
             before = {name: _pss(process) for name, process in processes.items()}
             connect(load, url, self.plan.idle, transactions=False)
             for name, process in processes.items():
@@ -345,10 +313,6 @@ TRANSLATION_NOTES = (
 
 def _pair(charger: str, csms: str) -> str:
     return f"{charger.removeprefix('ocpp')} -> {csms.removeprefix('ocpp')}"
-
-
-def connect(load: Process, url: str, chargers: int, transactions: bool) -> None:
-    load.ask({"do": "connect", "url": url, "chargers": chargers, "prefix": "BENCH", "transactions": transactions}, 150)
 
 
 def _median(samples: list[Sample], name: str) -> float:

@@ -410,9 +410,9 @@ class Fleet:
         parts = [each.resources() for each in nodes]
         return sum(part[0] for part in parts), sum(part[1] for part in parts), sum(each.lives for each in nodes)
 
-    async def expire(self) -> None:
-        """Ends the leases of the processes that are dead, as time would within 15 s."""
-        living = {each.pid for each in self.nodes if each.running}
+    async def expire(self, asleep: Node | None = None) -> None:
+        """Ends the leases of the processes that are dead, and of one that sleeps, as time would within 15 s."""
+        living = {each.pid for each in self.nodes if each.running and each is not asleep}
         named = [*await self.store.ask("KEYS", "edge:*"), *await self.store.ask("KEYS", "hub:*")]
         held = [(key.decode(), key.decode().rstrip("}")) for key in named]
         for number in range(self.partitions):

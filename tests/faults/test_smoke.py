@@ -37,4 +37,4 @@ async def test_i38_the_nine_rules_hold_after_random_faults(fleet: Fleet, seed: i
         await asyncio.sleep(2)
     fleet.weigh_again()
     await fleet.right()
-    assert all(each.told > 7 for each in chargers)
+    assert sum(each.told for each in chargers) > 20 * CHARGERS
