@@ -16,6 +16,7 @@ import uvloop
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
 from gateway.admin.routing import Routing
+from gateway.admin.shadow import Shadows
 from gateway.config import Config
 from gateway.edge.listener import Edge
 from gateway.edge.metering import call_timer, export
@@ -95,7 +96,7 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
-                parts=(Routing(self._live, self._learned),),
+                parts=(Routing(self._live, self._learned), Shadows(self._journal, self._live)),
             )
             await admin.start()
             stack.push_async_callback(admin.stop)

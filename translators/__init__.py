@@ -22,8 +22,10 @@ from .facts import Facts
 from .facts import decode as decode_facts
 from .frames import Call, Error, Frame, Result, Side
 from .options import Options
+from .standin import StandIn
 from .untouched import Untouched
 from .v16_v16 import Renumbering, unfinished
+from .v201_v201 import Recalling
 
 PAIRS: list[tuple[str, str, str]] = [
     ("ocpp1.5", "ocpp1.6", "translators.v15_v16"),
@@ -125,44 +127,76 @@ def translatable(charger: str, csms: str) -> bool:
 
 
 def translator(
-    charger: str, csms: str, state: bytes, options: Options, new_id: Callable[[], str], role: Role = "only"
+    charger: str,
+    csms: str,
+    state: bytes,
+    options: Options,
+    new_id: Callable[[], str],
+    role: Role = "only",
+    *,
+    stands_in: bool = False,
 ) -> Translating:
     """A translator that continues from `state` (empty: from the beginning). Raises NoTranslation, ValueError for newer facts.
 
     Between equal versions nothing is translated, but for the transaction ids of one 1.x upstream among several; an only one that
-    still has transactions under other ids than the charger is one of several until they have ended.
+    still has transactions under other ids than the charger is one of several until they have ended. `stands_in`: the gateway
+    answers for this upstream when it is away; then a 1.x charger may know a transaction by a number of the gateway, too.
     """
     if charger == csms:
-        if charger in NUMBERED and (role != "only" or unfinished(state)):
-            accept_away = options.offline_unknown_id == "Accepted"
-            renumbering = Renumbering(state, new_id, primary=role != "mirror", accept_away=accept_away)
-            renumbering.deauthorise = options.deauthorise
-            return renumbering
-        return Untouched(new_id)
+        untouched: Untouched
+        if charger in NUMBERED and (role != "only" or stands_in or unfinished(state)):
+            untouched = Renumbering(state, new_id, primary=role != "mirror")
+        elif charger not in NUMBERED and stands_in:
+            untouched = Recalling(new_id)
+        else:
+            return Untouched(new_id)
+        return _chosen(untouched, charger, options, stands_in)
     parts = [Translator(each, _facts(each, state), options, new_id) for each in pairs(charger, csms)]
     return parts[0] if len(parts) == 1 else Chain(parts)
 
 
 def in_role(
-    translating: Translating, charger: str, options: Options, new_id: Callable[[], str], role: Role
+    translating: Translating,
+    charger: str,
+    options: Options,
+    new_id: Callable[[], str],
+    role: Role,
+    *,
+    stands_in: bool = False,
 ) -> Translating:
     """What goes on in place of `translating` when its upstream has become something else to the charger, or has other
     options: what is open stays open. Between 1.x an only upstream that gets company begins to count transactions of its own."""
-    if isinstance(translating, Renumbering):
-        translating.primary = role != "mirror"
-        translating.accept_away = options.offline_unknown_id == "Accepted"
-        translating.deauthorise = options.deauthorise
-    elif isinstance(translating, Untouched):
-        if charger in NUMBERED and role != "only":
-            accept_away = options.offline_unknown_id == "Accepted"
-            renumbering = Renumbering(b"", new_id, primary=role != "mirror", accept_away=accept_away)
-            renumbering.deauthorise = options.deauthorise
+    if isinstance(translating, Untouched):
+        plain = type(translating) is Untouched
+        if plain and charger in NUMBERED and (role != "only" or stands_in):
+            renumbering = Renumbering(b"", new_id, primary=role != "mirror")
             renumbering.continue_from(translating)
-            return renumbering
+            translating = renumbering
+        elif plain and charger not in NUMBERED and stands_in:
+            recalling = Recalling(new_id)
+            recalling.continue_from(translating)
+            translating = recalling
+        if isinstance(translating, Renumbering):
+            translating.primary = role != "mirror"
+        return _chosen(translating, charger, options, stands_in)
+    for part in translating.parts if isinstance(translating, Chain) else (translating,):
+        assert isinstance(part, Translator)
+        part.options = options
+    return translating
+
+
+def _chosen(translating: Untouched, charger: str, options: Options, stands_in: bool) -> Untouched:
+    """`translating` with these options."""
+    if isinstance(translating, Renumbering):
+        translating.accept_away = options.offline_unknown_id == "Accepted"
+    if isinstance(translating, Renumbering | Recalling):
+        translating.deauthorise = options.deauthorise
+    if not stands_in:
+        translating.stand_in = None
+    elif translating.stand_in is None:
+        translating.stand_in = StandIn(charger, options, Untouched.neutral)
     else:
-        for part in translating.parts if isinstance(translating, Chain) else (translating,):
-            assert isinstance(part, Translator)
-            part.options = options
+        translating.stand_in.options = options
     return translating
 
 

@@ -29,6 +29,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Reverse-DNS id for carried members; required when carry_lossy is on."""
     offline_unknown_id: Literal["Accepted", "Blocked", "Expired", "Invalid"] = "Invalid"
     """Status of an idTag without a cached verdict while the CSMS is away."""
+    offline_cache_ttl: float = 86400
+    """Seconds for which a verdict of the CSMS counts while it is away; 0: none counts, nor does the local list (the gateway:
+    as the route says)."""
     no_auth_idtag: str = "NOAUTH"
     """idTag that stands for NoAuthorization."""
     idtoken_default_type: str = "auto"

@@ -9,6 +9,7 @@ from msgspec import Raw
 from . import frames
 from .dialogue import Done, Out, Step
 from .frames import OTHER, Call, Error, Result, Side
+from .standin import PART, StandIn
 
 _NOTHING: dict[str, bytes] = {}
 
@@ -42,6 +43,8 @@ class Untouched:
     early_until = ""
     """Nothing is stored: on an untouched route nobody asks."""
     facts = None
+    stand_in: StandIn | None = None
+    """Answers for the upstream while it is away; None: nobody does, but for the empty answers."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
@@ -64,6 +67,8 @@ class Untouched:
             to = OTHER[side]
             id = self._new_id()
             self._open[(to, id)] = (side, frame.id, key, frame.action)
+            if self.stand_in is not None:
+                self._notice(id, side, frame)
             return [Out(to, Call(id, frame.action, frame.payload), (), 0, frame.action)]
         opened = self._open.pop((side, frame.id), None)
         if opened is None:
@@ -72,6 +77,8 @@ class Untouched:
         answer: frames.Frame
         if isinstance(frame, Result):
             answer = Result(id, frame.payload)
+            if self.stand_in is not None and side == "csms":
+                self.stand_in.heed(frame.id, bytes(frame.payload), clock)
         else:
             assert isinstance(frame, Error)
             answer = Error(id, frame.code, frame.description, frame.details)
@@ -79,6 +86,13 @@ class Untouched:
         if key:
             steps.append(Done(key, "ok" if isinstance(frame, Result) else "error"))
         return steps
+
+    def _notice(self, id: str, side: Side, call: Call) -> None:
+        assert self.stand_in is not None
+        if side == "charger":
+            self.stand_in.passes(id, call)
+        elif call.action == "ClearCache":
+            self.stand_in.clear()
 
     def awaits(self, side: Side, id: str) -> bool:
         """Whether an answer of `side` with this id is expected."""
@@ -106,7 +120,9 @@ class Untouched:
         """Nothing was learned."""
 
     def forget(self, key: str) -> None:
-        """Nothing was given."""
+        """Nothing was given, but to who stands in."""
+        if self.stand_in is not None:
+            self.stand_in.forget(key)
 
     def numbered(self, key: str, tx: int, number: int) -> None:
         """The upstream's number is the charger's."""
@@ -131,16 +147,20 @@ class Untouched:
         return b""
 
     def stored(self) -> dict[str, bytes]:
-        """Nothing to remember."""
-        return _NOTHING
+        """Nothing to remember, but for who stands in."""
+        return _NOTHING if self.stand_in is None else {PART: self.stand_in.stored()}
 
     def restore(self, stored: Mapping[str, bytes]) -> None:
-        """Nothing to remember."""
+        """Go on from what `stored` gave. Raises ValueError for newer facts."""
+        if self.stand_in is not None:
+            self.stand_in.restore(stored.get(PART, b""))
 
     def tick(self, clock: int) -> list[Step]:
         """Nothing waits here."""
         return []
 
     def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> Raw | None:
-        """Without a translation there is no local answer, except the empty one that needs no decision."""
+        """The local answer, if anybody stands in; else only the empty one that needs no decision."""
+        if self.stand_in is not None:
+            return self.stand_in.away(call, clock, key, tx)
         return frames.EMPTY if call.action in self.neutral else None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import check_config, dlq, offline, routes, run, upstreams
+from gateway.cli import check_config, dlq, offline, routes, run, shadow, upstreams
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,3 +40,4 @@ app.command("demo")(offline.demo)
 app.add_typer(routes.app, name="routes")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(upstreams.app, name="upstreams")
+app.command("shadow")(shadow.shadow)

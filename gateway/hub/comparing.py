@@ -13,7 +13,7 @@ from gateway.journal.entry import Entry
 from gateway.readiness import FIELD, LISTED, Noted, Record, Records, decode, encode, summarise
 from translators.frames import Error, Result
 
-from .shadow import NOTHING, Said, class_of, differences, heard
+from .shadow import NOTHING, Said, class_of, differences, heard, word
 
 if TYPE_CHECKING:
     from gateway.config_upstream import Upstream
@@ -164,7 +164,7 @@ class Comparison:
         action = exchange.call.action
         found = differences(action, answer, shadow)
         record = self.records.upstreams.setdefault(name, Record())
-        noted = [Noted(now, action, entry.id, each.kind, each.answer, each.shadow) for each in found]
+        noted = [Noted(now, word(action), entry.id, each.kind, each.answer, each.shadow) for each in found]
         record.add(class_of(action, entry.head.cls == "K0", answer, shadow), noted, now)
         later = shadow.ms - answer.ms if shadow is not NOTHING else None
         self._session.observer.compared(name, action, [each.kind for each in found], later)

@@ -33,6 +33,9 @@ BLOCKED_MS = 60_000
 STALLED_MS = 10_000
 """The same when `MANY` entries wait, whether its upstream is up or not."""
 MANY = 100
+AT_ONCE = 1000
+"""Entries that are put aside before the store is waited for: when a CSMS goes, the links of all its chargers are blocked
+at the same time, and everything in one turn would stop the hub and the store for seconds."""
 FETCHES = 50
 """Lots that are read at the same time."""
 
@@ -121,9 +124,20 @@ class Parking:
 
     # -- what is blocked ---------------------------------------------------------------------------------------------
 
-    def look(self) -> None:
-        """Put aside what waits in links that get nothing done. To be called every few seconds."""
-        now, watched = now_ms(), {}
+    async def look(self) -> None:
+        """Put aside what waits in links that get nothing done. To be called every few seconds. Raises StoreDown."""
+        moving = 0
+        for partition, session, link in self._find_blocked():
+            if partition.failed or link.lot is not None or session.links.get(link.name) is not link:
+                continue  # while the store was waited for
+            moving += self.put_aside(partition, session, link)
+            if moving >= AT_ONCE:
+                moving = 0
+                await asyncio.sleep(0)  # what was decided is on its way
+                await self._journal.parked(partition.number)  # answered after it
+
+    def _find_blocked(self) -> list[tuple[Partition, Session, Link]]:
+        now, watched, blocked = now_ms(), {}, []
         for partition in self._partitions.values():
             for session in partition.sessions.values():
                 for link in session.links.values():
@@ -134,24 +148,26 @@ class Parking:
                         done, since = link.done, now
                     watched[link] = done, since
                     if self._blocked(link, now - since):
-                        self.put_aside(partition, session, link)
+                        blocked.append((partition, session, link))
         self._watched = watched
+        return blocked
 
     def _blocked(self, link: Link, stalled: int) -> bool:
         if stalled >= STALLED_MS and len(link.backlog) >= MANY:
             return True
         return stalled >= BLOCKED_MS and (link.up or self._up(link.name))
 
-    def put_aside(self, partition: Partition, session: Session, link: Link) -> None:
-        """Park what waits in a link."""
+    def put_aside(self, partition: Partition, session: Session, link: Link) -> int:
+        """Park what waits in a link; gives how many entries."""
         lot = park(link, now_ms())
         if not lot.parking:
             link.lot = None  # nothing but live questions
-            return
+            return 0
         place = self._places[link.name, session.charger.casefold()] = _Place(partition, lot)
         place.link = link
         log.warning("charger_parked", charger_id=session.charger, upstream=link.name, entries=lot.parking, up=link.up)
         self._turn.touched(partition, session)
+        return lot.parking
 
     # -- bringing it back --------------------------------------------------------------------------------------------
 

@@ -116,7 +116,7 @@ class Retention:
     async def look(self) -> None:
         """One round. Raises StoreDown, Fenced."""
         await self._parking.poll()
-        self._parking.look()
+        await self._parking.look()
         self.fullness = await self._journal.fullness(list(self._partitions))
         await self._expire()
         await self._limit()

@@ -90,11 +90,11 @@ def heard(action: str, frame: Result | Error, ms: int) -> Said:
         if action == BOOT:
             boot = _boot.decode(frame.payload)
             interval = boot.heartbeatInterval if boot.interval is None else boot.interval
-            return Said(status=_word(boot.status), interval=None if interval is None else int(interval), ms=ms)
+            return Said(status=word(boot.status), interval=None if interval is None else int(interval), ms=ms)
         if action in VERDICTS:
             verdict = _verdict.decode(frame.payload)
             info = verdict.idTagInfo or verdict.idTokenInfo
-            return Said(verdict=_word(info.status) if info is not None else "", ms=ms)
+            return Said(verdict=word(info.status) if info is not None else "", ms=ms)
     except msgspec.MsgspecError:
         return Said(UNREADABLE, ms=ms)
     return Said(ms=ms)
@@ -137,6 +137,6 @@ def _seconds(said: Said) -> str:
     return NONE if said.interval is None else f"{said.interval} s"
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
     """OCPP's words are letters; whatever else a CSMS puts in their place may be personal."""
     return text if not text or _letters(text) else UNREADABLE

@@ -24,7 +24,8 @@ class Commit(msgspec.Struct):
     """Everything that becomes true together. All chargers are of the partition that it is committed to."""
 
     facts: dict[tuple[str, str], bytes | None] = {}
-    """(charger, field) -> value; None removes the field. Fields: `shared`, `link:<upstream>`."""
+    """(charger, field) -> value; None removes the field. Fields: `shared`, `link:<upstream>`, `terms`, `shadow`. The charger
+    without a name stands for the partition itself, with `shadow:<charger>`."""
     answers: list[tuple[str, str, bytes]] = []
     """(charger, `Head.dedup` of the message, CALLRESULT payload): what a retry is answered. Lives as long as the
     dedup key; ignored when that is gone."""

@@ -9,7 +9,7 @@ import msgspec
 from ..dialogue import Dialogue
 from ..models import v15
 from ..models.base import Struct
-from ..values import format_time
+from ..values import format_time, parse_time
 from .charger import boot_answer
 from .state import facts_of, options_of
 
@@ -46,7 +46,12 @@ def away(d: Dialogue, request: Any) -> Struct | None:
 
 
 def _verdict(d: Dialogue, id_tag: str) -> v15.IdTagInfo:
-    known = facts_of(d).verdicts.get(id_tag.casefold())
-    if known is None:
-        return v15.IdTagInfo(status=options_of(d).offline_unknown_id)
-    return msgspec.convert(known, v15.IdTagInfo)
+    options = options_of(d)
+    known = dict(facts_of(d).verdicts.get(id_tag.casefold(), {}))
+    if not known or known.pop("at", d.clock) + options.offline_cache_ttl * 1000 <= d.clock:
+        return v15.IdTagInfo(status=options.offline_unknown_id)
+    info = msgspec.convert(known, v15.IdTagInfo)
+    expires = parse_time(info.expiryDate)
+    if expires is not None and expires <= d.clock:
+        info.status = "Expired"
+    return info

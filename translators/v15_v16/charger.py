@@ -102,7 +102,7 @@ def _heed(d: Dialogue, id_tag: str | None, info: v16.IdTagInfo | None) -> None:
     verdicts.pop(id_tag.casefold(), None)
     while len(verdicts) >= KEPT_MOST:
         del verdicts[next(iter(verdicts))]
-    verdicts[id_tag.casefold()] = msgspec.to_builtins(info)
+    verdicts[id_tag.casefold()] = {**msgspec.to_builtins(info), "at": d.clock}
 
 
 def status(d: Dialogue, request: v15.StatusNotificationRequest) -> Rule:

@@ -77,7 +77,7 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True, tag_field="pair", tag
     ended = Kept(list[Charge], list)
     """Transactions that have ended."""
     verdicts = Kept(dict[str, dict[str, Any]], dict)
-    """Casefolded idTag -> last idTagInfo of the CSMS."""
+    """Casefolded idTag -> last idTagInfo of the CSMS, and `at`: when it was said, ms."""
 
 
 def facts_of(d: Dialogue) -> Facts:

@@ -8,7 +8,7 @@ Reservations and charging profiles get their ids from the upstreams: see `claims
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Final
 
 import msgspec
@@ -71,6 +71,7 @@ class Renumbering(Untouched):
         """Take over what is under way in a translator that did not tell transactions apart."""
         self._open = untouched._open
         self.backlog = untouched.backlog
+        self.stand_in = untouched.stand_in
 
     def receive(
         self,
@@ -132,7 +133,7 @@ class Renumbering(Untouched):
         elif side == "csms" and type(frame) is Result and (opened := self._open.get((side, frame.id))) is not None:
             _, _, entry, action = opened
             if action == "StartTransaction" and entry:
-                if entry in self._early and late.refused(bytes(frame.payload)):
+                if entry in self._early and not self._denied(entry) and late.refused(bytes(frame.payload)):
                     refused = entry
                 frame = Result(frame.id, Raw(self._started(entry, bytes(frame.payload))))
             elif action == "StopTransaction":
@@ -205,6 +206,7 @@ class Renumbering(Untouched):
         """Journal entry `key` is done."""
         self._minted.pop(key, None)
         self._early.discard(key)
+        super().forget(key)
 
     @property
     def early_until(self) -> str:
@@ -223,6 +225,12 @@ class Renumbering(Untouched):
 
     def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> Raw | None:
         """The empty answer where no decision is needed; a StartTransaction gets the minted number, if so configured."""
+        if call.action == "StartTransaction" and tx and self.stand_in is not None:
+            payload = super().away(call, clock, key=key, tx=tx)
+            if payload is not None:
+                self.numbered(key, tx, tx)
+                self._of(key).denied = late.refused(bytes(payload))
+            return payload
         if call.action != "StartTransaction" or not (tx and self.accept_away):
             return super().away(call, clock, key=key, tx=tx)
         self.numbered(key, tx, tx)
@@ -235,11 +243,8 @@ class Renumbering(Untouched):
         return self._state
 
     def stored(self) -> dict[str, bytes]:
-        """The facts as they are stored: in one part."""
-        return {HOT: self.state()}
-
-    def restore(self, stored: Mapping[str, bytes]) -> None:
-        """There is only one part."""
+        """The facts as they are stored."""
+        return {HOT: self.state(), **super().stored()}
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 
@@ -264,6 +269,10 @@ class Renumbering(Untouched):
             ]  # a number that is the charger's too, and meant nothing else, is not remembered
         self._shorten()
         return payload
+
+    def _denied(self, entry: str) -> bool:
+        known = self._facts.transactions.get(entry)
+        return known is not None and known.denied
 
     def _ended(self, start: str) -> None:
         if (known := self._facts.transactions.get(start)) is not None and not known.ended:

@@ -24,6 +24,8 @@ class Transaction(msgspec.Struct, omit_defaults=True):
     """What this upstream calls it; None: it has not answered, or has refused."""
     deauthorised: bool = False
     """It was accepted here, and this upstream has refused it: the charger was told to stop."""
+    denied: bool = False
+    """The charger was told here, in this upstream's place, that its tag is not accepted."""
     ended: bool = False
     """This upstream has acknowledged its end."""
     answer: bytes = b""

@@ -12,7 +12,7 @@ from ..enums import COST_VENDOR
 from ..facts import Authorization, RemoteStart
 from ..models import v16, v201
 from ..topology import evses
-from ..values import AUTHORIZATION, DAY_MS, ID_TAG_LENGTH, clean_id_tag, id_tag_info, id_token_of, parse_time
+from ..values import AUTHORIZATION, ID_TAG_LENGTH, clean_id_tag, id_tag_info, id_token_of, parse_time
 from .charger import facts_of, has, options_of, told_time
 from .upstream import ask
 
@@ -107,10 +107,10 @@ def recent_verdict(d: Dialogue, id_tag: str) -> v16.IdTagInfo | None:
 
 
 def verdict_while_away(d: Dialogue, id_tag: str, evse: int | None = None) -> v16.IdTagInfo:
-    """What a tag is worth without the CSMS: its last verdict within a day, its local list entry, else the option."""
-    id_tag = clean_id_tag(id_tag)
+    """What a tag is worth without the CSMS: its last verdict if it is not too old, its local list entry, else the option."""
+    id_tag, options = clean_id_tag(id_tag), options_of(d)
     known = facts_of(d).authorizations.get(id_tag.casefold())
-    if known is not None and known.at >= d.clock - DAY_MS:
+    if known is not None and known.at + options.offline_cache_ttl * 1000 > d.clock:
         info = msgspec.convert(known.info, v16.IdTagInfo)
         expires = parse_time(info.expiryDate)
         if expires is not None and expires <= d.clock:
@@ -118,7 +118,8 @@ def verdict_while_away(d: Dialogue, id_tag: str, evse: int | None = None) -> v16
         elif info.status == "Accepted" and known.evses and evse is not None and evse not in known.evses:
             info.status = "Blocked"
         return info
-    return _listed(d, id_tag) or v16.IdTagInfo(status=options_of(d).offline_unknown_id)
+    listed = _listed(d, id_tag) if options.offline_cache_ttl else None
+    return listed or v16.IdTagInfo(status=options.offline_unknown_id)
 
 
 def _listed(d: Dialogue, id_tag: str) -> v16.IdTagInfo | None:

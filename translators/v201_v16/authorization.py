@@ -10,7 +10,7 @@ import msgspec
 from ..dialogue import Dialogue, Row, Rule, Talk
 from ..facts import Authorization
 from ..models import v16, v201
-from ..values import DAY_MS, ID_TAG_LENGTH, id_tag_of, id_token_info, parse_time
+from ..values import ID_TAG_LENGTH, id_tag_of, id_token_info, parse_time
 from .peers import tell
 from .state import facts_of, has, options_of
 from .tunnel import ask_tunnelled
@@ -89,19 +89,19 @@ def recent_verdict(d: Dialogue, id_tag: str) -> v201.IdTokenInfo | None:
 
 
 def verdict_while_away(d: Dialogue, token: v201.IdToken) -> v201.IdTokenInfo:
-    """What a token is worth without the CSMS: its last verdict within a day, its local list entry, else the option."""
+    """What a token is worth without the CSMS: its last verdict if it is not too old, its local list entry, else the option."""
     if is_free(token):
         return _ACCEPTED
-    facts = facts_of(d)
-    key = id_tag_of(token, facts.tokens, no_auth=options_of(d).no_auth_idtag).casefold()
+    facts, options = facts_of(d), options_of(d)
+    key = id_tag_of(token, facts.tokens, no_auth=options.no_auth_idtag).casefold()
     known = facts.authorizations.get(key)
     info = None
-    if known is not None and known.at >= d.clock - DAY_MS:
+    if known is not None and known.at + options.offline_cache_ttl * 1000 > d.clock:
         info = msgspec.convert(known.info, v16.IdTagInfo)
-    elif key in facts.local_list:
+    elif options.offline_cache_ttl and key in facts.local_list:
         info = msgspec.convert(facts.local_list[key], v16.IdTagInfo)
     if info is None:
-        return v201.IdTokenInfo(status=options_of(d).offline_unknown_id)
+        return v201.IdTokenInfo(status=options.offline_unknown_id)
     expires = parse_time(info.expiryDate)
     if expires is not None and expires <= d.clock:
         info.status = "Expired"

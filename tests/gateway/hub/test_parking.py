@@ -129,6 +129,31 @@ async def test_an_upstream_that_is_away_for_all_fills_the_parking_not_the_memory
         assert csms.heard("CP-1") == list(range(250))
 
 
+async def test_many_chargers_that_are_blocked_at_the_same_time_are_parked_in_portions(
+    csms: Csms, store: RedisConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parking, "AT_ONCE", 150)
+    monkeypatch.setattr(parking, "STALLED_MS", 1500)
+    under_way = []
+    put_aside = parking.Parking.put_aside
+
+    def noted(self: parking.Parking, *args: Any) -> int:
+        under_way.append(sum(lot.parking for *_, lot in self.lots()))
+        return put_aside(self, *args)
+
+    monkeypatch.setattr(parking.Parking, "put_aside", noted)
+    chargers = [f"CP-{n}" for n in range(6)]
+    async with site(store, {"main": upstream(csms)}) as at:
+        await csms.stop()
+        for charger in chargers:
+            await at.connect(charger)
+        await asyncio.gather(*(at.meter(charger, range(110)) for charger in chargers))
+        await eventually("all are parked", lambda: len(at.hub._parking.lots()) == len(chargers))
+        assert sorted(under_way) == [0, 0, 0, 110, 110, 110], "two at a time: the store has confirmed those before"
+        await csms.start()
+        await eventually("all told", lambda: all(len(csms.heard(charger)) == 110 for charger in chargers), 30)
+
+
 async def test_a_requeued_dead_letter_goes_to_its_upstream_only(csms: Csms, store: RedisConfig) -> None:
     other = Csms()
     await other.start()
