@@ -23,7 +23,7 @@ from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
 from tools import translation_docs
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("", "run", "check-config", "routes list", "routes show", "routes switch", "translate", "demo")
+COMMANDS = ("", "run", "check-config", "routes list", "routes show", "routes switch", "shadow", "translate", "demo")
 _NOTE = "<!-- Made by `make docs` from the program. Edit the sources, not this file. -->\n"
 _MANY = 16
 """Label values from which on a table names only some."""
