@@ -207,12 +207,12 @@ class Translator:
         return encode(self.facts)
 
     def stored(self) -> dict[str, bytes]:
-        """The facts as they are stored: each part under a name of its own, the same object as before if it has not changed."""
-        quiet = not self._asked and not self._waiting
-        packed = kept.pack(self.facts, encode_members, rest=quiet)
-        if len(packed) == 1:
-            return packed
-        return {name and f"{self._prefix}{name}": each for name, each in packed.items()}
+        """The facts as they are to be stored: the hot part, and each other part under a name of its own if it has changed
+        since this was asked last."""
+        packed = kept.pack(self.facts, encode_members, rest=not self._asked and not self._waiting)
+        if len(packed) > 1:
+            return {name and f"{self._prefix}{name}": each for name, each in packed.items()}
+        return packed
 
     def restore(self, stored: Mapping[str, bytes]) -> None:
         """Go on from what `stored` gave. The hot part was given when the facts were made."""

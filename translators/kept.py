@@ -52,27 +52,31 @@ class Kept(Generic[T]):
 
 
 def pack(facts: Facts, encode: Callable[[Any], bytes], *, rest: bool) -> dict[str, bytes]:
-    """The parts as they are to be stored, by name. A part that has not changed is the same object as before.
+    """The hot part, and the other parts that have changed since they were packed last.
 
     `rest`: nobody holds on to anything of the facts, so that they may rest again.
     """
-    kept = facts.kept
-    for name, value in facts.__dict__.items():
-        packed = _encode(value) if value else b""
-        if packed != kept.get(name, b""):
-            kept[name] = packed
-    if rest:
-        facts.__dict__.clear()
-    facts.kept = {}
-    parts = {HOT: encode(facts), **kept}
+    kept, facts.kept = facts.kept, {}
+    parts = {HOT: encode(facts)}
     facts.kept = kept
+    opened = facts.__dict__
+    if opened:
+        for name, value in opened.items():
+            packed = _encode(value) if value else b""
+            if packed != kept.get(name, b""):
+                kept[name] = parts[name] = packed
+        if rest:
+            opened.clear()
     return parts
 
 
 def whole(facts: Facts, encode: Callable[[Any], bytes]) -> bytes:
     """All parts as one."""
-    pack(facts, encode, rest=False)
-    return encode(facts)
+    kept = facts.kept
+    facts.kept = {**kept, **{name: _encode(value) if value else b"" for name, value in facts.__dict__.items()}}
+    packed = encode(facts)
+    facts.kept = kept
+    return packed
 
 
 def holds(facts: Facts, name: str, what: str | int) -> bool:

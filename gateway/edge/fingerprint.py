@@ -99,7 +99,7 @@ def fingerprint(action: str, cls: Class, payload: bytes, message_id: str, epoch:
         return Fingerprint(_digest(action, message_id, payload), QUARTER, True)
     stamp = _TIMESTAMP.search(payload)
     if stamp is not None and stamp[1].decode() >= _SANE_YEAR:
-        return Fingerprint(_digest(action, payload), HOUR)
+        return Fingerprint(sha256(b"%b\x00%b" % (action.encode(), payload)).hexdigest()[:32], HOUR)
     return Fingerprint(_digest(action, str(epoch), message_id, payload), QUARTER)
 
 

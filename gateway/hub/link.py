@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.journal.entry import Entry
 from translators import Translating
-from translators.dialogue import Done, Out, Step
+from translators.dialogue import Done, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
 
 from .answering import Owner, Policy, ack, answer_away, answer_charger, finished, given_up, outlast, poisoned
@@ -364,42 +364,45 @@ class Link:
         self._apply(steps, now)
 
     def _apply(self, steps: list[Step], now: int) -> None:
-        if not steps or any(type(step) is Done or (type(step) is Out and step.commit) for step in steps):
-            self.owner.effects.links.add(self)
+        owner = self.owner
+        changed = not steps
         for step in steps:
-            if isinstance(step, Out):
-                self.owner.observer.translated(self, step)
-            match step:
-                case Out(to="csms", frame=Call() as call):
-                    timeout_ms = round(step.timeout * 1000)
-                    if self.up and self._lane.take(call, "", timeout_ms, now):
-                        self._asked_at[call.id] = call.action, now
-                        self._send(call)
-                    elif not self._lane.offer(call, "", timeout_ms):
-                        self._apply(self.translator.expire("csms", call.id, now), now)
-                case Out(to="csms", frame=frame):
-                    assert isinstance(frame, Result | Error)
-                    asked_at = self._open_calls.pop(frame.id, None)
-                    if asked_at is not None:  # otherwise it was asked on a socket that is gone
-                        self.owner.observer.commanded(self, step.source, frame, now - asked_at)
-                        self._send(frame)
-                case Out(to="charger", frame=Call() as call):
-                    if self.may_command or call.action in _LOOKS_ONLY:
-                        self.owner.command(self, call, round(step.timeout * 1000), now)
-                    else:
-                        refused = Error(call.id, "SecurityError", "this upstream may not command the charger")
-                        self._apply(self.translator.receive("charger", refused, now), now)
-                case Out(frame=Result() | Error() as answer):
-                    exchange = self._current.get(answer.id)
-                    if exchange and self.watch is not None:
-                        self.watch.said(self, exchange, answer, now)
-                    if exchange and not (isinstance(answer, Error) and given_up(self, exchange, answer, now)):
-                        answer_charger(self, exchange, answer, now)
-                case Done(key, outcome):
-                    if step.losses:
-                        self.owner.observer.lost(self, "charger", step.source, step.losses)
-                    if exchange := self._current.pop(key, None):
-                        finished(self, exchange, outcome, now)
+            if isinstance(step, Done):
+                changed = True
+                if step.losses:
+                    owner.observer.lost(self, "charger", step.source, step.losses)
+                if exchange := self._current.pop(step.key, None):
+                    finished(self, exchange, step.outcome, now)
+                continue
+            changed = changed or step.commit
+            owner.observer.translated(self, step)
+            frame = step.frame
+            if step.to == "csms":
+                if isinstance(frame, Call):
+                    self._ask(frame, round(step.timeout * 1000), now)
+                elif (asked_at := self._open_calls.pop(frame.id, None)) is not None:
+                    owner.observer.commanded(self, step.source, frame, now - asked_at)
+                    self._send(frame)  # otherwise it was asked on a socket that is gone
+            elif not isinstance(frame, Call):
+                answered = self._current.get(frame.id)
+                if answered and self.watch is not None:
+                    self.watch.said(self, answered, frame, now)
+                if answered and not (isinstance(frame, Error) and given_up(self, answered, frame, now)):
+                    answer_charger(self, answered, frame, now)
+            elif self.may_command or frame.action in _LOOKS_ONLY:
+                owner.command(self, frame, round(step.timeout * 1000), now)
+            else:
+                refused = Error(frame.id, "SecurityError", "this upstream may not command the charger")
+                self._apply(self.translator.receive("charger", refused, now), now)
+        if changed:
+            owner.effects.links.add(self)
+
+    def _ask(self, call: Call, timeout_ms: int, now: int) -> None:
+        if self.up and self._lane.take(call, "", timeout_ms, now):
+            self._asked_at[call.id] = call.action, now
+            self._send(call)
+        elif not self._lane.offer(call, "", timeout_ms):
+            self._apply(self.translator.expire("csms", call.id, now), now)
 
     def _send(self, frame: Frame) -> None:
         self.owner.effects.to_upstream.append((self, encode(frame)))

@@ -42,32 +42,43 @@ _DIALS = {
 class Metering(Observer):
     """Counts for one hub."""
 
-    __slots__ = ("_cells", "_metrics")
+    __slots__ = ("_cells", "_delivered", "_metrics", "_timed", "_translated")
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._cells: dict[tuple[object, ...], Cell | HistogramCell] = {}
+        self._translated: dict[tuple[object, ...], tuple[Cell, ...]] = {}
+        self._timed: dict[tuple[tuple[str, str], Side], HistogramCell] = {}
+        self._delivered: dict[str, tuple[Cell, HistogramCell]] = {}
 
     def unmatched(self, side: str) -> None:
         self._metrics.unmatched_responses.cell(side).n += 1
 
     def translated(self, link: Link, step: Out) -> None:
-        frame = step.frame
+        frame, source, losses = step.frame, step.source, step.losses
+        action = frame.action if type(frame) is Call else source
+        key = (link.versions, step.to, type(frame), source, action, not losses)
+        cells = self._translated.get(key)
+        if cells is None:
+            cells = self._left(link, step, action)
+            if known(source) == source and known(action) == action:
+                self._translated[key] = cells
+        for cell in cells:
+            cell.n += 1
+        if losses:
+            self.lost(link, step.to, source, losses, frame.action if type(frame) is Call else "")
+
+    def _left(self, link: Link, step: Out, action: str) -> tuple[Cell, ...]:
+        """What counts a frame that a translator sends."""
+        frame, (charger, csms) = step.frame, link.versions
+        outcome = "lossy" if step.losses else "exact"
+        if step.to == "charger":
+            return (self._metrics.translations.cell(csms, charger, step.source, outcome),)
         kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
-        key = ("translated", link.versions, step.to, kind, known(step.source), bool(step.losses))
-        cell = self._cells.get(key)
-        if cell is None:
-            charger, csms = link.versions
-            from_version, to_version = (charger, csms) if step.to == "csms" else (csms, charger)
-            outcome = "lossy" if step.losses else "exact"
-            cell = self._cells[key] = self._metrics.translations.cell(from_version, to_version, step.source, outcome)
-        assert isinstance(cell, Cell)
-        cell.n += 1
-        if step.to == "csms":
-            action = frame.action if type(frame) is Call else step.source
-            self.passed("out", kind, known(action), link.versions[1])
-        if step.losses:
-            self.lost(link, step.to, step.source, step.losses, frame.action if type(frame) is Call else "")
+        return (
+            self._metrics.translations.cell(charger, csms, step.source, outcome),
+            self._metrics.messages.cell("csms", "out", kind, known(action), csms),
+        )
 
     def lost(self, link: Link, to: Side, source: str, losses: tuple[Loss, ...], action: str = "") -> None:
         if log.is_enabled_for(logging.DEBUG):
@@ -86,12 +97,11 @@ class Metering(Observer):
             self._metrics.translation_lossy_fields.cell(from_version, to_version, source, loss.field).n += 1
 
     def timed(self, link: Link, side: Side, seconds: float) -> None:
-        key = ("timed", link.versions, side)
-        cell = self._cells.get(key)
+        key = (link.versions, side)
+        cell = self._timed.get(key)
         if cell is None:
             from_version, to_version = link.versions if side == "charger" else link.versions[::-1]
-            cell = self._cells[key] = self._metrics.translation_duration.cell(from_version, to_version)
-        assert isinstance(cell, HistogramCell)
+            cell = self._timed[key] = self._metrics.translation_duration.cell(from_version, to_version)
         cell.observe(seconds)
 
     def upstream_answered(self, link: Link, action: str, ms: int) -> None:
@@ -161,8 +171,14 @@ class Metering(Observer):
     def delivered(self, upstream: str, entries: list[Entry], now: int) -> None:
         """Entries were handed to an upstream's links."""
         if entries:
-            self._metrics.stream_delivered.cell(upstream).n += len(entries)
-            wait = self._metrics.stream_wait.cell(upstream)
+            cells = self._delivered.get(upstream)
+            if cells is None:
+                cells = self._delivered[upstream] = (
+                    self._metrics.stream_delivered.cell(upstream),
+                    self._metrics.stream_wait.cell(upstream),
+                )
+            delivered, wait = cells
+            delivered.n += len(entries)
             for entry in entries:
                 wait.observe(max(now - entry.head.received_at, 0) / 1000)
 

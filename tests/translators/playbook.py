@@ -50,6 +50,8 @@ class Playbook:
             registration="Accepted" if self.options.registered else "",
             known_connectors=0 if self.options.topology else 2,
         )
+        self.store: dict[str, bytes] = {}
+        """What a hub would have stored."""
         self.translator = Translator(pair, self.facts, self.options, self.new_id)
         self.clock = START
         self.bound: dict[str, Any] = {}
@@ -115,10 +117,10 @@ class Playbook:
 
     def restart(self) -> None:
         """A new process: only the facts are left."""
-        stored = self.translator.stored()
-        self.facts = msgspec.msgpack.decode(stored[""], type=type(self.facts))
+        self.store.update(self.translator.stored())
+        self.facts = msgspec.msgpack.decode(self.store[""], type=type(self.facts))
         self.translator = Translator(self.pair, self.facts, self.options, self.new_id)
-        self.translator.restore(stored)
+        self.translator.restore(self.store)
 
     def take(self, steps: list[Step]) -> list[tuple[Side, list[Any]]]:
         """The frames among the steps, checked."""

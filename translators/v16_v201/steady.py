@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 from .. import frames
 from ..dialogue import AskRaw, Dialogue
 from ..facts import Transaction
-from ..metering import CACHED, REGISTER, attributes_up
+from ..metering import CACHED, REGISTER, WH_MOST, attributes_up
 from ..models import lenient, v16, v201
-from ..values import charger_time, parse_decimal
+from ..values import charger_time, parse_decimal, plain
 from .charger import facts_of
 from .ledger import RECENT_MOST, by_number, digest_of, forget_recent, is_known, offline, tell_written
 from .monitoring import BLOCK as MONITORS
@@ -80,16 +80,16 @@ def written(d: Dialogue, request: v16.MeterValuesRequest) -> Written | None:
         shape = _shape(sample.context, sample.measurand, sample.phase, sample.location, sample.unit)
         if shape is None or sample.format == "SignedData":
             return None
-        number = sample.value
+        number = shown = sample.value
         if not _PLAIN.fullmatch(number):
             parsed = parse_decimal(number)
-            if parsed is None:
+            if parsed is None or abs(parsed) > WH_MOST:
                 return None
-            number = frames.encode(parsed).decode()
+            number, shown = frames.encode(parsed).decode(), plain(parsed)
         if shape.register:
             if register:
                 return None
-            register = number
+            register = shown
         if sample.context is not None:
             reason = _REASONS.get(sample.context, reason)
         texts.append(f"{shape.head}{number}{shape.tail}")
