@@ -15,8 +15,10 @@ from translators.frames import EMPTY, Call, Error, Result
 
 from .backlog import Exchange, order
 from .effects import Effects
+from .local import payload_away, settled
 from .observer import Observer
-from .shared import LEARNED_FROM
+from .refused import again, dead
+from .shared import LEARNED_FROM, Shared
 
 if TYPE_CHECKING:
     from .link import Link
@@ -27,6 +29,7 @@ class Owner(Protocol):
 
     charger: str
     effects: Effects
+    shared: Shared
     observer: Observer
 
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
@@ -59,6 +62,8 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
     """The dialogue of a CALL has ended."""
     entry = exchange.entry
     told = exchange.early or exchange.promised or (entry.head.cls == "K0" and not exchange.counts)  # nobody repeats it
+    if outcome == "ok" and exchange.call.action == "BootNotification":
+        link.barred = False
     if outcome == "ok" or (outcome == "error" and not told):
         ack(link, exchange)
         return
@@ -68,23 +73,30 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
         return
     if link.watch is not None and outcome == "silence":
         link.watch.silent(link, exchange, now)
+    if outcome == "error" and not exchange.perishable:
+        if not again(link, exchange, link.refusal, now):
+            dead(link, exchange, outcome, "refused")
+            ack(link, exchange)
+        return
     if exchange.perishable:
+        if exchange.counts and not exchange.answered and (entry.head.cls == "K2" or link.local is not None):
+            answer_away(link, exchange, now)  # a Heartbeat: the gateway knows the time too
         if entry.head.cls == "K3":
             answer_charger(link, exchange, Error(entry.id, "GenericError", "the CSMS did not answer in time"), now)
-        elif exchange.counts and not exchange.answered:
-            answer_away(link, exchange, now)  # a Heartbeat: the gateway knows the time too
         ack(link, exchange)
         return
     exchange.failures += 1
     link.owner.observer.unanswered(link, exchange)
     if not exchange.answered:
         if exchange.call.action in link.translator.neutral:
-            answer_charger(link, exchange, Result(entry.id), now, final=False)
-        elif exchange.counts and entry.head.cls == "K0":
+            answer_empty(link, exchange, now)
+        elif exchange.counts and (entry.head.cls == "K0" or link.local is not None):
             answer_away(link, exchange, now)
+            if settled(link, exchange):
+                ack(link, exchange)
+                return
     if exchange.failures >= link.attempts:
-        link.owner.effects.dead.append(Dead(link.name, entry, outcome, exchange.failures))
-        link.owner.observer.dead_letter(link, entry, "attempts")
+        dead(link, exchange, outcome, "attempts")
         ack(link, exchange)
         return
     exchange.not_before = now + link.retry_ms * exchange.failures
@@ -120,7 +132,7 @@ def answer_now(link: Link, exchange: Exchange, now: int) -> None:
         return
     if exchange.call.action in link.translator.neutral:
         exchange.early = True
-        answer_charger(link, exchange, Result(exchange.entry.id), now, final=False)
+        answer_empty(link, exchange, now)
     elif exchange.entry.head.cls == "K0":
         answer_away(link, exchange, now)
 
@@ -164,16 +176,24 @@ def given_up(link: Link, exchange: Exchange, refusal: Error, now: int) -> bool:
     return False
 
 
+def answer_empty(link: Link, exchange: Exchange, now: int) -> None:
+    """Answer what needs no decision, in place of the upstream."""
+    if exchange.counts and not exchange.answered:
+        link.owner.observer.locally(link, exchange.call.action, link.policy)
+        answer_charger(link, exchange, Result(exchange.entry.id), now, final=False)
+
+
 def answer_away(link: Link, exchange: Exchange, now: int) -> None:
     """Answer the charger in place of an upstream that is away or silent, if there is an answer."""
-    entry, call = exchange.entry, exchange.call
-    payload = link.translator.away(call, now, key=entry.id, tx=entry.tx)
+    payload = payload_away(link, exchange, now)
     link.owner.effects.links.add(link)
     if payload is None:
         return
     exchange.early = True
-    answer_charger(link, exchange, Result(entry.id, payload), now, final=False)
-    if exchange.perishable and exchange in link.backlog:
+    if not exchange.answered:
+        link.owner.observer.locally(link, exchange.call.action, link.policy)
+    answer_charger(link, exchange, Result(exchange.entry.id, payload), now, final=False)
+    if (exchange.perishable or settled(link, exchange)) and exchange in link.backlog:
         link.backlog.remove(exchange)  # answered for good: a live question is not asked again later
         ack(link, exchange)
 

@@ -75,17 +75,20 @@ class Backlog(deque[Exchange]):
                 return exchange
         return None
 
-    def due(self, now: int, *, first_only: bool) -> tuple[Exchange | None, list[Exchange]]:
+    def due(
+        self, now: int, *, first_only: bool, only: Callable[[Exchange], bool] | None = None
+    ) -> tuple[Exchange | None, list[Exchange]]:
         """Take the oldest CALL that is due, and those before it that have expired.
 
         A billing message in retry back-off is overtaken by what is perishable only. `first_only`: see `goes_first`.
+        `only`: which may go at all; None: all.
         """
         expired: list[Exchange] = []
         blocked, index = False, 0
         while index < len(self):
             exchange = self[index]
             head = exchange.entry.head
-            if first_only and not exchange.goes_first:
+            if (first_only and not exchange.goes_first) or (only is not None and not only(exchange)):
                 index += 1
             elif exchange.perishable and not exchange.answered and head.deadline and now > head.deadline:
                 del self[index]

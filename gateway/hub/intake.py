@@ -71,6 +71,7 @@ class Intake:
         if counts and self._early and self._route.early(call.action, exchange.entry.head.cls):
             answer = neutral(call, link.translator.neutral, now)
             if answer is not None:
+                link.owner.observer.locally(link, call.action, "early")
                 promise(link, exchange, answer, now)
         if self.throttle is None:
             return True

@@ -20,8 +20,10 @@ from .backlog import Backlog, Exchange, order
 from .comparing import Comparison
 from .intake import Intake
 from .lane import Lane
+from .local import Local, heard, line_up
 from .lot import Lot
 from .refusals import refusal
+from .refused import passes
 
 _LOOKS_ONLY = frozenset(("GetConfiguration",))
 """Commands of a gateway dialogue that change nothing: the only ones for an upstream that may not command."""
@@ -45,11 +47,13 @@ class Link:
         "answers",
         "attempts",
         "backlog",
+        "barred",
         "done",
         "down_since",
         "intake",
         "introducing",
         "leaving",
+        "local",
         "lot",
         "may_command",
         "name",
@@ -57,6 +61,7 @@ class Link:
         "owner",
         "policy",
         "primary",
+        "refusal",
         "refused",
         "retry_ms",
         "stored",
@@ -96,6 +101,12 @@ class Link:
         """Whether it may send CALLs with this action; None: with any, if it may command."""
         self.intake: Intake | None = None
         """What it takes of what the charger says; None: everything."""
+        self.local: Local | None = None
+        """How the charger is answered while the upstream is away; None: as the translation says, or not at all."""
+        self.barred = False
+        """It refuses the charger: what it was to be told waits until the charger boots (`refused`)."""
+        self.refusal = ""
+        """Code of the CALLERROR that is being taken from the upstream."""
         self.lot: Lot | None = None
         """What it has put aside; None: nothing."""
         self.done = 0
@@ -148,7 +159,8 @@ class Link:
 
     def enqueue(self, exchange: Exchange, now: int) -> None:
         """It is to be told in its turn."""
-        if self.lot is not None and self.lot.takes(self, exchange, now):
+        boots = self.barred and exchange.call.action == "BootNotification"
+        if self.lot is not None and not boots and self.lot.takes(self, exchange, now):
             return
         self.backlog.append(exchange)
         if exchange.counts and self.policy != "close" and (until := self.translator.early_until):
@@ -222,7 +234,9 @@ class Link:
         else:
             action, asked_at = self._asked_at.pop(frame.id, ("", now))
             self.owner.observer.upstream_answered(self, action, now - asked_at)
+            self.refusal = frame.code if isinstance(frame, Error) else ""
             self._receive("csms", frame, now)
+            self.refusal = ""
         self.pump(now)
 
     def from_command(self, frame: Result | Error, now: int) -> None:
@@ -243,7 +257,9 @@ class Link:
     def connected(self, now: int) -> None:
         """The upstream's socket is open."""
         self._flushing, self._backing = self.down_since > 0, False
-        self.up, self.down_since = True, 0
+        self.up, self.down_since, self.barred = True, 0, False
+        if self._flushing:
+            line_up(self)
         self.pump(now)
 
     def disconnected(self, now: int) -> None:
@@ -272,6 +288,9 @@ class Link:
             self._apply(self.translator.expire("csms", expired[0], now), now)
         if (wake := self.translator.next_wake) is not None and wake <= now:
             self._apply(self.translator.tick(now), now)
+        if self.local is not None and 0 < self.local.deadline(self) <= now:
+            for exchange in list(self.backlog):
+                outlast(self, exchange, now)
         if self.intake is not None:
             self.intake.tick(self, now)
         self.pump(now)
@@ -283,6 +302,8 @@ class Link:
             times += [exchange.not_before for exchange in self.backlog]
         if self.intake is not None:
             times.append(self.intake.deadline)
+        if self.local is not None:
+            times.append(self.local.deadline(self))
         return min((at for at in times if at), default=0)
 
     @property
@@ -341,7 +362,8 @@ class Link:
         if self._current:
             return self.backlog.overtaking(self.translator.overtakes)
         first_only = self._flushing and self.versions[0] != self.versions[1]
-        exchange, expired = self.backlog.due(now, first_only=first_only)
+        only = passes if self.barred else None
+        exchange, expired = self.backlog.due(now, first_only=first_only, only=only)
         for each in expired:
             self.owner.observer.dropped(self, each.entry, "expired")
             if self.watch is not None:
@@ -385,6 +407,8 @@ class Link:
                     self._send(frame)  # otherwise it was asked on a socket that is gone
             elif not isinstance(frame, Call):
                 answered = self._current.get(frame.id)
+                if answered:
+                    heard(self, answered, frame, now)
                 if answered and self.watch is not None:
                     self.watch.said(self, answered, frame, now)
                 if answered and not (isinstance(frame, Error) and given_up(self, answered, frame, now)):

@@ -8,6 +8,7 @@ from functools import partial
 
 import msgspec
 
+from gateway.config_route import Local as Rules
 from gateway.config_upstream import Upstream
 from gateway.ids import new_id
 from gateway.routes import Route
@@ -15,6 +16,7 @@ from translators import Options, Renumbering, in_role, translator
 
 from .intake import intake
 from .link import Link
+from .local import Local
 from .session import Session
 from .shared import Open
 
@@ -27,7 +29,13 @@ def make(
     foreign = _foreign(session, name)
     role = "primary" if foreign and route.role(name) == "only" else route.role(name)
     translating = translator(
-        version, settings.version, stored.get("", b""), _options(name, route, settings), new_id, role
+        version,
+        settings.version,
+        stored.get("", b""),
+        _options(name, route, settings),
+        new_id,
+        role,
+        stands_in=route.primary_down != "close",
     )
     translating.restore(stored)
     if isinstance(translating, Renumbering):
@@ -54,7 +62,8 @@ def fit(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upst
     settings = upstreams[link.name]
     role = route.role(link.name)
     before = link.translator
-    link.translator = in_role(before, link.versions[0], _options(link.name, route, settings), new_id, role)
+    options, stands_in = _options(link.name, route, settings), route.primary_down != "close"
+    link.translator = in_role(before, link.versions[0], options, new_id, role, stands_in=stands_in)
     if isinstance(link.translator, Renumbering) and link.translator is not before:
         for each in _foreign(session, link.name):
             link.translator.adopt(each.entry, each.number)
@@ -77,6 +86,8 @@ def _allow(link: Link, route: Route, upstreams: Mapping[str, Upstream]) -> None:
     link.answers = link.name in route.answerers
     link.numbers = route.role(link.name) != "mirror"
     link.policy = route.primary_down if link.answers else "buffer"
+    same = link.versions[0] == link.versions[1]
+    link.local = Local(route, same=same) if link.answers and route.primary_down != "close" else None
     link.may_command = link.name in route.commanders(upstreams)
     link.allows = partial(route.may_command, link.name, settings)
     link.attempts = settings.options.tx_attempts
@@ -84,10 +95,19 @@ def _allow(link: Link, route: Route, upstreams: Mapping[str, Upstream]) -> None:
 
 
 def _options(name: str, route: Route, settings: Upstream) -> Options:
-    return msgspec.structs.replace(
+    options = msgspec.structs.replace(
         settings.options,
         post_boot=name == route.primary,  # a mirror asks nothing
         deauthorise=route.deauthorise,
+    )
+    if route.primary_down != "local":
+        return options
+    rules, known = route.local or Rules(), options.offline_unknown_id
+    accept = rules.authorize == "accept"
+    return msgspec.structs.replace(
+        options,
+        offline_unknown_id="Accepted" if accept else "Invalid" if known == "Accepted" else known,
+        offline_cache_ttl=0 if rules.authorize == "deny" else rules.cache_ttl,
     )
 
 

@@ -123,6 +123,24 @@ class Metering(Observer):
             link.name, "meter" if entry.head.action == "MeterValues" else _KINDS[entry.head.cls], reason
         ).n += 1
 
+    def locally(self, link: Link, action: str, policy: str) -> None:
+        """Answered here, in place of the upstream."""
+        self._metrics.local_answers.cell(action, policy).n += 1
+        if log.is_enabled_for(logging.DEBUG):
+            log.debug(
+                "answered_locally",
+                charger_id=link.charger,
+                upstream=link.name,
+                action=known(action),
+                policy=policy,
+                synthetic=True,
+            )
+
+    def barred(self, link: Link) -> None:
+        """An upstream refuses a charger."""
+        self._metrics.replays_stopped.cell(link.name).n += 1
+        log.error("replay_stopped", charger_id=link.charger, upstream=link.name, reason="SecurityError: a boot is needed")
+
     def expired(self, upstream: str, count: int) -> None:
         """Dead letters whose retention is over are gone."""
         self._metrics.messages_dropped.cell(upstream, "transaction", "retention").n += count

@@ -48,6 +48,12 @@ class Observer:
     def command_timeout(self, charger: str) -> None:
         """A charger did not answer a CALL."""
 
+    def locally(self, link: Link, action: str, policy: str) -> None:
+        """A charger CALL was answered here, in place of the upstream: under `primary_down`, or `early`."""
+
+    def barred(self, link: Link) -> None:
+        """An upstream refuses a charger (SecurityError): what it was to be told waits until the charger boots."""
+
     def dropped(self, link: Link, entry: Entry, reason: str) -> None:
         """An upstream will never get this entry."""
 

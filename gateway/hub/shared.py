@@ -45,6 +45,16 @@ class Open(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What a 2.x charger calls it."""
 
 
+class Accepted(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An upstream's last word on a boot, if that was to accept it."""
+
+    at: int
+    """When, ms."""
+    who: tuple[str, str, str]
+    """Vendor, model and serial number that it accepted."""
+    interval: int
+
+
 class Shared(msgspec.Struct, omit_defaults=True):
     """The field `shared` of a charger's facts."""
 
@@ -56,6 +66,8 @@ class Shared(msgspec.Struct, omit_defaults=True):
     statuses: dict[str, bytes] = {}
     """Connector (1.x: `1`; 2.x: `<evse>/<connector>`) -> payload of its last StatusNotification."""
     open: list[Open] = []
+    accepted: dict[str, Accepted] = {}
+    """Upstream -> the boot that it has accepted."""
     linked: dict[str, str] | None = None
     """Upstream that serves the charger -> journal id up to which it is still to be told of what was there before it came;
     "" when it has been. None: the upstreams have been the same from the beginning."""

@@ -185,11 +185,11 @@ def test_early_answers_come_at_once_and_are_kept_for_a_retry() -> None:
 def test_what_was_answered_early_and_is_refused_is_tried_again_and_put_aside() -> None:
     bench = Bench(Route("main", answers={"StatusNotification": "early"}))
     bench.say("StatusNotification")
-    bench.reply("main", "InternalError")
+    bench.reply("main", "NotSupported")
     assert not bench.effects.acks and not bench.effects.dead
     bench.now += 1000
     bench.session.tick(bench.now)
-    bench.reply("main", "InternalError")
+    bench.reply("main", "NotSupported")
     assert bench.effects.acks and len(bench.effects.dead) == 1
     assert bench.answers() == [(1, "{}")]
 

@@ -312,7 +312,7 @@ def test_what_a_mirror_refuses_is_told_again_and_then_put_aside() -> None:
     bench.up("main", "copy")
     entry = bench.call("MeterValues", groups=("main", "copy"))
     bench.csms([3, bench.upstream_frames("main")[0][1], {}])
-    for attempt in range(5):
+    for attempt in range(8):
         frames = bench.upstream_frames("copy")
         assert len(frames) == attempt + 1
         bench.csms([4, frames[-1][1], "InternalError", "not today", {}], "copy")
