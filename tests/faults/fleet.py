@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.hub.ownership import owner
 from gateway.journal import keys
 from gateway.journal.embedded import find_binary
 from gateway.journal.errors import StoreDown
@@ -307,11 +308,13 @@ class Fleet:
                 await asyncio.sleep(0.05)
 
     async def balanced(self, hubs: int, patience: float = 40.0) -> None:
-        """Waits until that many hubs own partitions, and every partition has one."""
+        """Waits until that many hubs own partitions, every partition has its owner, and none is to move any more."""
         async with asyncio.timeout(patience):
             while True:
                 held = [await self.store.ask("GET", keys.lease(number)) for number in range(self.partitions)]
-                if None not in held and len({each.decode().split()[1] for each in held}) == hubs:
+                living = sorted(key.decode()[len("hub:{") : -1] for key in await self.store.ask("KEYS", "hub:*"))
+                owners = [each.decode().split()[1] if each else "" for each in held]
+                if len(living) == hubs and owners == [owner(number, living) for number in range(self.partitions)]:
                     return
                 await asyncio.sleep(0.05)
 
