@@ -69,6 +69,7 @@ class Hub:
             begin=self._begin,
             resume=lambda partition: self._parking.begin(partition),
             lost=self._lost,
+            settled=_settled,
             tended=self._tended,
         )
         self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
@@ -109,7 +110,7 @@ class Hub:
         """Take no new commands; close the upstream sockets of each partition and hand its lease back once its open
         exchanges have ended, or after so many seconds."""
         self._sessions.draining = True
-        await self._ownership.give_back(seconds, _settled)
+        await self._ownership.give_back(seconds)
 
     def hurry(self) -> None:
         """A drain ends at once."""

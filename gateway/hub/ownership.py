@@ -25,6 +25,8 @@ LOOK_SECONDS = 1.0
 """Between two looks at who lives: what another hub has handed over is taken within that time."""
 AWAY_SECONDS = 0.2
 """Between two attempts while the store is away."""
+MOVE_SECONDS = 10.0
+"""How long a partition that another hub shall have is kept for what is open there."""
 TRIM_SECONDS = 10.0
 DEAD_SECONDS = 20.0
 """An edge that has had no lease for so long is dead for good: its homes are ended."""
@@ -45,10 +47,11 @@ class Ownership:
         begin: Callable[[int, int, dict[str, tuple[str, int, str]]], Partition],
         resume: Callable[[Partition], Awaitable[None]],
         lost: Callable[[Partition], None],
+        settled: Callable[[Partition], bool],
         tended: Callable[[], None],
     ) -> None:
-        """`begin(number, token, homes)` makes a partition; `resume` is awaited with it before anything is read; `tended` is
-        called every few seconds."""
+        """`begin(number, token, homes)` makes a partition; `resume` is awaited with it before anything is read; `settled`:
+        nothing is open in a partition; `tended` is called every few seconds."""
         self.ready = asyncio.Event()
         """Set once the first partitions are owned."""
         self.alone = True
@@ -68,6 +71,7 @@ class Ownership:
         self._begin = begin
         self._resume = resume
         self._lost = lost
+        self._settled = settled
         self._tended = tended
         self.hurried = False
         """What is given back is given back at once."""
@@ -75,6 +79,9 @@ class Ownership:
         self._away = asyncio.Event()
         """The store was away, and not all partitions have been resumed."""
         self._life = journal.life
+        self._moving: dict[int, float] = {}
+        """Partition that another hub shall have -> since when; it goes when nothing is open there, so that nothing is told
+        twice."""
         self._dead: dict[str, float] = {}
         """Edge that somebody is said to be at, without a lease -> since when."""
         self._tidied = 0
@@ -134,7 +141,7 @@ class Ownership:
                 except StoreDown:
                     break
 
-    async def give_back(self, seconds: float, settled: Callable[[Partition], bool]) -> None:
+    async def give_back(self, seconds: float) -> None:
         """Release every lease once nothing is open in its partition, or after so many seconds; other hubs take over at once."""
         self._ended = True
         end = time.monotonic() + seconds
@@ -142,7 +149,9 @@ class Ownership:
             await self._journal.hub_gone(self._hub)
             while self._partitions:
                 late = time.monotonic() >= end
-                for partition in [each for each in self._partitions.values() if late or self.hurried or settled(each)]:
+                for partition in [
+                    each for each in self._partitions.values() if late or self.hurried or self._settled(each)
+                ]:
                     self.drop(partition)
                     await self._journal.release(partition.number, partition.token)
                 await asyncio.sleep(0.05 if self._partitions else 0)
@@ -246,9 +255,13 @@ class Ownership:
             partition = self._partitions.get(number)
             if self._ended:
                 return
+            if mine or partition is None:
+                self._moving.pop(number, None)
             if partition is not None and not mine:
-                self.drop(partition)
-                await self._journal.release(number, partition.token)
+                since = self._moving.setdefault(number, time.monotonic())
+                if self._settled(partition) or time.monotonic() - since > MOVE_SECONDS:
+                    self.drop(partition)
+                    await self._journal.release(number, partition.token)
             elif partition is None and mine:
                 until = time.monotonic() + LEASE_TTL
                 token = await self._journal.acquire(number, self._hub)
