@@ -63,13 +63,13 @@ class Lot:
 def park(link: Link, now: int) -> Lot:
     """Put aside everything that waits in a link, but for what is perishable; the oldest stay in memory as well."""
     lot = link.lot = Lot()
-    kept = []
+    kept, few = [], WINDOW if link.up else LOW + 1  # enough to begin with; more are fetched when one of them is told
     for exchange in [*link.under_way, *link.backlog]:
         if exchange.perishable or exchange.entry.id in link.introducing:
             continue
         exchange.parked = True
         lot._park(link, exchange, now)
-        if len(lot.held) < WINDOW:
+        if len(lot.held) < few:
             lot.held.add(exchange.entry.id)
             kept.append(exchange)
     waiting = [each for each in link.backlog if not each.parked or each.entry.id in lot.held]

@@ -24,8 +24,8 @@ class Plan:
     backlog: int = 20_000
     """Messages that wait for a CSMS that was away."""
     queued: int = 100_000
-    settle: float = 24.0
-    """How long what is queued is left alone: it is parked after 10 s, and streams are trimmed every 10 s."""
+    settle: float = 11.0
+    """How long what is queued is left alone: streams are trimmed every 10 s."""
 
 
 QUICK = Plan(40, 1, 0.5, 10, 100.0, 0.5, 20, 100, 100, 1, 200, 400, 2000, 1.0)

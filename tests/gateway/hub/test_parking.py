@@ -124,6 +124,7 @@ async def test_an_upstream_that_is_away_for_all_fills_the_parking_not_the_memory
         assert not at.hub._parking.lots(), "few entries wait where they are"
         await at.meter("CP-1", range(50, 250))
         await eventually("parked", lambda: at.hub._parking.lots())
+        await eventually("few are in memory", lambda: len(at.hub._parking.lots()[0][-1].held) <= 21)
         await csms.start()
         await eventually("all told", lambda: len(csms.heard("CP-1")) == 250, 30)
         assert csms.heard("CP-1") == list(range(250))
