@@ -231,7 +231,12 @@ class Ownership:
                 if not set(self._groups) <= partition.positions.keys():
                     self.drop(partition)
                     continue
-                await partition.resume()
+                # A new token: what was sent under the old one may still come to the store, and must be refused there.
+                token = await self._journal.acquire(partition.number, self._hub)
+                if token is None or time.monotonic() > partition.leased_until:
+                    self.drop(partition)
+                    continue
+                await partition.resume(token)
                 self._reader.ring(partition.number)
             except Fenced as error:
                 self.failed(partition, error)

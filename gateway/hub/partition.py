@@ -237,12 +237,13 @@ class Partition:
         """No answer of the store is awaited."""
         return not self.reading and self._committing is None
 
-    async def resume(self) -> None:
-        """The store is back, it is the same, and the lease is held: bring it to where this hub is.
+    async def resume(self, token: int) -> None:
+        """The store is back, it is the same, and the lease was held all the time: bring it to where this hub is.
 
         The groups go back to what is known to have been read, then the commit whose outcome is unknown is made again, which
         is harmless. What a lost read had brought is read again. Raises StoreDown, Fenced.
         """
+        self.token = token
         await self._journal.rewind(self.number, self.token, self.positions)
         if self._commit is not None:
             await self._send_commit(self._commit)
