@@ -60,7 +60,7 @@ class Unstored:
 
     def take(self, now: int) -> dict[tuple[str, str], bytes | None]:
         """Facts that are due at `now`, ms: for the next commit."""
-        if now < self._look_at:
+        if not self._of or now < self._look_at:
             return {}
         self._look_at = now + LOOK_MS
         facts: dict[tuple[str, str], bytes | None] = {}
