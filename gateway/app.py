@@ -18,6 +18,7 @@ from gateway.admin.api import AdminApi
 from gateway.admin.routing import Routing
 from gateway.admin.shadow import Shadows
 from gateway.config import Config
+from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
 from gateway.edge.metering import call_timer, export
 from gateway.grace import grace
@@ -27,6 +28,7 @@ from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
 from gateway.metrics import Metrics
+from gateway.registry.feed import follow, registry_of
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.wheel import Wheel
 
@@ -59,6 +61,8 @@ def run(config: Config, roles: frozenset[str], reread: Reread | None = None) -> 
         log.error("store_unsafe", reason=str(unsafe))
     except OSError as error:
         log.error("cannot_listen", reason=str(error))
+    except ValueError as error:
+        log.error("cannot_start", reason=str(error))
     return 1
 
 
@@ -72,6 +76,7 @@ class App:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._journal = Journal(config.redis, now_ms=now_ms)
+        self._registry = registry_of(config.registry)
         self._metrics = Metrics(config.upstreams)
         self._live = Live(config, self._journal, self._metrics, reread)
         self._live.on_change = self._changed
@@ -111,6 +116,7 @@ class App:
                     native=self._native,
                     wheel=wheel,
                     now_ms=now_ms,
+                    registry=self._registry,
                 )
                 self._edge.passes_authorization = passes_authorization(config)
                 self._edge.counters.observe_call = call_timer(self._metrics)
@@ -137,6 +143,7 @@ class App:
                 tasks.create_task(self._hub.run())
             tasks.create_task(self._live.watch())
             tasks.create_task(self._live.follow())
+            tasks.create_task(follow(self._registry, self._config.registry, self._journal))
             if edge is not None:
                 tasks.create_task(self._watch_upstreams())
             log.info(
@@ -144,7 +151,7 @@ class App:
                 version=__version__,
                 roles=sorted(self._roles),
                 durability=str(self._journal.durability),
-                chargers=[f"ws://{host}:{port}/<charger id>" for host, port in (edge.addresses if edge else [])],
+                chargers=edge.urls if edge else [],
                 admin=f"http://{self._config.admin.host}:{admin.port}",
             )
 
@@ -204,6 +211,8 @@ class App:
             reasons.append(self._journal.problem or "the store is unreachable or unsafe")
         if self._edge is not None and not self._edge.addresses:
             reasons.append("not listening yet")
+        if not self._registry.ready:
+            reasons.append("the registry is not read yet")
         if "hub" in self._roles and (self._hub is None or not self._hub.ready.is_set()):
             reasons.append("the hub has no partitions yet")
         return reasons
@@ -213,7 +222,7 @@ class App:
         try:
             route = self._live.routes.of(charger)
         except NoRoute:
-            return "unknown_identity"
+            return NO_ROUTE
         return "upstream_down" if route.primary_down == "close" and route.answerers & self._down else None
 
     def _native(self, charger: str) -> str:
@@ -263,7 +272,8 @@ class App:
         self._metrics.store_reappended.cell().n = self._journal.again
         if self._edge is not None:
             export(self._edge.counters, self._metrics)
-            self._metrics.connections_limit.cell().n = self._config.listen.max_connections
+            self._metrics.certificate_not_after_timestamp.cell().n = self._edge.certificates_end
+            self._metrics.connections_limit.cell().n = self._config.max_connections
         if self._hub is not None:
             self._hub.measure(self._metrics)
 
@@ -276,7 +286,7 @@ def passes_authorization(config: Config) -> bool:
 def _raise_descriptor_limit(config: Config) -> None:
     """A charger costs two sockets; the soft limit of many systems allows 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * config.listen.max_connections + 200
+    wanted = 2 * config.max_connections + 200
     if soft < wanted:
         possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))

@@ -131,6 +131,9 @@ def config_page() -> str:
     for field in root.fields:
         kind: Any = field.type
         path = field.name
+        if isinstance(kind, types.Metadata):  # one, or a list of them
+            whole: Any = kind.type
+            kind = whole.item_type
         if isinstance(kind, types.DictType):
             kind, path = kind.value_type, f"{path}.<name>"
         elif isinstance(kind, types.VarTupleType):
@@ -159,7 +162,7 @@ upstreams:
 * No routes and exactly one upstream: every charger goes there. A charger that no route fits gets 404.
 * Policies that contradict each other are errors too, with the reason.
 * A running gateway takes changes of the file (or of a file that it names), a SIGHUP or `POST /api/v1/config/reload` without
-  dropping a charger; `listen`, `redis` and `admin` need a restart. See [Switching](switching.md).
+  dropping a charger; `listen`, `registry`, `redis` and `admin` need a restart. See [Switching](switching.md).
 """
 
 
