@@ -16,7 +16,7 @@ from gateway.journal.embedded import Embedded
 from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import now
-from .operator import ask, metric, until
+from .operator import ask, metric, routes, until, write
 from .process import COMMAND, Gateway
 from .raw import raw_csms
 from .wire import PATIENCE
@@ -25,6 +25,8 @@ __all__ = ["raw_csms"]
 
 TAG, REFUSED, UNHEARD = "04A1B2C3", "04D4E5F6", "04FFFFFF"
 ROUTES = [{"match": "*", "primary": "old", "mirrors": ["new"]}]
+COMPARISONS = 'ocppgw_shadow_comparisons_total{{outcome="{}",upstream="new"}}'
+AGREED = COMPARISONS.format("agreed")
 
 
 def stubborn(id: str, action: str, payload: dict[str, Any]) -> list[Any] | None:
@@ -95,10 +97,8 @@ async def test_differences_of_a_new_csms(
     for _ in range(24):
         await charger.heartbeat()
 
-    series = 'ocppgw_shadow_comparisons_total{{outcome="{}",upstream="new"}}'
-
     async def compared() -> bool:
-        numbers = [await metric(gateway, series.format(outcome)) for outcome in ("agreed", "differed")]
+        numbers = [await metric(gateway, COMPARISONS.format(outcome)) for outcome in ("agreed", "differed")]
         return sum(numbers) == 33
 
     await until("comparison of all", compared)
@@ -191,3 +191,37 @@ async def test_without_enough_data_there_is_no_score(
 
     await until("score", ready)
     assert (await record(gateway))["score"] == 100, "other numbers of transactions are no difference"
+
+
+async def test_who_was_switched_is_compared_no_more_and_goes_on_after_a_switch_back(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """The shadow is made one while the charger is connected."""
+    old, new = await start_csms("ocpp1.6"), await start_csms("ocpp1.6", first_transaction_id=900)
+    upstreams = {name: {"url": csms.url, "version": csms.version} for name, csms in (("old", old), ("new", new))}
+    gateway = await start_gateway(upstreams, routes=ROUTES)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    assert await record(gateway) == {}
+    gateway.config["upstreams"]["new"]["shadow"] = True
+    write(gateway)
+
+    async def beats(count: int) -> bool:
+        await charger.heartbeat()
+        return bool((await record(gateway)).get("compared", 0) >= count)
+
+    await until("record", lambda: beats(1))
+    assert (await routes(gateway, "switch", "--match", "CP1", "--primary", "new"))[0] == 0
+
+    async def switched() -> bool:
+        return await charger.start(1, TAG) >= 900
+
+    await until("answers of the new one", switched)
+    before = await metric(gateway, AGREED)
+    for _ in range(30):
+        await charger.heartbeat()
+    await asyncio.sleep(0.2)
+    assert await metric(gateway, AGREED) == before
+    counted = (await record(gateway))["compared"]
+    assert (await routes(gateway, "switch", "--reset"))[0] == 0
+    await until("goes on", lambda: beats(counted + 20))
