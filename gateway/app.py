@@ -15,6 +15,7 @@ import uvloop
 
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
+from gateway.admin.rebalancing import Rebalancing
 from gateway.admin.routing import Routing
 from gateway.admin.shadow import Shadows
 from gateway.config import Config
@@ -28,6 +29,7 @@ from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
 from gateway.metrics import Metrics
+from gateway.rebalance import Rebalance
 from gateway.registry.feed import follow, registry_of
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.wheel import Wheel
@@ -81,6 +83,7 @@ class App:
         self._live = Live(config, self._journal, self._metrics, reread)
         self._live.on_change = self._changed
         self._logging = config.log
+        self._rebalance = Rebalance(self._journal, config.redis.partitions)
         self._reloading: set[asyncio.Task[list[str]]] = set()
         self._edge: Edge | None = None
         self._hub: Hub | None = None
@@ -101,11 +104,16 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
-                parts=(Routing(self._live, self._learned), Shadows(self._journal, self._live)),
+                parts=(
+                    Routing(self._live, self._learned),
+                    Shadows(self._journal, self._live),
+                    Rebalancing(self._rebalance, self._close_rate),
+                ),
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
             stack.push_async_callback(self._journal.stop)
+            stack.push_async_callback(self._rebalance.stop)
             self._metrics.sources.append(self._measure)
             if "edge" in self._roles:
                 self._edge = Edge(
@@ -258,6 +266,9 @@ class App:
             self._edge.passes_authorization = passes_authorization(config)
         if self._hub is not None:
             self._hub.reconfigure(config, routes)
+
+    def _close_rate(self) -> float:
+        return self._live.config.drain.close_rate
 
     async def _learned(self, charger: str) -> Facts | None:
         """What a charger has said of itself, from the store."""
