@@ -13,7 +13,7 @@ from ocpp.v16 import call as call16
 
 from gateway.journal.embedded import Embedded
 
-from .charger import Charger16
+from .charger import Charger16, Charger201
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import now
 from .operator import ask, metric, routes, until, write
@@ -225,3 +225,46 @@ async def test_who_was_switched_is_compared_no_more_and_goes_on_after_a_switch_b
     counted = (await record(gateway))["compared"]
     assert (await routes(gateway, "switch", "--reset"))[0] == 0
     await until("goes on", lambda: beats(counted + 20))
+
+
+async def test_starts_are_compared_in_the_words_of_the_charger(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """Each charger has a primary of its version, and a shadow of the other, which accepts nobody."""
+    one, two = await start_csms("ocpp1.6"), await start_csms("ocpp2.0.1")
+    shadow_one, shadow_two = await start_csms("ocpp1.6"), await start_csms("ocpp2.0.1")
+    shadow_one.verdict = lambda _action, _token: "ConcurrentTx"
+    shadow_two.verdict = lambda _action, _token: "NoCredit"
+    shadows = {
+        name: {"url": csms.url, "version": csms.version, "shadow": True}
+        for name, csms in (("shadow16", shadow_one), ("shadow201", shadow_two))
+    }
+    gateway = await start_gateway(
+        {"main16": one, "main201": two, **shadows},
+        routes=[
+            {"match": "OLD*", "primary": "main16", "mirrors": ["shadow201"]},
+            {"match": "*", "primary": "main201", "mirrors": ["shadow16"]},
+        ],
+    )
+    old = await plug_in(Charger16, gateway.url, "OLD1")
+    await old.boot()
+    await old.start(1, TAG)
+    fresh = await plug_in(Charger201, gateway.url, "CP1")
+    await fresh.boot()
+    await fresh.started(1, {"idToken": TAG, "type": "ISO14443"})
+
+    async def found(charger: Any, shadow: str) -> tuple[str, str, str]:
+        await charger.heartbeat()
+        _, known = await ask(gateway, "GET", f"/api/v1/shadow/{charger.identity}")
+        last = known.get("upstreams", {}).get(shadow, {}).get("last_differences", [])
+        return next(((x["action"], x["answer"], x["shadow"]) for x in last if x["kind"] == "verdict"), ("", "", ""))
+
+    async def both() -> bool:
+        started = ("StartTransaction", "Accepted", "Blocked")
+        event = ("TransactionEvent", "Accepted", "ConcurrentTx")
+        return await found(old, "shadow201") == started and await found(fresh, "shadow16") == event
+
+    await until("verdicts", both)
+    for name in ("shadow16", "shadow201"):
+        status, fleet = await ask(gateway, "GET", f"/api/v1/shadow?upstream={name}")
+        assert status == 200 and list(fleet["upstreams"]) == [name] and len(fleet["chargers"]) == 1
