@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
@@ -111,8 +111,7 @@ class Checked(Script):
     answers = 0
 
     def version(self, side: Side) -> Version:
-        version: Any = (self.charger if side == "charger" else self.csms).removeprefix("ocpp")
-        return version
+        return cast(Version, (self.charger if side == "charger" else self.csms).removeprefix("ocpp"))
 
     def answer(self, side: Side, action: str, asked: dict[str, Any]) -> dict[str, Any]:
         self.answers += 1
