@@ -14,6 +14,7 @@ from __future__ import annotations
 import platform
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
@@ -212,6 +213,8 @@ class Metrics(Collector):
                 for values, _ in family.items():
                     if values[place] in gone:
                         family.drop(*values)
+            if family.spec.kind == "counter":
+                self._begin(family)
 
     def render(self) -> bytes:
         """The exposition in Prometheus' text format. Takes milliseconds: call it in a thread."""
@@ -244,6 +247,10 @@ class Metrics(Collector):
             values = sorted(self._upstreams) if labels[0].values is UPSTREAMS else labels[0].values
             for value in values:
                 family.cell(value)
+        elif (zero := family.spec.zero) is not None:
+            known = {"upstream": tuple(sorted(self._upstreams)), **zero}
+            for each in product(*(known.get(label.name, label.values) for label in labels)):
+                family.cell(*each)
 
 
 def _exposed(family: Family[Cell] | Family[HistogramCell]) -> Metric:
