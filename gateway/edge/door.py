@@ -15,14 +15,16 @@ import structlog
 from gateway.config_listen import Listen
 from gateway.edge.counters import EdgeCounters, count
 from gateway.edge.gate import Gate
-from gateway.edge.source import PROXY_HEAD, proxied, proxy_length, within
-from gateway.edge.tls import Keys
+from gateway.edge.source import PROXY_HEAD, SIGNATURE, proxied, proxy_length, within
+from gateway.edge.tls import Alerts, Keys
 from gateway.registry.feed import LOOK_SECONDS
 
 log = structlog.get_logger(__name__)
 
 PROXY_SECONDS: Final = 5.0
 """For the PROXY protocol header."""
+ALERT_SECONDS: Final = 1.0
+"""For a client to take the alert that ends its handshake."""
 FULL_SECONDS: Final = 0.1
 """Before the next try when the process has no descriptors left."""
 
@@ -112,11 +114,11 @@ class Door:
                 if not within(peer, self.gate.proxies):
                     raise ValueError("not from a proxy")
                 source = await asyncio.wait_for(_proxy_header(sock), PROXY_SECONDS)
-            options: dict[str, Any] = {}
-            if self.keys is not None:
-                options = {"ssl": self.keys.context, "ssl_handshake_timeout": self._listen.handshake_timeout}
             taken = True
-            await loop.connect_accepted_socket(lambda: self._make(source), sock, **options)
+            if self.keys is None:
+                await loop.connect_accepted_socket(lambda: self._make(source), sock)
+            else:
+                await self._secure(self.keys.context, sock, source)
         except ssl.SSLCertVerificationError as error:
             self._refused("tls_failed")
             count(self._counters.security, "certificate")
@@ -131,6 +133,27 @@ class Door:
             self._counters.pending -= 1
             if not taken:
                 sock.close()
+
+    async def _secure(self, context: ssl.SSLContext, sock: socket.socket, source: str) -> None:
+        """The TLS handshake. A client whose handshake fails is told why."""
+        loop, alerts = asyncio.get_running_loop(), Alerts()
+        with sock.dup() as spare:  # the loop closes the other one
+            try:
+                await loop.connect_accepted_socket(
+                    lambda: self._make(source),
+                    sock,
+                    ssl=context,
+                    ssl_handshake_timeout=self._listen.handshake_timeout,
+                )
+            except ssl.SSLError:
+                if alert := alerts.read():
+                    with contextlib.suppress(OSError, TimeoutError):
+                        spare.setblocking(False)
+                        spare.send(alert)
+                        spare.shutdown(socket.SHUT_WR)
+                        # What the client has sent meanwhile would turn the end into a reset, and the alert would be lost.
+                        await asyncio.wait_for(loop.sock_recv(spare, 65536), ALERT_SECONDS)
+                raise
 
     def _refused(self, outcome: str) -> None:
         key = ("", outcome)
@@ -172,8 +195,6 @@ async def _read(sock: socket.socket, length: int, flags: int) -> bytes:
 
 
 def _begins(data: bytes) -> bool:
-    from gateway.edge.source import SIGNATURE
-
     return SIGNATURE.startswith(data[:12])
 
 

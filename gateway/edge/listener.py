@@ -93,7 +93,7 @@ class Edge:
         self._leased_at = 0.0
         self._retrying = False
         self._told: Callable[[bool], None] | None = None
-        self.registry = registry or Registry()
+        self.registry = Registry() if registry is None else registry
         self.registry.on_change.append(self._recheck)
         self._checker = Checker(lambda: self.wheel.loop.time())
         terms = Terms(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import ssl
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -27,9 +28,49 @@ _STATIC_RSA: Final = ("AES128-GCM-SHA256", "AES256-GCM-SHA384")
 _ALARM_DAYS: Final = (30, 7, 1)
 
 
+_alerts: ContextVar[list[bytes] | None] = ContextVar("alerts", default=None)
+
+
+class _Object(ssl.SSLObject):
+    """Keeps the alert that tells a client why its handshake failed: the loop would throw it away."""
+
+    outgoing: ssl.MemoryBIO
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError:
+            if (kept := _alerts.get()) is not None:
+                kept.append(self.outgoing.read())
+            raise
+
+
+class _Context(ssl.SSLContext):
+    sslobject_class = _Object
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+        made = super().wrap_bio(incoming, outgoing, *args, **kwargs)
+        assert isinstance(made, _Object)
+        made.outgoing = outgoing
+        return made
+
+
+class Alerts:
+    """What is left to say to the client of a handshake that failed. Belongs to the task that made it."""
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+        _alerts.set(self._kept)
+
+    def read(self) -> bytes:
+        return b"".join(self._kept)
+
+
 def context(tls: Tls) -> ssl.SSLContext:
     """For new handshakes. Raises OSError (of which ssl.SSLError is one) and ValueError for files that do not fit."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made = _Context(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
     made.set_ciphers(":".join(_FORWARD_SECRET + (() if tls.no_static_rsa else _STATIC_RSA)))
