@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test test-full faults soak check bench docs clean
+.PHONY: install run test test-full faults soak chart dashboards image check bench docs clean
 
 install: .venv/.ready
 
@@ -29,6 +29,17 @@ faults: install
 soak: install
 	$(BIN)/pytest -m soak -s tests/faults $(ARGS)
 
+chart: install
+	tests/chart/install.sh
+	$(BIN)/pytest -m chart $(ARGS)
+
+dashboards: install
+	tests/chart/install.sh
+	.chart/python/bin/python -m tools.dashboards
+
+image: install
+	$(BIN)/pytest -m image $(ARGS)
+
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,4 +52,4 @@ docs: install
 	$(BIN)/python -m tools.docs
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .peers
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .peers .chart

@@ -15,9 +15,11 @@ import uvloop
 
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
+from gateway.admin.rebalancing import Rebalancing
 from gateway.admin.routing import Routing
 from gateway.admin.shadow import Shadows
 from gateway.config import Config
+from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
 from gateway.edge.metering import call_timer, export
 from gateway.grace import grace
@@ -27,6 +29,8 @@ from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
 from gateway.metrics import Metrics
+from gateway.rebalance import Rebalance
+from gateway.registry.feed import follow, registry_of
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.wheel import Wheel
 
@@ -59,6 +63,8 @@ def run(config: Config, roles: frozenset[str], reread: Reread | None = None) -> 
         log.error("store_unsafe", reason=str(unsafe))
     except OSError as error:
         log.error("cannot_listen", reason=str(error))
+    except ValueError as error:
+        log.error("cannot_start", reason=str(error))
     return 1
 
 
@@ -72,10 +78,12 @@ class App:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._journal = Journal(config.redis, now_ms=now_ms)
+        self._registry = registry_of(config.registry)
         self._metrics = Metrics(config.upstreams)
         self._live = Live(config, self._journal, self._metrics, reread)
         self._live.on_change = self._changed
         self._logging = config.log
+        self._rebalance = Rebalance(self._journal, config.redis.partitions)
         self._reloading: set[asyncio.Task[list[str]]] = set()
         self._edge: Edge | None = None
         self._hub: Hub | None = None
@@ -96,11 +104,16 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
-                parts=(Routing(self._live, self._learned), Shadows(self._journal, self._live)),
+                parts=(
+                    Routing(self._live, self._learned),
+                    Shadows(self._journal, self._live),
+                    Rebalancing(self._rebalance, self._close_rate),
+                ),
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
             stack.push_async_callback(self._journal.stop)
+            stack.push_async_callback(self._rebalance.stop)
             self._metrics.sources.append(self._measure)
             if "edge" in self._roles:
                 self._edge = Edge(
@@ -111,6 +124,7 @@ class App:
                     native=self._native,
                     wheel=wheel,
                     now_ms=now_ms,
+                    registry=self._registry,
                 )
                 self._edge.passes_authorization = passes_authorization(config)
                 self._edge.counters.observe_call = call_timer(self._metrics)
@@ -137,6 +151,7 @@ class App:
                 tasks.create_task(self._hub.run())
             tasks.create_task(self._live.watch())
             tasks.create_task(self._live.follow())
+            tasks.create_task(follow(self._registry, self._config.registry, self._journal))
             if edge is not None:
                 tasks.create_task(self._watch_upstreams())
             log.info(
@@ -144,7 +159,7 @@ class App:
                 version=__version__,
                 roles=sorted(self._roles),
                 durability=str(self._journal.durability),
-                chargers=[f"ws://{host}:{port}/<charger id>" for host, port in (edge.addresses if edge else [])],
+                chargers=edge.urls if edge else [],
                 admin=f"http://{self._config.admin.host}:{admin.port}",
             )
 
@@ -204,6 +219,8 @@ class App:
             reasons.append(self._journal.problem or "the store is unreachable or unsafe")
         if self._edge is not None and not self._edge.addresses:
             reasons.append("not listening yet")
+        if not self._registry.ready:
+            reasons.append("the registry is not read yet")
         if "hub" in self._roles and (self._hub is None or not self._hub.ready.is_set()):
             reasons.append("the hub has no partitions yet")
         return reasons
@@ -213,7 +230,7 @@ class App:
         try:
             route = self._live.routes.of(charger)
         except NoRoute:
-            return "unknown_identity"
+            return NO_ROUTE
         return "upstream_down" if route.primary_down == "close" and route.answerers & self._down else None
 
     def _native(self, charger: str) -> str:
@@ -250,6 +267,9 @@ class App:
         if self._hub is not None:
             self._hub.reconfigure(config, routes)
 
+    def _close_rate(self) -> float:
+        return self._live.config.drain.close_rate
+
     async def _learned(self, charger: str) -> Facts | None:
         """What a charger has said of itself, from the store."""
         shared = await Hub.shared(self._journal, charger)
@@ -263,7 +283,8 @@ class App:
         self._metrics.store_reappended.cell().n = self._journal.again
         if self._edge is not None:
             export(self._edge.counters, self._metrics)
-            self._metrics.connections_limit.cell().n = self._config.listen.max_connections
+            self._metrics.certificate_not_after_timestamp.cell().n = self._edge.certificates_end
+            self._metrics.connections_limit.cell().n = self._config.max_connections
         if self._hub is not None:
             self._hub.measure(self._metrics)
 
@@ -276,7 +297,7 @@ def passes_authorization(config: Config) -> bool:
 def _raise_descriptor_limit(config: Config) -> None:
     """A charger costs two sockets; the soft limit of many systems allows 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * config.listen.max_connections + 200
+    wanted = 2 * config.max_connections + 200
     if soft < wanted:
         possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))

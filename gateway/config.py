@@ -12,47 +12,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from gateway.config_kinds import VERSIONS, Count, Duration, Port, Positive, Secret, Size, Version
+from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Positive, Secret, Version
+from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
 from gateway.config_route import Canary, Local, RouteConfig, When
 from gateway.config_upstream import Forward, Upstream
 
 ROLES = frozenset({"edge", "hub"})
 """The roles of a process; both run in one process unless `--role` says otherwise."""
-
-
-class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which charger identities exist."""
-
-    file: str = ""
-    """File with one charger identity a line (`#` starts a comment). Others get 404. Empty: any identity."""
-
-
-class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where chargers connect: `ws://host:port/<any prefix>/<charger id>`."""
-
-    host: str = "127.0.0.1"
-    """Address to listen on; `0.0.0.0` or `::` for every interface."""
-    port: Port = 9000
-    """TCP port; 0 takes a free one and logs it."""
-    subprotocols: tuple[Version, ...] = ("ocpp2.0.1", "ocpp1.6", "ocpp1.5")
-    """OCPP versions that chargers may speak, the preferred first."""
-    ping_interval: Duration = 30
-    """Time between keep-alive pings to a charger; 0 sends none. A charger silent for three of them is disconnected."""
-    max_connections: Count = 20_000
-    """Chargers that may be connected to this process; further handshakes get 503."""
-    max_frame: Size = 256 * 1024
-    """Largest frame accepted from a charger; a larger one closes the socket with 1009."""
-    write_buffer: Size = 1024 * 1024
-    """Bytes that may wait for a slow charger; beyond that its socket is closed."""
-    handshake_timeout: Positive = 10
-    """Time a client has to complete the HTTP upgrade."""
-    backlog: Count = 4096
-    """Connections that the kernel queues before they are accepted."""
-    accept_rate: Count = 200
-    """New connections of chargers taken per second; the others get 503 and are told to come back within 30 to 120 s."""
-    accept_burst: Count = 1000
-    """New connections taken at once, before `accept_rate` counts."""
-    registry: Registry = Registry()
 
 
 class RedisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +91,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     upstreams: dict[str, Upstream] = {}
     """The CSMSs by name. At least one must be given: the only section without a default that works."""
-    listen: Listen = Listen()
+    listen: Annotated[tuple[Listen, ...], OneOrMany] = (Listen(),)
+    registry: RegistryConfig = RegistryConfig()
     redis: RedisConfig = RedisConfig()
     admin: Admin = Admin()
     routes: tuple[RouteConfig, ...] = ()
@@ -133,6 +100,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     charger: Charger = Charger()
     log: Log = Log()
     drain: Drain = Drain()
+
+    @property
+    def subprotocols(self) -> tuple[Version, ...]:
+        """The versions that chargers may speak at some listener."""
+        return tuple(dict.fromkeys(version for listen in self.listen for version in listen.subprotocols))
+
+    @property
+    def max_connections(self) -> int:
+        """Chargers that may be connected to this process."""
+        return sum(listen.max_connections for listen in self.listen)
 
     @classmethod
     def from_upstream_argument(cls, argument: str, environ: Mapping[str, str] | None = None) -> Config:
@@ -157,9 +134,11 @@ __all__ = [
     "Listen",
     "Local",
     "Log",
+    "Proxy",
     "RedisConfig",
-    "Registry",
+    "RegistryConfig",
     "RouteConfig",
+    "Tls",
     "Upstream",
     "When",
 ]

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
 
-from gateway import config_policies
+from gateway import config_policies, config_security
 from gateway.config import ROLES, Config, RouteConfig, Upstream
 from gateway.config_source import Node, Problems, join, suggestion
 from translators.options import Options
@@ -31,18 +31,33 @@ def check(config: Config, root: Node, roles: frozenset[str], problems: Problems)
     """`config` with its URLs and routes brought into one form; everything wrong goes to `problems`."""
     upstreams = _upstreams(config, root, problems)
     _redis(config, root, roles, problems)
-    if not config.listen.subprotocols:
-        problems.add(_where(root, "listen", "subprotocols"), "listen.subprotocols", "must name at least one version")
-    elif len(set(config.listen.subprotocols)) < len(config.listen.subprotocols):
-        problems.add(_where(root, "listen", "subprotocols"), "listen.subprotocols", "names a version twice")
-    if config.listen.port and (config.listen.host, config.listen.port) == (config.admin.host, config.admin.port):
-        problems.add(_where(root, "admin", "port"), "admin.port", "is listen.port too; give one of them another port")
+    _listeners(config, root, problems)
     for name, upstream in config.upstreams.items():
         if upstream.authentication == "passthrough" and roles != ROLES:
             what = "passthrough needs both roles in one process: the chargers' credentials are never stored or sent on"
             problems.add(_where(root, "upstreams", name, "credentials"), f"upstreams.{name}.credentials", what)
     routes = _routes(config, root, problems)
     return msgspec.structs.replace(config, upstreams=upstreams, routes=routes)
+
+
+def _listeners(config: Config, root: Node, problems: Problems) -> None:
+    if not config.listen:
+        problems.add(_where(root, "listen"), "listen", "must have at least one listener")
+    many = isinstance(_find(root, ("listen",))[0].value, list)
+    for index, listen in enumerate(config.listen):
+        steps: tuple[str | int, ...] = ("listen", index) if many else ("listen",)
+        path = f"listen[{index}]" if many else "listen"
+        for key, message in config_security.of_listener(listen, config.registry):
+            problems.add(_where(root, *steps, *key.split(".")), join(path, key), message)
+        place = (listen.host, listen.port)
+        if listen.port and place in [(other.host, other.port) for other in config.listen[:index]]:
+            problems.add(_where(root, *steps, "port"), f"{path}.port", "is the port of another listener already")
+        if listen.port and place == (config.admin.host, config.admin.port):
+            problems.add(
+                _where(root, "admin", "port"), "admin.port", f"is {path}.port too; give one of them another port"
+            )
+    for key, message in config_security.of_registry(config.registry):
+        problems.add(_where(root, "registry", key), f"registry.{key}", message)
 
 
 def _find(root: Node, path: tuple[str | int, ...]) -> tuple[Node, bool]:
@@ -211,7 +226,7 @@ def _routes(config: Config, root: Node, problems: Problems) -> tuple[RouteConfig
                 "fits every charger; move this route to the end",
             )
         if set(route.upstreams) <= set(names):
-            for key, message in config_policies.of_route(route, config.upstreams, config.listen.subprotocols):
+            for key, message in config_policies.of_route(route, config.upstreams, config.subprotocols):
                 problems.add(_where(root, "routes", index, *key.split(".")), f"{path}.{key}", message)
     if all(route.when for route in config.routes):
         problems.add(

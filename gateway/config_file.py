@@ -94,6 +94,8 @@ class _Builder:
         if isinstance(kind, inspect.DictType):
             return self._dict(kind, node, path)
         if isinstance(kind, inspect.VarTupleType | inspect.TupleType):
+            if extra.get("kind") == "one or many" and (one := self._one(kind, node, path)) is not None:
+                return one
             return self._tuple(kind, node, path)
         if not isinstance(node.value, str):
             return self._fail(node, path, f"must be {_expected(kind, extra)}, not {_what(node)}")
@@ -176,6 +178,14 @@ class _Builder:
             return self._fail(node, path, f"must be a mapping of names, not {_what(node)}")
         built = {key: self.build(kind.value_type, child, join(path, key)) for key, child in given.items()}
         return {key: value for key, value in built.items() if value is not _MISSING}
+
+    def _one(self, kind: inspect.VarTupleType | inspect.TupleType, node: Node, path: str) -> Any:
+        """The only item of a list that is written without the list; None: it is a list."""
+        given = _parsed(node)
+        if not isinstance(given, dict) or (given and all(key.isdecimal() for key in given)):
+            return None
+        assert isinstance(kind, inspect.VarTupleType)
+        return (self.build(kind.item_type, Node(given, node.where), path),)
 
     def _tuple(self, kind: inspect.VarTupleType | inspect.TupleType, node: Node, path: str) -> Any:
         given = _parsed(node)

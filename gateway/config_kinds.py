@@ -30,3 +30,6 @@ Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Percent: TypeAlias = Annotated[int, Meta(ge=0, le=100)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1)]
+
+OneOrMany = Meta(extra={"kind": "one or many"})
+"""Of a list of mappings: one of them may be written without the list."""

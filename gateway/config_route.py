@@ -40,9 +40,9 @@ class Local(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     authorize: Literal["cache", "accept", "deny"] = "cache"
     """Who may charge: `cache`: whom the primary accepted within `cache_ttl`; `accept`: also whom it has never been asked
-    about; `deny`: nobody. It also decides about a StartTransaction."""
+    about; `deny`: nobody. It also decides about a StartTransaction and about the token of a TransactionEvent."""
     cache_ttl: Positive = 86400.0
-    """How long a verdict of the primary counts."""
+    """How long a verdict of the primary counts, unless its own expiry date comes first."""
     boot_ttl: Positive = 30 * 86400.0
     """A boot is accepted here when the primary accepted the same charger (vendor, model, serial number) within this time;
     else it is answered with Pending."""
@@ -66,7 +66,7 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `buffer`: answer from what is known, keep every message and deliver it later; `local`: the same, and decide as `local`
     says."""
     hold: Duration = 20
-    """How long the primary may be unreachable before `primary_down: close` closes."""
+    """How long the primary may be unreachable before `close` closes, or before `local` decides in its place (20 s at the most)."""
     local: Local = Local()
     deauthorise: bool = True
     """A transaction that was accepted here while the primary was away, and that the primary then rejects, is stopped with a

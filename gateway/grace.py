@@ -18,5 +18,5 @@ def grace(config: Config, roles: frozenset[str]) -> int:
     drain = config.drain
     seconds = drain.timeout + LEAVING_SECONDS
     if "edge" in roles:
-        seconds += drain.delay + config.listen.max_connections / drain.close_rate + CLOSING_SECONDS
+        seconds += drain.delay + config.max_connections / drain.close_rate + CLOSING_SECONDS
     return ceil(seconds)

@@ -32,7 +32,7 @@ LOOK_SECONDS = 0.5
 """Between two looks at the files; they are read once they have not changed for as long."""
 FOLLOW_SECONDS = 1.0
 """Between two looks at the overrides in the store."""
-FIXED = ("listen", "redis", "admin")
+FIXED = ("listen", "registry", "redis", "admin")
 """Sections that a running process cannot change."""
 
 Reread = Callable[[], tuple[Config, frozenset[Path]]]
@@ -194,6 +194,6 @@ def against(override: Override, config: Config) -> list[str]:
             continue
         others = tuple(each for each in (route.primary, *route.mirrors) if each != override.primary)
         switched = msgspec.structs.replace(route, primary=override.primary, mirrors=others, canary=Canary())
-        for key, message in config_policies.of_route(switched, config.upstreams, config.listen.subprotocols):
+        for key, message in config_policies.of_route(switched, config.upstreams, config.subprotocols):
             found.append(f"routes[{index}].{key}: {message}")
     return found

@@ -14,6 +14,7 @@ from __future__ import annotations
 import platform
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
@@ -143,10 +144,10 @@ class Metrics(Collector):
         self.connections = self._plain("connections")
         self.connections_limit = self._plain("connections_limit")
         self.connection_attempts = self._plain("connection_attempts_total")
+        self.disconnects = self._plain("disconnects_total")
         self.security_events = self._plain("security_events_total")
         self.hex_passwords = self._plain("hex_passwords_total")
-        self.certificate_not_after = self._plain("certificate_not_after_timestamp_seconds")
-        self.disconnects = self._plain("disconnects_total")
+        self.certificate_not_after_timestamp = self._plain("certificate_not_after_timestamp_seconds")
         self.received_bytes = self._plain("received_bytes_total")
         self.sent_bytes = self._plain("sent_bytes_total")
         self.messages = self._plain("messages_total")
@@ -212,6 +213,8 @@ class Metrics(Collector):
                 for values, _ in family.items():
                     if values[place] in gone:
                         family.drop(*values)
+            if family.spec.kind == "counter":
+                self._begin(family)
 
     def render(self) -> bytes:
         """The exposition in Prometheus' text format. Takes milliseconds: call it in a thread."""
@@ -244,6 +247,10 @@ class Metrics(Collector):
             values = sorted(self._upstreams) if labels[0].values is UPSTREAMS else labels[0].values
             for value in values:
                 family.cell(value)
+        elif (zero := family.spec.zero) is not None:
+            known = {"upstream": tuple(sorted(self._upstreams)), **zero}
+            for each in product(*(known.get(label.name, label.values) for label in labels)):
+                family.cell(*each)
 
 
 def _exposed(family: Family[Cell] | Family[HistogramCell]) -> Metric:

@@ -56,6 +56,9 @@ class Spec(msgspec.Struct, frozen=True):
     buckets: tuple[float, ...] = ()
     limit: int = 100
     """Label combinations before further ones fold into `other` (series budget)."""
+    zero: dict[str, tuple[str, ...]] | None = None
+    """For a counter by upstream: its series exist from the start, for these values of its other labels (those not named: all).
+    The first event is then an increase, which an alert sees."""
 
 
 def _label(name: str, *values: str) -> Label:
@@ -189,10 +192,12 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("messages_dropped_total", "counter", "Messages an upstream will never get.",
          "sum by (upstream, reason) (increase($m[1h]))",
          (UPSTREAM, _label("class", "transaction", "meter", "status", OTHER),
-          _label("reason", "buffer_full", "expired", "retention", "memory", "trimmed", "oversize", "policy", OTHER)), limit=80),
+          _label("reason", "buffer_full", "expired", "retention", "memory", "trimmed", "oversize", "policy", OTHER)), limit=80,
+         zero={"class": ("transaction",)}),
     Spec("dead_letters_total", "counter", "Messages put aside for a person to look at.",
          "sum by (upstream, reason) (increase($m[1h]))",
-         (UPSTREAM, _label("reason", "refused", "attempts", "untranslatable", "poisoned", "retention", "memory", "blocked", OTHER))),
+         (UPSTREAM, _label("reason", "refused", "attempts", "untranslatable", "poisoned", "retention", "memory", "blocked", OTHER)),
+         zero={}),
     Spec("dead_letters_kept", "gauge", "Messages put aside that nobody has requeued or discarded yet.",
          "sum by (upstream) ($m)", (UPSTREAM,)),
     Spec("parked_bytes", "gauge", "Entries of chargers whose link is blocked, put aside so that they hold nobody else's.",
@@ -203,11 +208,11 @@ CATALOGUE: tuple[Spec, ...] = (
          'sum by (upstream) ($m{state="connected"}) / sum by (upstream) ($m)',
          (UPSTREAM, _label("state", *SESSION_STATES))),
     Spec("upstream_connect_attempts_total", "counter", "Dials of a CSMS, by how they ended.",
-         "sum by (upstream, outcome) (rate($m[5m]))", (UPSTREAM, _label("outcome", *CONNECT_OUTCOMES))),
+         "sum by (upstream, outcome) (rate($m[5m]))", (UPSTREAM, _label("outcome", *CONNECT_OUTCOMES)), zero={}),
     Spec("upstream_disconnects_total", "counter", "Sockets to a CSMS that ended, by reason.",
          "sum by (upstream, reason) (rate($m[5m]))",
          (UPSTREAM, _label("reason", "peer_close", "charger_gone", "ping_timeout", "protocol_error", "drain",
-                           "transport_error", OTHER))),
+                           "transport_error", OTHER)), zero={}),
     Spec("upstream_call_duration_seconds", "histogram", "Time a CSMS took to answer a CALL.",
          "histogram_quantile(0.99, sum by (upstream, le) (rate($m_bucket[5m])))", (UPSTREAM, GROUP),
          CALL_SECONDS, limit=36),

@@ -1,16 +1,14 @@
-"""Writes docs/config.md, docs/metrics.md, docs/cli.md and docs/translation/ from the program itself.
+"""Writes docs/config.md, docs/metrics.md, docs/cli.md, docs/translation/ and the chart's schema and README from the program itself.
 
 `python -m tools.docs` writes them; `--check` writes nothing and exits with 1 when one of them is out of date.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +18,27 @@ from msgspec import inspect as types
 from gateway.config import Config
 from gateway.config_check import TRANSLATE_ONLY
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
-from tools import translation_docs
+from tools import chart_docs, translation_docs
+from tools.config_texts import field_texts
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("", "run", "check-config", "routes list", "routes show", "routes switch", "shadow", "translate", "demo")
+COMMANDS = (
+    "",
+    "run",
+    "check-config",
+    "routes list",
+    "routes show",
+    "routes switch",
+    "rebalance",
+    "shadow",
+    "translate",
+    "demo",
+    "healthcheck",
+    "boot",
+)
 _NOTE = "<!-- Made by `make docs` from the program. Edit the sources, not this file. -->\n"
 _MANY = 16
 """Label values from which on a table names only some."""
-
-
-def field_texts(cls: type) -> dict[str, str]:
-    """The docstring under each field of a class, in one line."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    texts: dict[str, str] = {}
-    for field, text in zip(body.body, body.body[1:], strict=False):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(text, ast.Expr)
-            and isinstance(text.value, ast.Constant)
-        ):
-            texts[field.target.id] = " ".join(str(text.value.value).split())
-    return texts
 
 
 def _cell(text: str) -> str:
@@ -131,6 +127,9 @@ def config_page() -> str:
     for field in root.fields:
         kind: Any = field.type
         path = field.name
+        if isinstance(kind, types.Metadata):  # one, or a list of them
+            whole: Any = kind.type
+            kind = whole.item_type
         if isinstance(kind, types.DictType):
             kind, path = kind.value_type, f"{path}.<name>"
         elif isinstance(kind, types.VarTupleType):
@@ -159,7 +158,7 @@ upstreams:
 * No routes and exactly one upstream: every charger goes there. A charger that no route fits gets 404.
 * Policies that contradict each other are errors too, with the reason.
 * A running gateway takes changes of the file (or of a file that it names), a SIGHUP or `POST /api/v1/config/reload` without
-  dropping a charger; `listen`, `redis` and `admin` need a restart. See [Switching](switching.md).
+  dropping a charger; `listen`, `registry`, `redis` and `admin` need a restart. See [Switching](switching.md).
 """
 
 
@@ -215,7 +214,13 @@ def _help(command: str) -> str:
     return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
 
 
-PAGES = {"config.md": config_page, "metrics.md": metrics_page, "cli.md": cli_page, **translation_docs.pages()}
+PAGES = {
+    "config.md": config_page,
+    "metrics.md": metrics_page,
+    "cli.md": cli_page,
+    **translation_docs.pages(),
+    **chart_docs.pages(),
+}
 
 
 def main(arguments: list[str]) -> int:

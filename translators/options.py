@@ -51,9 +51,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     allow_unsigned_downgrade: bool = False
     """Send a signed firmware update as a plain one to a charger without the security extension."""
     tx_attempts: int = 5
-    """Deliveries of a transaction message before it becomes a dead letter."""
+    """Deliveries of a transaction message before it becomes a dead letter; what is refused with InternalError or GenericError
+    after its charger was answered gets at least 8."""
     tx_retry_interval: float = 10
-    """Seconds before the second delivery; multiplied by the number of failures."""
+    """Seconds before the second delivery of what got no answer; multiplied by the number of failures."""
     upstream_down_policy: Literal["buffer", "disconnect_charger"] = "buffer"
     """What `translate` does while the CSMS is away."""
     unknown_tx_policy: Literal["ack_and_log", "synthesize"] = "ack_and_log"

@@ -57,6 +57,8 @@ class Kept(msgspec.Struct, omit_defaults=True):
     """By token (2.x: with its type), casefolded."""
     started: dict[str, str] = {}
     """2.x: journal entry of a TransactionEvent whose token was accepted here -> its transaction."""
+    early_until: str = ""
+    """2.x: journal entry up to which the charger was answered while the CSMS was away."""
     stopped: list[str] = []
     """2.x: transactions that the CSMS has refused since."""
 
@@ -77,21 +79,25 @@ class Said(msgspec.Struct):
     idToken: _Token | None = None
     eventType: str = ""
     transactionInfo: _Transaction = _Transaction()
-    certificate: Raw | None = None
-    iso15118CertificateHashData: Raw | None = None
+    certificate: Raw = Raw()
+    iso15118CertificateHashData: Raw = Raw()
+
+    @property
+    def certified(self) -> bool:
+        """The verdict is about a certificate, too."""
+        return bool(bytes(self.certificate) or bytes(self.iso15118CertificateHashData))
 
     @property
     def key(self) -> str:
         """The token; "" if there is none to be judged."""
         if self.idToken is not None:
-            by_itself = self.certificate is None and self.iso15118CertificateHashData is None
-            return f"{self.idToken.type} {self.idToken.idToken}".casefold() if by_itself else ""
+            return "" if self.certified else f"{self.idToken.type} {self.idToken.idToken}".casefold()
         return (self.idTag or "").casefold()
 
 
 class _Answer(msgspec.Struct):
-    idTagInfo: Raw | None = None
-    idTokenInfo: Raw | None = None
+    idTagInfo: Raw = Raw()
+    idTokenInfo: Raw = Raw()
 
 
 class _Info(msgspec.Struct):
@@ -169,7 +175,7 @@ class StandIn:
                 return _json({"idTagInfo": info})
             return _json({"transactionId": tx, "idTagInfo": info}) if tx else None
         if action == "Authorize":
-            if said.certificate is None and said.iso15118CertificateHashData is None:
+            if not said.certified:
                 return _json({"idTokenInfo": self.judge(said, clock)})
             return _json({"idTokenInfo": {"status": "Invalid"}, "certificateStatus": "NoCertificateAvailable"})
         if said.idToken is None:
@@ -214,6 +220,16 @@ class StandIn:
             self.kept.stopped = [each for each in self.kept.stopped if each != transaction]
             self._changed = True
 
+    @property
+    def early_until(self) -> str:
+        """Journal entry up to which the charger was answered while the CSMS was away."""
+        return self.kept.early_until
+
+    @early_until.setter
+    def early_until(self, key: str) -> None:
+        self._changed = self._changed or key != self.kept.early_until
+        self.kept.early_until = key
+
     def forget(self, key: str) -> None:
         """Journal entry `key` is done."""
         if self.kept.started.pop(key, None) is not None:
@@ -232,7 +248,8 @@ class StandIn:
         if self._changed:
             self._changed = False
             kept = self.kept
-            self._stored = _encoder.encode(kept) if kept.verdicts or kept.started or kept.stopped else b""
+            full = kept.verdicts or kept.started or kept.stopped or kept.early_until
+            self._stored = _encoder.encode(kept) if full else b""
         return self._stored
 
 
@@ -248,8 +265,8 @@ def info_of(payload: bytes) -> bytes | None:
     """The verdict in an answer; None if there is none that can be read."""
     try:
         answer = _answer.decode(payload)
-        raw = answer.idTokenInfo if answer.idTagInfo is None else answer.idTagInfo
-        return bytes(raw) if raw is not None and _info.decode(raw).status else None
+        raw = bytes(answer.idTagInfo) or bytes(answer.idTokenInfo)
+        return raw if raw and _info.decode(raw).status else None
     except msgspec.MsgspecError:
         return None
 

@@ -6,6 +6,7 @@ it, and its end is told for what it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -36,8 +37,8 @@ class Recalling(Untouched):
     deauthorise = True
     """A transaction whose token was accepted here and that the upstream refuses is stopped."""
 
-    def __init__(self, new_id: object) -> None:
-        super().__init__(new_id)  # type: ignore[arg-type]
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        super().__init__(new_id)
         self._stops: dict[str, tuple[str, int]] = {}
         """Id of a RequestStopTransaction of ours -> (transaction, how often it was sent)."""
         self._again: dict[str, int] = {}
@@ -86,6 +87,21 @@ class Recalling(Untouched):
             self._stop_again(*stop, clock)
             return []
         return super().expire(side, id, clock)
+
+    @property
+    def early_until(self) -> str:
+        """Journal id up to which the charger was answered while the upstream was away; "" without an outage."""
+        return "" if self.stand_in is None else self.stand_in.early_until
+
+    @early_until.setter
+    def early_until(self, key: str) -> None:
+        if self.stand_in is not None:
+            self.stand_in.early_until = key
+
+    def back(self, clock: int) -> list[Step]:
+        """The upstream is back and has been told the backlog."""
+        self.early_until = ""
+        return []
 
     def tick(self, clock: int) -> list[Step]:
         """Time has passed."""

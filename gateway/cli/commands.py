@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import check_config, dlq, offline, routes, run, shadow, upstreams
+from gateway.cli import check_config, dlq, offline, probe, rebalance, routes, run, shadow, upstreams
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +37,9 @@ app.command("run")(run.run)
 app.command("check-config")(check_config.check_config)
 app.command("translate")(offline.translate)
 app.command("demo")(offline.demo)
+app.command("healthcheck")(probe.healthcheck)
+app.command("boot")(probe.boot)
+app.command("rebalance")(rebalance.rebalance)
 app.add_typer(routes.app, name="routes")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(upstreams.app, name="upstreams")

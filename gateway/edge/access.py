@@ -1,10 +1,9 @@
-"""Who may connect: the identity in the URL, the registry, the subprotocol (reliability 1.6; rows H01-H04, H07, H16-H19)."""
+"""What a handshake asks for: the identity in the URL, the subprotocol (reliability 1.6; rows H01-H04, H16-H19)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -20,11 +19,12 @@ LONGEST = 100
 class Denied(Exception):
     """The handshake is refused with the HTTP status `status`; `outcome` is the label of the metric."""
 
-    def __init__(self, status: int, text: str, outcome: str) -> None:
+    def __init__(self, status: int, text: str, outcome: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(text)
         self.status = status
         self.text = text
         self.outcome = outcome
+        self.headers = headers
 
 
 class Admission(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +36,8 @@ class Admission(msgspec.Struct, frozen=True, gc=False):
     """Canonical name of the subprotocol."""
     subprotocol: str
     """The subprotocol exactly as offered; it is echoed like that."""
+    serials: frozenset[str] = frozenset()
+    """With a certificate: serial numbers that the BootNotification may have (casefolded); empty: any."""
 
 
 class Rate:
@@ -80,26 +82,18 @@ def unknown() -> Denied:
     return Denied(404, "Unknown charger identity.\n", "unknown_identity")
 
 
+def unauthorized() -> Denied:
+    return Denied(401, "Not authorized.\n", "auth_failed", (("WWW-Authenticate", 'Basic realm="ocpp"'),))
+
+
 def fits(identity: str, version: str) -> bool:
     """Whether a version allows this identity."""
     return version.startswith("ocpp1") or _IDENTIFIER.fullmatch(identity) is not None
 
 
-def admit(
-    path: str,
-    offered: Sequence[str],
-    supported: Collection[str],
-    known: Callable[[str], bool],
-    native: Callable[[str], str] | None = None,
-) -> Admission:
-    """Decides identity and subprotocol.
-
-    `native` names the version of a charger's primary: it is taken if offered, so that nothing needs translating;
-    otherwise the first offered one that is supported. Case does not matter in a subprotocol (H04). Raises Denied.
-    """
-    identity = identity_of(path)
-    if not known(identity):
-        raise unknown()
+def negotiate(identity: str, offered: Sequence[str], supported: Collection[str]) -> list[tuple[str, str]]:
+    """The versions that both sides speak, as (canonical, as offered), in the charger's order. Case does not matter in a
+    subprotocol (H04). Raises Denied."""
     common = [(name.lower(), name) for name in offered if name.lower() in supported]
     if not common:
         what = "no Sec-WebSocket-Protocol header" if not offered else "none of the subprotocols is supported"
@@ -108,23 +102,10 @@ def admit(
     common = [pair for pair in common if fits(identity, pair[0])]
     if not common:
         raise unknown()
-    wanted = native(identity) if native is not None else ""
-    version, spelled = next((pair for pair in common if pair[0] == wanted), common[0])
-    return Admission(identity, version, spelled)
+    return common
 
 
-def everyone(_: str) -> bool:
-    """The registry that knows any identity."""
-    return True
-
-
-class Registry:
-    """The identities that exist, from a file: one a line, `#` starts a comment; their case does not matter."""
-
-    def __init__(self, path: str) -> None:
-        """Raises OSError."""
-        lines = (line.partition("#")[0].strip() for line in Path(path).read_text("utf-8").splitlines())
-        self._known = frozenset(line.casefold() for line in lines if line)
-
-    def __call__(self, identity: str) -> bool:
-        return identity.casefold() in self._known
+def choose(common: Sequence[tuple[str, str]], native: str) -> tuple[str, str]:
+    """`native`, the version of the charger's primary, if it is offered, so that nothing needs translating; otherwise the
+    first one."""
+    return next((pair for pair in common if pair[0] == native), common[0])

@@ -12,10 +12,12 @@ import structlog
 from websockets.http11 import Request
 
 from gateway import failpoints
-from gateway.edge.access import Denied
+from gateway.edge import certificates
+from gateway.edge.access import Admission, Denied
 from gateway.edge.actions import bills
 from gateway.edge.counters import count
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
+from gateway.edge.gate import Claim, Gate, Visitor
 from gateway.edge.guard import Guard, Open, Refuse, Take
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
@@ -38,7 +40,7 @@ SILENT_INTERVALS: Final = 3
 _REASONS: Final = {1001: "upstream_down", 1008: "duplicate_identity"}
 """Code of a close that a hub asks for -> label of disconnects."""
 
-_Pending: TypeAlias = tuple[Take, Head, Fingerprint]
+Pending: TypeAlias = tuple[Take, Head, Fingerprint]
 
 
 class ChargerConnection(ServerWire):
@@ -51,24 +53,30 @@ class ChargerConnection(ServerWire):
         "_hold",
         "_home",
         "_reopen",
+        "_source",
         "_waiting",
         "authorization",
         "charger",
         "epoch",
+        "gate",
         "guard",
         "reason",
     )
 
     guard: Guard
 
-    def __init__(self, edge: Edge) -> None:
-        super().__init__(edge.wheel, read_limit=edge.read_limit)
+    def __init__(self, edge: Edge, gate: Gate, source: str = "") -> None:
+        """`source`: address of the client if it is not the peer."""
+        super().__init__(edge.wheel, read_limit=gate.read_limit)
         self._edge = edge
+        self.gate = gate
+        """Of the listener that accepted it."""
+        self._source = source
         self._home = edge.id
         self._alive: Timer | None = None
         self._hold: Timer | None = None
         self._reopen: Timer | None = None
-        self._waiting: list[_Pending] | None = None
+        self._waiting: list[Pending] | None = None
         self.charger = ""
         """Identity as the charger spells it."""
         self.authorization = ""
@@ -96,11 +104,11 @@ class ChargerConnection(ServerWire):
 
     @property
     def write_limit(self) -> int:
-        return self._edge.write_limit
+        return self.gate.write_limit
 
     @property
     def upgrade_timeout(self) -> float:
-        return self._edge.upgrade_timeout
+        return self.gate.upgrade_timeout
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -109,17 +117,36 @@ class ChargerConnection(ServerWire):
             self.abort()
 
     def on_request(self, request: Request, offered: Sequence[str]) -> None:
+        shown = None if self._transport is None else self._transport.get_extra_info("peercert")
+        visitor = Visitor(self.peer[0], self._source, certificates.of_peer(shown))
         try:
-            admission = self._edge.admit(request.path, offered)
+            claim = self.gate.check(visitor, request.path, request.headers, offered)
         except Denied as denied:
-            self.reason = denied.outcome
-            self.reject(denied.status, denied.text, self._edge.advice(denied.status))
+            self._deny(denied)
             return
-        self.charger = admission.charger
         if self._edge.passes_authorization:
             self.authorization = next(iter(request.headers.get_all("Authorization")), "")
+        self._edge.spawn(self._decide(claim))
+
+    async def _decide(self, claim: Claim) -> None:
+        try:
+            admission = await self.gate.admit(claim)
+        except Denied as denied:
+            self._deny(denied)
+        except Exception:
+            log.exception("the handshake decision failed")
+            self.reject(500, "Internal error.\n")
+        else:
+            self._welcome(admission)
+
+    def _welcome(self, admission: Admission) -> None:
+        self.charger = admission.charger
         self.guard = Guard(admission.version, self._edge.budget_ms)
         self.accept(admission.subprotocol, deflate=not admission.version.startswith("ocpp1"))
+
+    def _deny(self, denied: Denied) -> None:
+        self.reason = denied.outcome
+        self.reject(denied.status, denied.text, (*denied.headers, *self._edge.advice(denied.status)))
 
     def on_refused(self, status: int, why: str) -> None:
         outcome = self.reason or ("bad_request" if status else "other")
@@ -129,7 +156,7 @@ class ChargerConnection(ServerWire):
     def on_open(self) -> None:
         self.pause()  # frames wait until the journal knows this connection
         self._edge.opened(self)
-        interval = self._edge.ping_interval
+        interval = self.gate.ping_interval
         if interval:
             # Chargers that reconnect at once must not be pinged at once for ever after.
             self._alive = self._edge.wheel.after(interval * random.uniform(0.5, 1), self._tick)
@@ -255,7 +282,7 @@ class ChargerConnection(ServerWire):
 
     # The journal.
 
-    def _append(self, pending: _Pending) -> None:
+    def _append(self, pending: Pending) -> None:
         journal = self._edge.journal
         if self._waiting is not None:
             self._waiting.append(pending)
@@ -266,7 +293,7 @@ class ChargerConnection(ServerWire):
             appended = journal.append(take.kind, head, take.frame, ttl=mark.ttl, mint_tx=mark.mint_tx)
             appended.add_done_callback(partial(self._appended, pending))
 
-    def _appended(self, pending: _Pending, appended: asyncio.Future[Appended]) -> None:
+    def _appended(self, pending: Pending, appended: asyncio.Future[Appended]) -> None:
         if appended.cancelled():
             return
         exc = appended.exception()
@@ -296,7 +323,7 @@ class ChargerConnection(ServerWire):
             log.error("append failed", charger=self.charger, exc_info=exc)
             self.part("other", 1011, "internal error")
 
-    def _wait(self, pending: _Pending) -> None:
+    def _wait(self, pending: Pending) -> None:
         """Keep a frame until the store is back, and read no others."""
         if not self.is_open:
             return
@@ -373,7 +400,7 @@ class ChargerConnection(ServerWire):
 
     def _tick(self) -> None:
         edge = self._edge
-        interval = edge.ping_interval
+        interval = self.gate.ping_interval
         for call in self.guard.expire(edge.now_ms()):
             edge.ended(call.action, "timeout")
         self._read_on()

@@ -16,6 +16,7 @@ class EdgeCounters:
         "calls",
         "connections",
         "disconnects",
+        "hex_passwords",
         "in_flight",
         "late_answers",
         "malformed",
@@ -26,6 +27,7 @@ class EdgeCounters:
         "received",
         "received_bytes",
         "refused",
+        "security",
         "sent_bytes",
         "unmatched",
     )
@@ -39,6 +41,10 @@ class EdgeCounters:
         """(version, outcome) -> handshakes."""
         self.disconnects: dict[str, int] = {}
         """Reason -> sockets that ended."""
+        self.security: dict[str, int] = {}
+        """Type of security event -> how often."""
+        self.hex_passwords = 0
+        """Handshakes of 1.x chargers that sent the hex digits of their AuthorizationKey instead of its bytes."""
         self.messages: dict[tuple[str, str, str, str], int] = {}
         """(direction in/out, type call/result/error, action, version) -> frames."""
         self.malformed: dict[str, int] = {}

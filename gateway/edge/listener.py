@@ -8,7 +8,6 @@ import os
 import random
 import secrets
 import socket
-import ssl as tls
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -17,13 +16,19 @@ from typing import Any, Final
 import structlog
 
 from gateway.config import Listen
-from gateway.edge.access import Admission, Denied, Rate, Registry, admit, everyone
+from gateway.edge.access import Denied
+from gateway.edge.certified import CertifiedConnection
 from gateway.edge.connection import ChargerConnection
 from gateway.edge.counters import EdgeCounters, count
+from gateway.edge.credentials import Checker
+from gateway.edge.door import Door
+from gateway.edge.gate import Gate, Terms
 from gateway.edge.guard import Open
+from gateway.edge.lockout import Lockout
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
+from gateway.registry import Registry
 from gateway.wheel import Wheel
 
 log = structlog.get_logger(__name__)
@@ -46,13 +51,13 @@ SPREAD: Final = 10.0
 class Edge:
     """All chargers of this process. Belongs to the event loop that started it.
 
-    `refuse(charger)` gives why a charger's handshake is refused with 503 ("upstream_down", ...) or None; `native(charger)`
-    the version that its primary speaks ("": no preference). `now_ms`: wall clock.
+    `refuse(charger)` gives why a charger's handshake is refused ("upstream_down" with 503, `gate.NO_ROUTE` with 404) or None;
+    `native(charger)` the version that its primary speaks ("": no preference). `now_ms`: wall clock.
     """
 
     def __init__(
         self,
-        listen: Listen,
+        listen: Listen | Sequence[Listen],
         journal: Journal,
         *,
         answer_timeout: float = 25.0,
@@ -60,20 +65,16 @@ class Edge:
         native: Callable[[str], str] | None = None,
         counters: EdgeCounters | None = None,
         wheel: Wheel | None = None,
-        ssl: tls.SSLContext | None = None,
+        registry: Registry | None = None,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
-        """Raises OSError when the registry's file cannot be read."""
+        """`registry`: which chargers exist; None: any. Raises OSError and ValueError for certificates that cannot be used."""
         self.journal = journal
         self.wheel = wheel or Wheel()
         self.counters = counters or EdgeCounters()
         self.now_ms = now_ms
         self.id = _incarnation()
         """Names this incarnation of the edge; a new one after the lease was lost."""
-        self.read_limit = listen.max_frame
-        self.write_limit = listen.write_buffer
-        self.upgrade_timeout = listen.handshake_timeout
-        self.ping_interval = listen.ping_interval
         self.budget_ms = int(answer_timeout * 1000)
         self.holding: set[ChargerConnection] = set()
         """Connections with frames that wait for the store."""
@@ -84,13 +85,6 @@ class Edge:
         """Some upstream wants the chargers' own credentials: the header is kept in memory while the charger is connected."""
         self.addresses: list[tuple[str, int]] = []
         """Where it listens: host and port, after `start`."""
-        self._listen = listen
-        self._known = Registry(listen.registry.file) if listen.registry.file else everyone
-        self._refuse = refuse
-        self._native = native
-        self._accepting = Rate(listen.accept_rate, listen.accept_burst)
-        self._ssl = ssl
-        self._server: asyncio.Server | None = None
         self._chargers: dict[str, ChargerConnection] = {}
         self._sockets: set[ChargerConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,6 +93,15 @@ class Edge:
         self._leased_at = 0.0
         self._retrying = False
         self._told: Callable[[bool], None] | None = None
+        self.registry = Registry() if registry is None else registry
+        self.registry.on_change.append(self._recheck)
+        self._checker = Checker(lambda: self.wheel.loop.time())
+        terms = Terms(
+            journal, self.registry, self.counters, self._checker, Lockout(), lambda: self.wheel.loop.time(),
+            present=lambda charger: charger.casefold() in self._chargers,
+            closed=self._closed, refuse=refuse, native=native,
+        )  # fmt: skip
+        self._doors = [self._door(Gate(each, terms)) for each in ([listen] if isinstance(listen, Listen) else listen)]
 
     async def start(self) -> None:
         """Take the lease and listen; without a store handshakes get 503. Raises OSError (address in use)."""
@@ -107,15 +110,9 @@ class Edge:
             await self._renew()
         self._told = self.journal.on_health
         self.journal.on_health = self._health
-        self._server = await self.wheel.loop.create_server(
-            lambda: ChargerConnection(self),
-            self._listen.host,
-            self._listen.port,
-            backlog=self._listen.backlog,
-            ssl=self._ssl,
-            ssl_handshake_timeout=None if self._ssl is None else self._listen.handshake_timeout,
-        )
-        self.addresses = [sock.getsockname()[:2] for sock in self._server.sockets]
+        for door in self._doors:
+            await door.start(self.spawn)
+        self.addresses = [address for door in self._doors for address in door.addresses]
         self.spawn(self._keep_lease())
         self.spawn(self._read_inbox())
         log.info("edge listens", addresses=self.addresses, edge=self.id)
@@ -126,8 +123,8 @@ class Edge:
         Sockets without an open exchange go first, in random order, `rate` per second. `hurried` ends both restraints.
         """
         self.draining = True
-        if self._server is not None:
-            self._server.close()
+        for door in self._doors:
+            door.close()
         clock = self.wheel.loop.time
         end, all_told = clock() + timeout, 0.0
         allowed = 1.0
@@ -150,8 +147,8 @@ class Edge:
     async def stop(self) -> None:
         """End everything at once: sockets are reset, tasks cancelled. Call `drain` first for a gentle end."""
         self.draining = True
-        if self._server is not None:
-            self._server.close()
+        for door in self._doors:
+            door.close()
         for wire in list(self._sockets):
             wire.reason = wire.reason or "drain"
             wire.abort()
@@ -165,6 +162,21 @@ class Edge:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._checker.stop()
+
+    @property
+    def urls(self) -> list[str]:
+        """What chargers dial, after `start`."""
+        return [
+            f"{door.gate.listen.scheme}://{host}:{port}/<charger id>"
+            for door in self._doors
+            for host, port in door.addresses
+        ]
+
+    @property
+    def certificates_end(self) -> float:
+        """When the first of the listeners' certificates ends, seconds since 1970; 0 without TLS."""
+        return min((door.keys.expires_at for door in self._doors if door.keys is not None), default=0.0)
 
     # For connections.
 
@@ -194,22 +206,6 @@ class Edge:
         self.counters.pending += 1
         return self.counters.pending <= MOST_PENDING
 
-    def admit(self, path: str, offered: Sequence[str]) -> Admission:
-        """Decide a handshake. Raises Denied."""
-        if self.draining:
-            raise Denied(503, "Draining.\n", "draining")
-        if not self.journal.healthy or self.journal.problem:
-            raise Denied(503, "The store is unavailable.\n", "store_down")
-        admission = admit(path, offered, self._listen.subprotocols, self._known, self._native)
-        if len(self._sockets) >= self._listen.max_connections and admission.charger.casefold() not in self._chargers:
-            raise Denied(503, "Too many connections.\n", "over_capacity")
-        why = None if self._refuse is None else self._refuse(admission.charger)
-        if why is not None:
-            raise Denied(503, "Not available now.\n", why)
-        if not self._accepting.take(self.wheel.loop.time()):
-            raise Denied(503, "Too many new connections.\n", "rate_limited")
-        return admission
-
     def grace(self) -> float:
         """Seconds for which a socket that has waited for the store in vain stays: not all of them are closed together."""
         return random.uniform(0, min(SPREAD, len(self._sockets) / CLOSES_PER_SECOND))
@@ -228,6 +224,7 @@ class Edge:
         self.counters.pending -= 1
         self._attempt(wire.version, "accepted")
         count(self.counters.connections, wire.version)
+        wire.gate.open += 1
         self._sockets.add(wire)
         key = wire.charger.casefold()
         older = self._chargers.get(key)
@@ -245,6 +242,8 @@ class Edge:
         self.holding.discard(wire)
         if self.owns(wire):
             del self._chargers[wire.charger.casefold()]
+            self._checker.keep(wire.charger.casefold())
+        wire.gate.open -= 1
         self.counters.connections[wire.version] -= 1
         for call in abandoned:
             self.ended(call.action, "abandoned")
@@ -292,6 +291,28 @@ class Edge:
             counters.observe_call(action, seconds)
 
     # Inside.
+
+    def _door(self, gate: Gate) -> Door:
+        certified = gate.listen.security_profile == 3 and gate.listen.tls.check_serial
+        made = CertifiedConnection if certified else ChargerConnection
+        return Door(gate, lambda source: made(self, gate, source), self.counters, self.now_ms)
+
+    def _closed(self) -> Denied | None:
+        """Why nobody is let in now."""
+        if self.draining:
+            return Denied(503, "Draining.\n", "draining")
+        if not self.journal.healthy or self.journal.problem:
+            return Denied(503, "The store is unavailable.\n", "store_down")
+        if not self.registry.ready:
+            return Denied(503, "The registry is not read yet.\n", "store_down")
+        return None
+
+    def _recheck(self, changed: frozenset[str] | None) -> None:
+        """The registry has changed: whoever may not be here any more goes."""
+        for identity in list(self._chargers) if changed is None else changed:
+            wire, charger = self._chargers.get(identity), self.registry.get(identity)
+            if wire is not None and (not self.registry.exists(identity) or (charger is not None and charger.blocked)):
+                wire.part("kicked", 1008, "not registered any more")
 
     def _attempt(self, version: str, outcome: str) -> None:
         key = (version, outcome)

@@ -18,6 +18,9 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
         metrics.connection_attempts.cell(version or "other", outcome).n = n
     for reason, n in list(counters.disconnects.items()):
         metrics.disconnects.cell(reason).n = n
+    for kind, n in list(counters.security.items()):
+        metrics.security_events.cell(kind).n = n
+    metrics.hex_passwords.cell().n = counters.hex_passwords
     sums: dict[tuple[str, str, str, str, str], int] = {}
     for (direction, kind, action, version), n in list(counters.messages.items()):
         labels = ("charger", direction, kind, action or "other", version or "other")

@@ -88,7 +88,8 @@ class Backlog(deque[Exchange]):
         while index < len(self):
             exchange = self[index]
             head = exchange.entry.head
-            if (first_only and not exchange.goes_first) or (only is not None and not only(exchange)):
+            later = first_only and not exchange.goes_first and not (blocked and exchange.perishable)
+            if later or (only is not None and not only(exchange)):
                 index += 1
             elif exchange.perishable and not exchange.answered and head.deadline and now > head.deadline:
                 del self[index]

@@ -361,7 +361,7 @@ class Link:
         """The CALL to begin now."""
         if self._current:
             return self.backlog.overtaking(self.translator.overtakes)
-        first_only = self._flushing and self.versions[0] != self.versions[1]
+        first_only = self._flushing and not self.barred and self.versions[0] != self.versions[1]
         only = passes if self.barred else None
         exchange, expired = self.backlog.due(now, first_only=first_only, only=only)
         for each in expired:

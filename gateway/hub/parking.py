@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 import structlog
@@ -38,6 +38,9 @@ AT_ONCE = 1000
 at the same time, and everything in one turn would stop the hub and the store for seconds."""
 FETCHES = 50
 """Lots that are read at the same time."""
+
+
+Linked: TypeAlias = tuple[Partition, Session, Link]
 
 
 class Sessions(Protocol):
@@ -126,17 +129,21 @@ class Parking:
 
     async def look(self) -> None:
         """Put aside what waits in links that get nothing done. To be called every few seconds. Raises StoreDown."""
+        await self.put_aside(self._find_blocked())
+
+    async def put_aside(self, links: list[Linked]) -> None:
+        """Park what waits in these links. Raises StoreDown."""
         moving = 0
-        for partition, session, link in self._find_blocked():
+        for partition, session, link in links:
             if partition.failed or link.lot is not None or session.links.get(link.name) is not link:
                 continue  # while the store was waited for
-            moving += self.put_aside(partition, session, link)
+            moving += self._put_aside(partition, session, link)
             if moving >= AT_ONCE:
                 moving = 0
                 await asyncio.sleep(0)  # what was decided is on its way
                 await self._journal.parked(partition.number)  # answered after it
 
-    def _find_blocked(self) -> list[tuple[Partition, Session, Link]]:
+    def _find_blocked(self) -> list[Linked]:
         now, watched, blocked = now_ms(), {}, []
         for partition in self._partitions.values():
             for session in partition.sessions.values():
@@ -157,7 +164,7 @@ class Parking:
             return True
         return stalled >= BLOCKED_MS and (link.up or self._up(link.name))
 
-    def put_aside(self, partition: Partition, session: Session, link: Link) -> int:
+    def _put_aside(self, partition: Partition, session: Session, link: Link) -> int:
         """Park what waits in a link; gives how many entries."""
         lot = park(link, now_ms())
         if not lot.parking:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -26,7 +26,7 @@ from gateway.metrics import Metrics
 from .link import Link
 from .lot import Lot, remove
 from .metering import Metering
-from .parking import Parking
+from .parking import Linked, Parking
 from .partition import Partition
 from .session import SESSION
 from .turn import Turn, now_ms
@@ -152,12 +152,12 @@ class Retention:
         """What waits longer for a mirror than its retention."""
         now = now_ms()
         before = {name: now - round(settings.retention * 1000) for name, settings in self._settings().items()}
-        for partition in list(self._partitions.values()):
-            for session in list(partition.sessions.values()):
-                for link in session.links.values():
-                    oldest = link.backlog[0].entry.id if link.backlog else ""
-                    if oldest and link.lot is None and not link.answers and _ms(oldest) < before.get(link.name, 0):
-                        self._parking.put_aside(partition, session, link)
+        old = []
+        for partition, session, link in self._links():
+            oldest = link.backlog[0].entry.id if link.backlog else ""
+            if oldest and link.lot is None and not link.answers and _ms(oldest) < before.get(link.name, 0):
+                old.append((partition, session, link))
+        await self._parking.put_aside(old)
         for name, places in self._places().items():
             for place in [place for place in places if not place.link.answers][:LOTS]:
                 await self._shed(place, partial(_too_old, before[name]), "retention")
@@ -185,7 +185,7 @@ class Retention:
             log.error("backlog_shortened", upstream=largest, bytes=sizes[largest], fullness=round(self.fullness, 2))
             for place in mirrors[largest][:LOTS]:
                 await self._thin(place, bury=True)
-        elif self._park_mirrors():
+        elif await self._park_mirrors():
             return
         elif self.fullness > PRIMARY_PRESSURE:
             rest = sorted((place for each in places.values() for place in each), key=lambda place: -place.lot.size)
@@ -194,16 +194,20 @@ class Retention:
             for place in rest[:LOTS]:
                 await self._thin(place, bury=False)
 
-    def _park_mirrors(self) -> bool:
+    async def _park_mirrors(self) -> bool:
         """Put aside what waits in the stream for mirrors: there it takes room until everybody has done with it."""
-        found = False
+        waiting = []
+        for partition, session, link in self._links():
+            if link.lot is None and not link.answers and not link.up and link.backlog:
+                waiting.append((partition, session, link))
+        await self._parking.put_aside(waiting)
+        return bool(waiting)
+
+    def _links(self) -> Iterator[Linked]:
         for partition in self._partitions.values():
             for session in partition.sessions.values():
                 for link in session.links.values():
-                    if link.lot is None and not link.answers and not link.up and link.backlog:
-                        self._parking.put_aside(partition, session, link)
-                        found = True
-        return found
+                    yield partition, session, link
 
     async def _thin(self, place: Place, *, bury: bool) -> None:
         """Every second meter value of the next slice; once there is none left, and if `bury`, the oldest of everything."""

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.config import RedisConfig
 from gateway.journal import keys, ringing
+from gateway.journal.chargers import Chargers
 from gateway.journal.cluster import ClusterStore
 from gateway.journal.durability import Durability
 from gateway.journal.entry import Entry, Head, Kind
@@ -42,7 +43,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters):
+class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a

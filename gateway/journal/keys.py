@@ -141,3 +141,8 @@ def begun(partition: int) -> str:
 def quarantine(partition: int) -> str:
     """Stream of billing frames that an edge could not accept."""
     return tag(partition) + ":quar"
+
+
+def profiles(partition: int) -> str:
+    """Hash: casefolded charger -> highest security profile with which it was accepted."""
+    return tag(partition) + ":profiles"

@@ -14,6 +14,11 @@ from gateway.journal.store import Store
 if TYPE_CHECKING:
     from gateway.journal.facts import Commit
 
+_ID = 72
+"""Bytes of memory that an entry's id takes in a list."""
+_ARGUMENT = 40
+"""Bytes of memory that an argument takes beside its text."""
+
 
 def append(
     store: Store, ring: Ring, partition: int, keys: Keys, homes: str, args: Args, convert: Convert
@@ -74,7 +79,8 @@ def commit(
     made = (*keys, ring.decision_keys[partition])
 
     def keep(_: Any) -> None:
-        size = sum(len(arg) for arg in again if isinstance(arg, bytes))
+        size = sum(len(arg) for arg in again if isinstance(arg, bytes)) + _ARGUMENT * len(again)
+        size += _ID * sum(map(len, what.acks.values()))
         kept = tuple(again)
         ring.step(Step(ring.now, partition, token, number, size, made, kept, passed=what.passed, acks=what.acks))
 
@@ -85,4 +91,4 @@ def read(ring: Ring, partition: int, token: int, batch: dict[str, list[Entry]]) 
     """What a read has put into the pending lists."""
     ids = {group: [entry.id for entry in entries] for group, entries in batch.items() if entries}
     if ids:
-        ring.step(Step(ring.now, partition, token, read=ids))
+        ring.step(Step(ring.now, partition, token, size=_ID * sum(map(len, ids.values())), read=ids))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
@@ -15,10 +17,12 @@ from tests.schemas import Version, validate
 from translators.frames import Side
 
 from . import __main__ as bench
-from . import translation
+from . import backlog, mirrors, recovery, translation
 from .conversations import Script
 from .csms import ANSWERS
 from .load import BOOT, HEARTBEAT, METER_VALUES, START, STATUS, STEPS_PER_S, TOP, percentile
+from .plan import QUICK, Plan
+from .report import Report
 from .rows import TRANSLATIONS
 
 pytestmark = pytest.mark.bench
@@ -33,6 +37,28 @@ def test_quick_run_against_the_yardstick(tmp_path: Path, capsys: pytest.CaptureF
     assert len(rows) == 2, printed
     assert "lost" not in printed and "unanswered" not in printed
     assert "| yardstick (websockets asyncio) | MeterValues |" in output.read_text()
+
+
+@pytest.mark.slow  # the hub that is left takes over after up to 15 s
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+@pytest.mark.parametrize(
+    ("measure", "rows"),
+    [
+        (mirrors.measure, ["0", "1", "2", "4"]),
+        (backlog.drain, ["1.6 -> 1.6", "1.6 -> 2.0.1"]),
+        (backlog.queued, ["0", "40", "80", "80, parked"]),
+        (recovery.measure, ["one of two"]),
+    ],
+)
+def test_rows_with_several_csmss_and_outages(measure: Callable[[Plan, Report], None], rows: list[str]) -> None:
+    plan = replace(QUICK, chargers=8, mirrored=40, backlog=80, queued=80, settle=0.1)
+    report = Report()
+    measure(plan, report)
+    (section,) = report.sections
+    assert [row[0] for row in section.rows] == rows, section.notes
+    assert all(len(row) == len(section.header) for row in section.rows)
+    assert not [note for note in section.notes if "missing" in note or ("heard" in note and "answered" in note)]
+    assert report.bars and all(bar.value is not None for bar in report.bars)
 
 
 def schema(version: str, action: str, answer: bool) -> Any:
@@ -85,8 +111,7 @@ class Checked(Script):
     answers = 0
 
     def version(self, side: Side) -> Version:
-        version: Any = (self.charger if side == "charger" else self.csms).removeprefix("ocpp")
-        return version
+        return cast(Version, (self.charger if side == "charger" else self.csms).removeprefix("ocpp"))
 
     def answer(self, side: Side, action: str, asked: dict[str, Any]) -> dict[str, Any]:
         self.answers += 1

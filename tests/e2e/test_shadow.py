@@ -13,10 +13,10 @@ from ocpp.v16 import call as call16
 
 from gateway.journal.embedded import Embedded
 
-from .charger import Charger16
+from .charger import Charger16, Charger201
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import now
-from .operator import ask, metric, until
+from .operator import ask, metric, routes, until, write
 from .process import COMMAND, Gateway
 from .raw import raw_csms
 from .wire import PATIENCE
@@ -25,6 +25,8 @@ __all__ = ["raw_csms"]
 
 TAG, REFUSED, UNHEARD = "04A1B2C3", "04D4E5F6", "04FFFFFF"
 ROUTES = [{"match": "*", "primary": "old", "mirrors": ["new"]}]
+COMPARISONS = 'ocppgw_shadow_comparisons_total{{outcome="{}",upstream="new"}}'
+AGREED = COMPARISONS.format("agreed")
 
 
 def stubborn(id: str, action: str, payload: dict[str, Any]) -> list[Any] | None:
@@ -95,10 +97,8 @@ async def test_differences_of_a_new_csms(
     for _ in range(24):
         await charger.heartbeat()
 
-    series = 'ocppgw_shadow_comparisons_total{{outcome="{}",upstream="new"}}'
-
     async def compared() -> bool:
-        numbers = [await metric(gateway, series.format(outcome)) for outcome in ("agreed", "differed")]
+        numbers = [await metric(gateway, COMPARISONS.format(outcome)) for outcome in ("agreed", "differed")]
         return sum(numbers) == 33
 
     await until("comparison of all", compared)
@@ -191,3 +191,80 @@ async def test_without_enough_data_there_is_no_score(
 
     await until("score", ready)
     assert (await record(gateway))["score"] == 100, "other numbers of transactions are no difference"
+
+
+async def test_who_was_switched_is_compared_no_more_and_goes_on_after_a_switch_back(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """The shadow is made one while the charger is connected."""
+    old, new = await start_csms("ocpp1.6"), await start_csms("ocpp1.6", first_transaction_id=900)
+    upstreams = {name: {"url": csms.url, "version": csms.version} for name, csms in (("old", old), ("new", new))}
+    gateway = await start_gateway(upstreams, routes=ROUTES)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    assert await record(gateway) == {}
+    gateway.config["upstreams"]["new"]["shadow"] = True
+    write(gateway)
+
+    async def beats(count: int) -> bool:
+        await charger.heartbeat()
+        return bool((await record(gateway)).get("compared", 0) >= count)
+
+    await until("record", lambda: beats(1))
+    assert (await routes(gateway, "switch", "--match", "CP1", "--primary", "new"))[0] == 0
+
+    async def switched() -> bool:
+        return await charger.start(1, TAG) >= 900
+
+    await until("answers of the new one", switched)
+    before = await metric(gateway, AGREED)
+    for _ in range(30):
+        await charger.heartbeat()
+    await asyncio.sleep(0.2)
+    assert await metric(gateway, AGREED) == before
+    counted = (await record(gateway))["compared"]
+    assert (await routes(gateway, "switch", "--reset"))[0] == 0
+    await until("goes on", lambda: beats(counted + 20))
+
+
+async def test_starts_are_compared_in_the_words_of_the_charger(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """Each charger has a primary of its version, and a shadow of the other, which accepts nobody."""
+    one, two = await start_csms("ocpp1.6"), await start_csms("ocpp2.0.1")
+    shadow_one, shadow_two = await start_csms("ocpp1.6"), await start_csms("ocpp2.0.1")
+    shadow_one.verdict = lambda _action, _token: "ConcurrentTx"
+    shadow_two.verdict = lambda _action, _token: "NoCredit"
+    shadows = {
+        name: {"url": csms.url, "version": csms.version, "shadow": True}
+        for name, csms in (("shadow16", shadow_one), ("shadow201", shadow_two))
+    }
+    gateway = await start_gateway(
+        {"main16": one, "main201": two, **shadows},
+        routes=[
+            {"match": "OLD*", "primary": "main16", "mirrors": ["shadow201"]},
+            {"match": "*", "primary": "main201", "mirrors": ["shadow16"]},
+        ],
+    )
+    old = await plug_in(Charger16, gateway.url, "OLD1")
+    await old.boot()
+    await old.start(1, TAG)
+    fresh = await plug_in(Charger201, gateway.url, "CP1")
+    await fresh.boot()
+    await fresh.started(1, {"idToken": TAG, "type": "ISO14443"})
+
+    async def found(charger: Any, shadow: str) -> tuple[str, str, str]:
+        await charger.heartbeat()
+        _, known = await ask(gateway, "GET", f"/api/v1/shadow/{charger.identity}")
+        last = known.get("upstreams", {}).get(shadow, {}).get("last_differences", [])
+        return next(((x["action"], x["answer"], x["shadow"]) for x in last if x["kind"] == "verdict"), ("", "", ""))
+
+    async def both() -> bool:
+        started = ("StartTransaction", "Accepted", "Blocked")
+        event = ("TransactionEvent", "Accepted", "ConcurrentTx")
+        return await found(old, "shadow201") == started and await found(fresh, "shadow16") == event
+
+    await until("verdicts", both)
+    for name in ("shadow16", "shadow201"):
+        status, fleet = await ask(gateway, "GET", f"/api/v1/shadow?upstream={name}")
+        assert status == 200 and list(fleet["upstreams"]) == [name] and len(fleet["chargers"]) == 1

@@ -8,7 +8,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
-from .fleet import Fleet, Node
+from .fleet import Fleet
+from .nodes import Node
 from .proxy import FaultProxy
 
 Blow: TypeAlias = Callable[["Nemesis"], Awaitable[None]]

@@ -17,7 +17,8 @@ from websockets.asyncio.client import connect
 
 from tests.e2e.operator import metric
 
-from .fleet import Fleet, total
+from .fleet import Fleet
+from .nodes import total
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 

@@ -14,8 +14,9 @@ from gateway.journal import keys
 from tests.e2e.raw import handshake, ready
 
 from .backend import slow
-from .fleet import Fleet, Store, needs_redis
+from .fleet import Fleet
 from .history import Said
+from .nodes import Store, needs_redis
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 

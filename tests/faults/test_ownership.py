@@ -13,8 +13,9 @@ import pytest
 from gateway.journal import keys
 
 from .backend import slow
-from .fleet import Fleet, total
+from .fleet import Fleet
 from .history import Said
+from .nodes import total
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(150)]
 

@@ -38,7 +38,7 @@ def errors(path: Path | None, environ: dict[str, str] | None = None, roles: str 
 
 def test_contract_example(tmp_path: Path) -> None:
     config = load(write(tmp_path, CONTRACT), {})
-    assert config.listen.port == 9000
+    assert [listen.port for listen in config.listen] == [9000]
     assert config.upstreams["legacy"].version == "ocpp1.6"
     route = Routes(config.routes).of("CP1")
     assert (route.primary, route.mirrors, route.primary_down) == ("main", ("legacy",), "close")
@@ -205,8 +205,8 @@ def test_environment_wins_over_the_file(tmp_path: Path) -> None:
             "UNRELATED": "1",
         },
     )
-    assert config.listen.port == 9999
-    assert config.listen.subprotocols == ("ocpp1.6", "ocpp2.0.1")
+    assert config.listen[0].port == 9999
+    assert config.subprotocols == ("ocpp1.6", "ocpp2.0.1")
     assert config.upstreams["main"].url == "wss://csms:444/x"
     assert config.routes[0].mirrors == ("legacy", "third")
     assert config.routes[0].primary_down == "buffer"
@@ -298,7 +298,7 @@ def test_upstream_argument() -> None:
     config = Config.from_upstream_argument("ocpp2.0.1=ws://host:9100/path")
     assert config.upstreams["main"].url == "ws://host:9100/path"
     assert config.routes[0].primary == "main"
-    assert Config.from_upstream_argument("ocpp1.6=ws://h", {"OCPPGW_LISTEN__PORT": "0"}).listen.port == 0
+    assert Config.from_upstream_argument("ocpp1.6=ws://h", {"OCPPGW_LISTEN__PORT": "0"}).listen[0].port == 0
     for bad in ("ws://host", "ocpp3=ws://host", "ocpp1.6=http://host"):
         with pytest.raises(ConfigError, match="--upstream: "):
             Config.from_upstream_argument(bad)

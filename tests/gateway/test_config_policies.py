@@ -236,6 +236,21 @@ CONTRADICTIONS = [
     (
         "",
         "",
+        ", primary_down: local, local: {authorize: deny, cache_ttl: 1h}",
+        ["F:5: routes[0].local.cache_ttl: has no effect with authorize: deny, which lets nobody in"],
+    ),
+    (
+        "",
+        "",
+        ", primary_down: local, local: {cache_ttl: 2d, boot_ttl: 1d}",
+        [
+            "F:5: routes[0].local.cache_ttl: is longer than boot_ttl: who may charge there would outlast the charger's own "
+            "registration"
+        ],
+    ),
+    (
+        "",
+        "",
         ", when: {vendor: X}",
         [
             "F:5: routes[0].when: every route has it, but what a charger is is known only after its first boot: "

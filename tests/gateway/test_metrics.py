@@ -78,6 +78,11 @@ def test_counters_exist_before_the_first_event() -> None:
     assert value(metrics, "stream_published_total") == 0
     assert value(metrics, "stream_acked_total", upstream="legacy") == 0
     assert value(metrics, "disconnects_total", reason="ping_timeout") == 0
+    metrics.know([*NAMES, "later"])
+    for upstream in ("legacy", "later"):
+        lost = {"upstream": upstream, "class": "transaction", "reason": "retention"}
+        assert value(metrics, "messages_dropped_total", **lost) == 0
+        assert value(metrics, "dead_letters_total", upstream=upstream, reason="poisoned") == 0
 
 
 def families(metrics: Metrics) -> list[Family]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from pathlib import Path
 
 import pytest
 
-from gateway.config import Listen, Registry
+from gateway.config import Listen
+from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
+from gateway.registry import Charger, Registry
 from tests.gateway.edge.conftest import EchoHub, World, dial, hear, say
 
 KEY = base64.b64encode(bytes(16)).decode()
@@ -82,14 +83,23 @@ async def test_a_primarys_version_is_preferred_when_offered(world: World, hub: E
     assert (await ask(edge, "/CP2", "ocpp1.6, ocpp2.0.1"))[1]["sec-websocket-protocol"] == "ocpp1.6"
 
 
-async def test_registry(world: World, hub: EchoHub, tmp_path: Path) -> None:
-    file = tmp_path / "chargers.txt"
-    file.write_text("# ours\nCP1\n  cp two # with a space\n\n")
-    edge = await world.edge(hub.journal, Listen(port=0, registry=Registry(file=str(file))))
+async def test_a_charger_that_is_not_registered_gets_404(world: World, hub: EchoHub) -> None:
+    registry = Registry(open=False)
+    registry.replace([Charger("CP1"), Charger("cp two")])
+    edge = await world.edge(hub.journal, registry=registry)
     assert (await ask(edge, "/cp1"))[0] == 101
     assert (await ask(edge, "/CP%20Two"))[0] == 101
     assert (await ask(edge, "/CP3"))[0] == 404
     assert edge.counters.attempts[("", "unknown_identity")] == 1
+
+
+async def test_a_charger_without_a_route_gets_404(world: World, hub: EchoHub) -> None:
+    """H07: it is refused like one that does not exist, and may back off; nothing here is out of order."""
+    edge = await world.edge(hub.journal, refuse=lambda charger: NO_ROUTE if charger == "CP9" else None)
+    status, headers = await ask(edge, "/CP9")
+    assert (status, "retry-after" in headers) == (404, False)
+    assert edge.counters.attempts == {("", "unknown_identity"): 1}
+    assert (await ask(edge, "/CP1"))[0] == 101
 
 
 async def test_503_says_when_to_come_back(world: World, hub: EchoHub) -> None:

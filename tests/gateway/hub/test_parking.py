@@ -136,13 +136,13 @@ async def test_many_chargers_that_are_blocked_at_the_same_time_are_parked_in_por
     monkeypatch.setattr(parking, "AT_ONCE", 150)
     monkeypatch.setattr(parking, "STALLED_MS", 1500)
     under_way = []
-    put_aside = parking.Parking.put_aside
+    put_aside = parking.Parking._put_aside
 
     def noted(self: parking.Parking, *args: Any) -> int:
         under_way.append(sum(lot.parking for *_, lot in self.lots()))
         return put_aside(self, *args)
 
-    monkeypatch.setattr(parking.Parking, "put_aside", noted)
+    monkeypatch.setattr(parking.Parking, "_put_aside", noted)
     chargers = [f"CP-{n}" for n in range(6)]
     async with site(store, {"main": upstream(csms)}) as at:
         await csms.stop()

@@ -1,0 +1,73 @@
+"""Which chargers exist. Every process has all of them in memory: nothing is asked when a charger comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+
+import msgspec
+
+
+class Charger(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the registry knows of a charger."""
+
+    id: str
+    """Its identity as it was registered; upper and lower case are the same."""
+    password: str = ""
+    """argon2id hash, or what `passwords.sealed` makes of a password in plain text. Empty: it has none."""
+    serial: str = ""
+    """Serial number, as its certificate and its BootNotification have it."""
+    group: str = ""
+    """For `routes[].groups`."""
+    route: str = ""
+    """Name of its route, before all others."""
+    versions: tuple[str, ...] = ()
+    """OCPP versions that it may speak; empty: those of the listener."""
+    blocked: bool = False
+    """It may not connect."""
+
+
+class Registry:
+    """The chargers by casefolded identity. `open`: any identity exists."""
+
+    def __init__(self, *, open: bool = True) -> None:
+        self.open = open
+        self.ready = True
+        """Whether it is known who exists."""
+        self.on_change: list[Callable[[frozenset[str] | None], None]] = []
+        """Called with the casefolded identities that changed (None: perhaps all), after they did."""
+        self._chargers: dict[str, Charger] = {}
+
+    def __len__(self) -> int:
+        return len(self._chargers)
+
+    def get(self, identity: str) -> Charger | None:
+        """What is known of a charger; None if it is not registered."""
+        return self._chargers.get(identity.casefold())
+
+    def exists(self, identity: str) -> bool:
+        """Whether this charger may exist."""
+        return self.open or identity.casefold() in self._chargers
+
+    def some(self, count: int) -> list[Charger]:
+        """Up to so many chargers that have a password."""
+        return list(islice((each for each in self._chargers.values() if each.password), count))
+
+    def replace(self, chargers: Iterable[Charger]) -> None:
+        """These, and no others, exist now."""
+        old, self._chargers = self._chargers, {each.id.casefold(): each for each in chargers}
+        if old != self._chargers:
+            self._tell(None)
+
+    def update(self, changes: Mapping[str, Charger | None]) -> None:
+        """These changed; None: they are removed."""
+        for identity, charger in changes.items():
+            if charger is None:
+                self._chargers.pop(identity.casefold(), None)
+            else:
+                self._chargers[identity.casefold()] = charger
+        self._tell(frozenset(identity.casefold() for identity in changes))
+
+    def _tell(self, changed: frozenset[str] | None) -> None:
+        for callback in self.on_change:
+            callback(changed)

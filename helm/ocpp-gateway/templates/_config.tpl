@@ -1,0 +1,70 @@
+{{/* What a running process can take over: everything but listen, redis and admin, with the files of the Secrets. */}}
+{{- define "ocpp-gateway.dynamicConfig" -}}
+{{- $config := omit .Values.config "listen" "redis" "admin" -}}
+{{- $upstreams := dict -}}
+{{- range $name, $upstream := .Values.config.upstreams -}}
+{{- $upstream = deepCopy $upstream -}}
+{{- with index $.Values.upstreamSecrets $name -}}
+{{- $files := dict "passwordKey" "password_file" "passwordsKey" "passwords_file" "urlKey" "url_file"
+      "clientCertKey" "client_cert" "clientKeyKey" "client_key" "caKey" "ca_file" -}}
+{{- range $key, $setting := $files -}}
+{{- with index $.Values.upstreamSecrets $name $key -}}
+{{- $_ := set $upstream $setting (printf "/etc/ocpp-gateway/upstreams/%s/%s" $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $upstreams $name $upstream -}}
+{{- end -}}
+{{- $_ := set $config "upstreams" $upstreams -}}
+{{- range $key := keys $config | sortAlpha -}}
+{{- if empty (index $config $key) -}}{{- $_ := unset $config $key -}}{{- end -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* What needs a restart, as environment variables: sections as JSON, which is YAML too. */}}
+{{- define "ocpp-gateway.staticConfig" -}}
+{{- $listeners := include "ocpp-gateway.listeners" . | fromYamlArray -}}
+{{- $admin := merge (deepCopy (default dict .Values.config.admin)) (dict "host" "0.0.0.0" "port" 9001) -}}
+{{- $redis := deepCopy (default dict .Values.config.redis) -}}
+{{- if eq .Values.redis.mode "cluster" -}}{{- $_ := set $redis "cluster" true -}}{{- end -}}
+OCPPGW_LISTEN: {{ ternary (first $listeners) $listeners (eq (len $listeners) 1) | toJson | quote }}
+OCPPGW_ADMIN: {{ toJson $admin | quote }}
+{{- range $key, $value := $redis }}
+OCPPGW_REDIS__{{ upper $key }}: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* config.listen as a list, with the defaults of the chart. */}}
+{{- define "ocpp-gateway.listeners" -}}
+{{- $given := default dict .Values.config.listen -}}
+{{- $listeners := list -}}
+{{- range kindIs "slice" $given | ternary $given (list $given) -}}
+{{- $listeners = append $listeners (merge (deepCopy .) (dict "host" "0.0.0.0" "port" 9000 "max_connections" 10000)) -}}
+{{- end -}}
+{{- toYaml $listeners -}}
+{{- end -}}
+
+{{/* `10s`, `5m`, 12.5 -> seconds. */}}
+{{- define "ocpp-gateway.seconds" -}}
+{{- $text := toString . | trim -}}
+{{- $number := regexFind "^[0-9.]+" $text | float64 -}}
+{{- $unit := regexFind "[a-z]*$" $text -}}
+{{- mulf $number (get (dict "ms" 0.001 "" 1.0 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0) $unit) -}}
+{{- end -}}
+
+{{/* How long a drain takes at most, as `ocpp-gateway check-config` says it (gateway/grace.py). root, role. */}}
+{{- define "ocpp-gateway.grace" -}}
+{{- $drain := default dict .root.Values.config.drain -}}
+{{- $chargers := 0 -}}
+{{- range include "ocpp-gateway.listeners" .root | fromYamlArray -}}
+{{- $chargers = add $chargers .max_connections -}}
+{{- end -}}
+{{- $seconds := addf 10 (include "ocpp-gateway.seconds" (default "10s" $drain.timeout) | float64) -}}
+{{- if ne .role "hub" -}}
+{{- $delay := ternary "0s" $drain.delay (kindIs "invalid" $drain.delay) -}}
+{{- $closing := divf $chargers (default 100 $drain.close_rate) -}}
+{{- $seconds = addf $seconds 5 (include "ocpp-gateway.seconds" $delay | float64) $closing -}}
+{{- end -}}
+{{- ceil $seconds | int -}}
+{{- end -}}

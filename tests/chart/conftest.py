@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .rendering import HELMS, TOOLS
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents and "fast" not in item.keywords:
+            item.add_marker(pytest.mark.chart)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tools(request: pytest.FixtureRequest) -> None:
+    needed = any("chart" in item.keywords for item in request.session.items)
+    if needed and not all((TOOLS / name).is_file() for name in HELMS):
+        pytest.fail("the tools are missing: run tests/chart/install.sh", pytrace=False)

@@ -1,0 +1,79 @@
+"""The configuration that the chart renders is one that the program takes, and drains in the time that the pods have."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .rendering import CI, Doc, of, render
+
+
+def check(docs: list[Doc], role: str, directory: Path) -> str:
+    """What check-config says of a pod's configuration; Raises AssertionError when it is not content."""
+    pod = of(docs, "Deployment", f"-{role}")["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    fullname = of(docs, "Deployment", f"-{role}")["metadata"]["name"].removesuffix(f"-{role}")
+    maps = {doc["metadata"]["name"]: doc["data"] for doc in docs if doc["kind"] == "ConfigMap" and "data" in doc}
+    etc = directory / "etc"
+
+    def placed(text: str) -> str:
+        return text.replace("/etc/ocpp-gateway", str(etc))
+
+    file = etc / "config" / "gateway.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(placed(maps[fullname]["gateway.yaml"]))
+    environment = {key: placed(value) for key, value in maps[f"{fullname}-static"].items()}
+    for each in container["env"]:
+        value = each.get("value", "redis://store:6379" if each["name"].endswith("URL") else "secret")
+        for name, known in list(environment.items()):
+            value = value.replace(f"$({name})", known)
+        environment[each["name"]] = placed(value)
+    for name in re.findall(rf"{re.escape(str(etc))}[\w./-]+", "".join(environment.values()) + file.read_text()):
+        if not Path(name).exists():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text("a: b" if name.endswith(".yaml") else "ws://csms.example/ocpp")
+    roles = [f"--role={role}"] if "--role" in container["args"] else []
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ocpp-gateway"), "check-config", file, *roles],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={"PATH": os.environ["PATH"], **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("values", CI)
+def test_check_config_takes_it_and_the_pods_have_time_to_drain(values: str, tmp_path: Path) -> None:
+    docs = render(values)
+    for deployment in [doc for doc in docs if doc["kind"] == "Deployment"]:
+        role = deployment["metadata"]["name"].rsplit("-", 1)[1]
+        said = check(docs, role, tmp_path / role)
+        found = re.search(r"drains within (\d+) s", said)
+        assert found, said
+        grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        if values == "restricted-values.yaml":
+            assert int(grace) == 300 >= int(found[1])
+        else:
+            assert int(grace) == int(found[1])
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ("config.drain.timeout=2m", "config.drain.delay=0"),
+        ("config.drain.close_rate=7", "config.listen.max_connections=333"),
+        ("config.drain.delay=1500ms", "config.drain.timeout=0.5"),
+    ],
+)
+def test_grace_is_computed_as_the_program_does(sets: tuple[str, ...], tmp_path: Path) -> None:
+    docs = render("minimal-values.yaml", sets=sets)
+    grace = of(docs, "Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert f"drains within {grace} s" in check(docs, "edge", tmp_path)

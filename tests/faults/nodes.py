@@ -1,0 +1,152 @@
+"""The store, and the edges and hubs, as processes: started, killed, paused, measured."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.journal.embedded import find_binary
+from gateway.journal.errors import StoreDown
+from tests.e2e.process import Gateway, free_port
+from tests.e2e.raw import ask_store
+from tests.e2e.wire import PATIENCE
+
+from .proxy import FaultProxy
+
+needs_redis = pytest.mark.skipif(
+    shutil.which("redis-server") is None, reason="needs redis-server on PATH: apt-get install redis-server"
+)
+
+
+class Store:
+    """A Redis-protocol server on a port of its own, append-only: Debian's if there is one, else that of the wheel."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.process: asyncio.subprocess.Process | None = None
+        self.options: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    async def start(self, **options: str) -> None:
+        """Options are those of redis.conf with `_` for `-`; kept for the next start. Returns once it answers."""
+        self.options.update(options)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **self.options}
+        self.process = await asyncio.create_subprocess_exec(
+            *(shutil.which("redis-server") or find_binary(), "--port", str(self.port), "--bind", "127.0.0.1"),
+            *("--dir", str(self.directory)),
+            *(part for key, value in settings.items() for part in (f"--{key.replace('_', '-')}", value)),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self.ask("PING")
+                    return
+                except StoreDown:
+                    assert self.process.returncode is None, "the store ended"
+                    await asyncio.sleep(0.02)
+
+    async def ask(self, *command: str | int) -> Any:
+        return await ask_store(self.url, *command)
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+
+    async def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        assert self.process is not None
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.signal(signal.SIGCONT)
+            self.process.terminate()
+            await asyncio.wait_for(self.process.wait(), 20)
+
+
+class Node(Gateway):
+    """An edge or a hub, with links of its own to the store."""
+
+    def __init__(self, role: str, number: int, directory: Path, config: dict[str, Any], to_store: FaultProxy) -> None:
+        super().__init__(directory / f"{role}{number}", config)
+        self.role = role
+        self.name = f"{role}{number}"
+        self.to_store = to_store
+        self.from_chargers: FaultProxy | None = None
+        self.lives = 0
+        self.unread = False
+        """Its output goes into a pipe that nobody reads."""
+        self._pipe = -1
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    async def run(self, *, failpoint: str = "", until_ready: bool = True) -> None:
+        """Starts the process of this node (again)."""
+        self.lives += 1
+        roles = ("edge", "hub") if self.role == "both" else (self.role,)
+        arguments = tuple(part for role in roles for part in ("--role", role))
+        if self.unread:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            if not self.log.exists():
+                os.mkfifo(self.log)
+            self._pipe = os.open(self.log, os.O_RDWR)
+        await self.start(arguments=arguments, failpoint=failpoint, until_ready=until_ready)
+
+    def resources(self) -> tuple[int, int]:
+        """Resident bytes and open descriptors."""
+        rss = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        assert rss is not None
+        return int(rss[1]) * 1024, len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    async def metrics(self) -> dict[str, float]:
+        """All samples of /metrics: `name{labels}` -> value."""
+        return parse_metrics(await self.get("/metrics"))
+
+    async def get(self, path: str) -> str:
+        """The body of an admin page."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.admin_port)
+        try:
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            async with asyncio.timeout(PATIENCE):
+                return (await reader.read()).partition(b"\r\n\r\n")[2].decode()
+        finally:
+            writer.close()
+
+
+def parse_metrics(text: str) -> dict[str, float]:
+    pairs = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, _, value in pairs}
+
+
+def total(metrics: dict[str, float], name: str, **labels: str) -> float:
+    """The sum over all series of a metric with these labels."""
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return sum(
+        value
+        for series, value in metrics.items()
+        if series.partition("{")[0] == name and all(each in series for each in wanted)
+    )
