@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Callable
+from functools import cached_property
 
 RESOLUTION = 0.05
 """Width of a slot in seconds. A callback runs up to this much late and never early."""
@@ -49,11 +50,10 @@ class Wheel:
     one that raises is logged and does not disturb the others. Not thread-safe: use it from the loop's thread only.
     """
 
-    __slots__ = ("_armed_for", "_due", "_handle", "_loop", "_slots", "_turned")
-
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Without `loop` the running loop is taken at the first use."""
-        self._loop = loop
+        if loop is not None:
+            self.loop = loop
         self._slots: dict[int, dict[Timer, None]] = {}
         self._due: list[int] = []
         self._handle: asyncio.TimerHandle | None = None
@@ -64,11 +64,10 @@ class Wheel:
         """Number of pending callbacks."""
         return sum(len(slot) for slot in self._slots.values())
 
-    @property
+    @cached_property
     def loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        return self._loop
+        """The loop that this was first used in."""
+        return asyncio.get_running_loop()
 
     def at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Call `callback` once `loop.time()` has reached `when`."""

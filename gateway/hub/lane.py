@@ -30,11 +30,11 @@ class Lane:
         "_limit",
         "_open",
         "_queues",
-        "_size",
         "_timeout_ms",
         "deadline",
         "open_id",
         "open_source",
+        "waiting",
         "waits_until",
     )
 
@@ -42,7 +42,8 @@ class Lane:
         self._limit = limit
         self._timeout_ms = timeout_ms
         self._queues: dict[str, deque[Waiting]] = {}
-        self._size = 0
+        self.waiting = 0
+        """How many CALLs are queued."""
         self._open: Waiting | None = None
         """The open CALL, if it waited before."""
         self.open_id = ""
@@ -54,19 +55,19 @@ class Lane:
         """When to look whether the time of one that waits is over (`overdue`); 0: no need."""
 
     def __len__(self) -> int:
-        return self._size
+        return self.waiting
 
     def offer(self, call: Call, source: str = "", timeout_ms: int = 0) -> bool:
         """Queue a CALL of `source`; False if the lane is full. `timeout_ms` 0: the lane's default."""
-        if self._size >= self._limit:
+        if self.waiting >= self._limit:
             return False
         self._queues.setdefault(source, deque()).append(Waiting(call, timeout_ms or self._timeout_ms))
-        self._size += 1
+        self.waiting += 1
         return True
 
     def take(self, call: Call, source: str, timeout_ms: int, now: int) -> bool:
         """Make `call` the open one at once if none is open and none waits; False otherwise (then `offer` it)."""
-        if self.open_id or self._size:
+        if self.open_id or self.waiting:
             return False
         self.open_id, self.open_source = call.id, source
         self.deadline = now + (timeout_ms or self._timeout_ms)
@@ -74,13 +75,13 @@ class Lane:
 
     def next(self, now: int) -> Call | None:
         """The CALL to write now, which becomes the open one; None if one is open or none waits."""
-        if self.open_id or not self._size:
+        if self.open_id or not self.waiting:
             return None
         source, queue = next(iter(self._queues.items()))
         if queue[0].until and now >= queue[0].until:
             return None  # it is overdue
         waiting = self._open = queue.popleft()
-        self._size -= 1
+        self.waiting -= 1
         del self._queues[source]  # to the end of the turn order, if anything is left
         if queue:
             self._queues[source] = queue
@@ -114,7 +115,7 @@ class Lane:
             first = deque([written._replace(until=self.deadline, again=True)])
             first.extend(self._queues.pop(self.open_source, ()))
             self._queues = {self.open_source: first, **self._queues}
-            self._size += 1
+            self.waiting += 1
             lost = None
         self.settle(self.open_id)
         self._look_again()
@@ -135,7 +136,7 @@ class Lane:
             for source, queue in self._queues.items()
         }
         self._queues = {source: queue for source, queue in left.items() if queue}
-        self._size -= len(found)
+        self.waiting -= len(found)
         self._look_again()
         return found
 
@@ -148,6 +149,6 @@ class Lane:
         lost = [(self.open_id, self.open_source)] if self.open_id else []
         lost += [(each.call.id, source) for source, queue in self._queues.items() for each in queue]
         self._queues.clear()
-        self._size = self.waits_until = 0
+        self.waiting = self.waits_until = 0
         self.open_id, self.open_source, self.deadline, self._open = "", "", 0, None
         return lost

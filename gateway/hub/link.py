@@ -341,7 +341,7 @@ class Link:
                 poisoned(self, exchange, error, now)
         if self._flushing and self.up and not self._current:
             self._finish_flush(now)
-        while self.up and (call_out := self._lane.next(now)) is not None:
+        while self._lane.waiting and self.up and (call_out := self._lane.next(now)) is not None:
             self._asked_at[call_out.id] = call_out.action, now
             self._send(call_out)
 

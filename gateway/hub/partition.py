@@ -26,22 +26,28 @@ from .shared import encode as encode_shared
 from .terms import FIELD as TERMS
 from .terms import encode as encode_terms
 
+SKIPPED_MOST = 64
+"""Charger CALLs that the session group may be behind: it has no business with them, and an owner that reads them skips them."""
+
 
 class Handed:
     """Entries that one group was handed and has not read; those that are done wait here for the next commit."""
 
-    __slots__ = ("done", "ids")
+    __slots__ = ("done", "due", "ids")
 
     def __init__(self) -> None:
         self.ids: dict[str, None] = {}
         """In the order of the stream."""
         self.done: set[str] = set()
+        self.due = False
+        """The next commit has to pass them."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def pass_done(self) -> tuple[str, list[str]]:
         """Forget everything up to the last entry that is done: gives its id, and the ids before it that are not done."""
+        self.due = False
         last, open = "", []
         while self.done:
             last = next(iter(self.ids))
@@ -145,6 +151,7 @@ class Partition:
             handed.ids[entry.id] = None
             if group != reader if reader else group == SESSION:
                 handed.done.add(entry.id)
+                handed.due = handed.due or bool(reader) or len(handed.done) >= SKIPPED_MOST
 
     def took(self, batch: Batch) -> None:
         """Note what a read has passed, so that it is not taken twice; leaves in `batch` only what is new."""
@@ -170,6 +177,7 @@ class Partition:
         handed = self.handed.get(group)
         if handed and id in handed.ids:
             handed.done.add(id)
+            handed.due = True
         else:
             self.effects.acks.setdefault(group, []).append(id)
 
@@ -181,11 +189,12 @@ class Partition:
             for id in ids:
                 if handed and id in handed.ids:
                     handed.done.add(id)
+                    handed.due = True
                 else:
                     acks.setdefault(group, []).append(id)
         if self.reading:
             return acks, {}  # a read that is under way may pass them first, and a group never goes back
-        return acks, {group: handed.pass_done() for group, handed in self.handed.items() if handed.done}
+        return acks, {group: handed.pass_done() for group, handed in self.handed.items() if handed.due and handed.done}
 
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""

@@ -337,7 +337,7 @@ class Session:
             return
         if not self._gate_open and now >= self._gate_at:
             self._gate_open = True
-        if self._gate_open and (call := self.lane.next(now)) is not None:
+        if self.lane.waiting and self._gate_open and (call := self.lane.next(now)) is not None:
             item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id)
             self.effects.to_charger.append((self.edge, item))
 
