@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
-from websockets.http11 import Request
 
 from gateway import failpoints
-from gateway.edge import certificates
-from gateway.edge.access import Admission, Denied
 from gateway.edge.actions import bills
 from gateway.edge.counters import count
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
-from gateway.edge.gate import Claim, Gate, Visitor
-from gateway.edge.guard import Guard, Open, Refuse, Take
+from gateway.edge.guard import Open, Refuse, Take
+from gateway.edge.knocking import Knocking
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Appended
-from gateway.serve import ServerWire
 from gateway.wheel import Timer
 
 if TYPE_CHECKING:
+    from gateway.edge.gate import Gate
     from gateway.edge.listener import Edge
 
 log = structlog.get_logger(__name__)
@@ -43,48 +39,29 @@ _REASONS: Final = {1001: "upstream_down", 1008: "duplicate_identity"}
 Pending: TypeAlias = tuple[Take, Head, Fingerprint]
 
 
-class ChargerConnection(ServerWire):
+class ChargerConnection(Knocking):
     """Created per accepted socket. `charger`, `version` and `guard` are set by the handshake, `epoch` by the journal;
     nothing is read between."""
 
     __slots__ = (
         "_alive",
-        "_edge",
         "_hold",
         "_home",
         "_reopen",
-        "_source",
         "_waiting",
-        "authorization",
-        "charger",
         "epoch",
-        "gate",
-        "guard",
-        "reason",
     )
-
-    guard: Guard
 
     def __init__(self, edge: Edge, gate: Gate, source: str = "") -> None:
         """`source`: address of the client if it is not the peer."""
-        super().__init__(edge.wheel, read_limit=gate.read_limit)
-        self._edge = edge
-        self.gate = gate
-        """Of the listener that accepted it."""
-        self._source = source
+        super().__init__(edge, gate, source)
         self._home = edge.id
         self._alive: Timer | None = None
         self._hold: Timer | None = None
         self._reopen: Timer | None = None
         self._waiting: list[Pending] | None = None
-        self.charger = ""
-        """Identity as the charger spells it."""
-        self.authorization = ""
-        """The Authorization header of the handshake, if it is to be passed on; never stored, never logged."""
         self.epoch = 0
         """Number of this connection; 0 until the journal has given it."""
-        self.reason = ""
-        """Why the connection ends (the label of disconnects, before the handshake that of attempts), once known."""
 
     @property
     def version(self) -> str:
@@ -99,59 +76,6 @@ class ChargerConnection(ServerWire):
         """Close for a reason of ours."""
         self.reason = self.reason or reason
         self.close(code, text)
-
-    # The handshake.
-
-    @property
-    def write_limit(self) -> int:
-        return self.gate.write_limit
-
-    @property
-    def upgrade_timeout(self) -> float:
-        return self.gate.upgrade_timeout
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if not self._edge.arrived():
-            self.reason = "over_capacity"
-            self.abort()
-
-    def on_request(self, request: Request, offered: Sequence[str]) -> None:
-        shown = None if self._transport is None else self._transport.get_extra_info("peercert")
-        visitor = Visitor(self.peer[0], self._source, certificates.of_peer(shown))
-        try:
-            claim = self.gate.check(visitor, request.path, request.headers, offered)
-        except Denied as denied:
-            self._deny(denied)
-            return
-        if self._edge.passes_authorization:
-            self.authorization = next(iter(request.headers.get_all("Authorization")), "")
-        self._edge.spawn(self._decide(claim))
-
-    async def _decide(self, claim: Claim) -> None:
-        try:
-            admission = await self.gate.admit(claim)
-        except Denied as denied:
-            self._deny(denied)
-        except Exception:
-            log.exception("the handshake decision failed")
-            self.reject(500, "Internal error.\n")
-        else:
-            self._welcome(admission)
-
-    def _welcome(self, admission: Admission) -> None:
-        self.charger = admission.charger
-        self.guard = Guard(admission.version, self._edge.budget_ms)
-        self.accept(admission.subprotocol, deflate=not admission.version.startswith("ocpp1"))
-
-    def _deny(self, denied: Denied) -> None:
-        self.reason = denied.outcome
-        self.reject(denied.status, denied.text, (*denied.headers, *self._edge.advice(denied.status)))
-
-    def on_refused(self, status: int, why: str) -> None:
-        outcome = self.reason or ("bad_request" if status else "other")
-        self._edge.refused(outcome)
-        log.debug("handshake refused", status=status, outcome=outcome, peer=self.peer[0], why=why)
 
     def on_open(self) -> None:
         self.pause()  # frames wait until the journal knows this connection

@@ -1,0 +1,94 @@
+"""A charger's socket until it is let in, or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+from websockets.http11 import Request
+
+from gateway.edge import certificates
+from gateway.edge.access import Admission, Denied
+from gateway.edge.gate import Claim, Gate, Visitor
+from gateway.edge.guard import Guard
+from gateway.serve import ServerWire
+
+if TYPE_CHECKING:
+    from gateway.edge.listener import Edge
+
+log = structlog.get_logger(__name__)
+
+
+class Knocking(ServerWire):
+    """The handshake; `charger` and `guard` are set when it is accepted."""
+
+    __slots__ = ("_edge", "_source", "authorization", "charger", "gate", "guard", "reason")
+
+    guard: Guard
+
+    def __init__(self, edge: Edge, gate: Gate, source: str) -> None:
+        """`source`: address of the client; "": it is the peer's."""
+        super().__init__(edge.wheel, read_limit=gate.read_limit)
+        self._edge = edge
+        self._source = source
+        self.gate = gate
+        """Of the listener that accepted it."""
+        self.charger = ""
+        """Identity as the charger spells it."""
+        self.authorization = ""
+        """The Authorization header of the handshake, if it is to be passed on; never stored, never logged."""
+        self.reason = ""
+        """Why the connection ends (the label of disconnects, before the handshake that of attempts), once known."""
+
+    @property
+    def write_limit(self) -> int:
+        return self.gate.write_limit
+
+    @property
+    def upgrade_timeout(self) -> float:
+        return self.gate.upgrade_timeout
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if not self._edge.arrived():
+            self.reason = "over_capacity"
+            self.abort()
+
+    def on_request(self, request: Request, offered: Sequence[str]) -> None:
+        shown = None if self._transport is None else self._transport.get_extra_info("peercert")
+        visitor = Visitor(self.peer[0], self._source, certificates.of_peer(shown))
+        try:
+            claim = self.gate.check(visitor, request.path, request.headers, offered)
+        except Denied as denied:
+            self._deny(denied)
+            return
+        if self._edge.passes_authorization:
+            self.authorization = next(iter(request.headers.get_all("Authorization")), "")
+        self._edge.spawn(self._decide(claim))
+
+    async def _decide(self, claim: Claim) -> None:
+        try:
+            admission = await self.gate.admit(claim)
+        except Denied as denied:
+            self._deny(denied)
+        except Exception:
+            log.exception("the handshake decision failed")
+            self.reject(500, "Internal error.\n")
+        else:
+            self._welcome(admission)
+
+    def _welcome(self, admission: Admission) -> None:
+        self.charger = admission.charger
+        self.guard = Guard(admission.version, self._edge.budget_ms)
+        self.accept(admission.subprotocol, deflate=not admission.version.startswith("ocpp1"))
+
+    def _deny(self, denied: Denied) -> None:
+        self.reason = denied.outcome
+        self.reject(denied.status, denied.text, (*denied.headers, *self._edge.advice(denied.status)))
+
+    def on_refused(self, status: int, why: str) -> None:
+        outcome = self.reason or ("bad_request" if status else "other")
+        self._edge.refused(outcome)
+        log.debug("handshake refused", status=status, outcome=outcome, peer=self.peer[0], why=why)
