@@ -116,7 +116,10 @@ def of_route(route: RouteConfig, upstreams: Mapping[str, Upstream], versions: tu
     if route.local.authorize == "deny" and route.local.cache_ttl != Local().cache_ttl:
         yield "local.cache_ttl", "has no effect with authorize: deny, which lets nobody in"
     if route.local.cache_ttl > route.local.boot_ttl:
-        yield "local.cache_ttl", "is longer than boot_ttl: who may charge there would outlast the charger's own registration"
+        yield (
+            "local.cache_ttl",
+            "is longer than boot_ttl: who may charge there would outlast the charger's own registration",
+        )
     yield from _answers(route)
     here = {name for name in (route.primary, *route.mirrors, canary.upstream) if name in upstreams}
     yield from _authority(route, upstreams, here)

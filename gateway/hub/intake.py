@@ -139,6 +139,10 @@ def neutral(call: Call, harmless: frozenset[str], now: int) -> Raw | None:
             said = _event.decode(call.payload)
         except msgspec.MsgspecError:
             return None
-        wants = said.idTag is not None or bytes(said.idToken) not in (b"", b"null") or said.eventType in ("Started", "Ended")
+        wants = (
+            said.idTag is not None
+            or bytes(said.idToken) not in (b"", b"null")
+            or said.eventType in ("Started", "Ended")
+        )
         return None if wants else EMPTY
     return EMPTY if call.action in harmless else None

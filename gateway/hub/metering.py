@@ -139,7 +139,9 @@ class Metering(Observer):
     def barred(self, link: Link) -> None:
         """An upstream refuses a charger."""
         self._metrics.replays_stopped.cell(link.name).n += 1
-        log.error("replay_stopped", charger_id=link.charger, upstream=link.name, reason="SecurityError: a boot is needed")
+        log.error(
+            "replay_stopped", charger_id=link.charger, upstream=link.name, reason="SecurityError: a boot is needed"
+        )
 
     def expired(self, upstream: str, count: int) -> None:
         """Dead letters whose retention is over are gone."""
