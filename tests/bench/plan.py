@@ -20,7 +20,7 @@ class Plan:
     rounds: int = 2000
     pairs: int = 5
     """Repeats of the mirrors, each of `mirrored` messages."""
-    mirrored: int = 4000
+    mirrored: int = 3000
     backlog: int = 20_000
     """Messages that wait for a CSMS that was away."""
     queued: int = 100_000
