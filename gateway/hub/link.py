@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from gateway.journal.entry import Entry
 from translators import Translating
 from translators.dialogue import Done, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
 
-from .answering import Owner, Policy, ack, answer_away, answer_charger, finished, given_up, outlast, poisoned
+from .answering import Owner, Policy, ack, answer_charger, finished, given_up, outlast, poisoned
 from .backlog import Backlog, Exchange, order
 from .comparing import Comparison
 from .intake import Intake
@@ -24,6 +22,7 @@ from .local import Local, heard, line_up
 from .lot import Lot
 from .refusals import refusal
 from .refused import passes
+from .retried import retried
 
 _LOOKS_ONLY = frozenset(("GetConfiguration",))
 """Commands of a gateway dialogue that change nothing: the only ones for an upstream that may not command."""
@@ -190,25 +189,8 @@ class Link:
         return self.primary if self.intake is None else self.intake.counts(action)
 
     def repeated(self, entry: Entry, call: Call, now: int) -> None:
-        """The charger sent a CALL again that has no stored answer: re-target the open one, or send again under the same ids."""
-        for exchange in [*self._current.values(), *self.backlog]:
-            if exchange.entry.id == entry.head.of:
-                exchange.target = (entry.head.epoch, entry.head.seq)
-                exchange.answered = False
-                exchange.not_before = 0
-                if exchange.early:
-                    answer_away(self, exchange, now)
-                self.pump(now)
-                return
-        if self.told is not None and self.told[0] == entry.head.of:
-            self.owner.answer(self, Exchange(entry, call), self.told[1])
-            return
-        original = msgspec.structs.replace(entry, id=entry.head.of)
-        again = Exchange(original, msgspec.structs.replace(call, id=original.id))
-        again.counts = True
-        if self.lot is not None and self.lot.repeated(self, again, now):
-            return
-        self.backlog.append(again)
+        """The charger sent a CALL again that has no stored answer."""
+        retried(self, entry, call, now)
         self.pump(now)
 
     def numbered(self, entry: str, tx: int, number: int) -> None:

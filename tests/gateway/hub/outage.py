@@ -114,6 +114,18 @@ class Bench:
         self.talk()
         return self.answer(self.seq)
 
+    def repeat(self, entry: str, action: str, payload: dict[str, Any]) -> Any:
+        """The charger says again what it said in this journal entry, and has no stored answer to."""
+        self.seq += 1
+        cls = CLASSES.get(action, "K1")
+        head = Head(
+            "CP", 1, self.seq, self.versions[0], "edge", self.now, action, "n", cls, self.now + 60_000, "d", entry
+        )
+        frame = json.dumps([2, "n", action, payload]).encode()
+        self.session.repeated(Entry("9-9", "repeat", head, frame), self.now)
+        self.talk()
+        return self.answer(self.seq)
+
     def answer(self, seq: int) -> Any:
         items = [item for _, item in self.effects.to_charger if item.kind in ("answer", "error") and item.seq == seq]
         assert len(items) <= 1, "one answer per CALL"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -148,6 +149,22 @@ def test_other_answers_of_a_1_6_charger() -> None:
     bench.up()
     assert bench.actions() == ["StatusNotification"], "what was refused is not told later"
     assert len(bench.effects.acks["main"]) == 4
+
+
+def test_a_retry_is_answered_here_too() -> None:
+    bench = Bench()
+    bench.down()
+    assert bench.say("DataTransfer", {"vendorId": "x"}) == {"status": "Rejected"}
+    [entry] = bench.effects.acks["main"]
+    assert bench.repeat(entry, "DataTransfer", {"vendorId": "x"}) == {"status": "Rejected"}
+    number = bench.start()["transactionId"]
+    [start] = bench.link.backlog
+    assert (
+        bench.repeat(start.entry.id, "StartTransaction", json.loads(bytes(start.call.payload)))["transactionId"]
+        == number
+    )
+    bench.up()
+    assert bench.actions() == ["StartTransaction"]
 
 
 def test_other_answers_of_a_2_0_1_charger() -> None:

@@ -1,0 +1,39 @@
+"""A CALL that the charger sends again, and that has no stored answer. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gateway.journal.entry import Entry
+from translators.frames import Call
+
+from .answering import answer_away, outlast
+from .backlog import Exchange
+
+if TYPE_CHECKING:
+    from .link import Link
+
+
+def retried(link: Link, entry: Entry, call: Call, now: int) -> None:
+    """Re-target the open one, or send again under the same ids. `entry` is the repeat."""
+    for exchange in [*link.under_way, *link.backlog]:
+        if exchange.entry.id == entry.head.of:
+            exchange.target = (entry.head.epoch, entry.head.seq)
+            exchange.answered = False
+            exchange.not_before = 0
+            if exchange.early:
+                answer_away(link, exchange, now)
+            return
+    if link.told is not None and link.told[0] == entry.head.of:
+        link.owner.answer(link, Exchange(entry, call), link.told[1])
+        return
+    original = msgspec.structs.replace(entry, id=entry.head.of)
+    again = Exchange(original, msgspec.structs.replace(call, id=original.id))
+    again.counts = True
+    if link.lot is not None and link.lot.repeated(link, again, now):
+        return
+    link.backlog.append(again)
+    if not link.up and link.down_since:
+        outlast(link, again, now)
