@@ -49,8 +49,16 @@ async def billed(csms: Csms, energies: list[int]) -> None:
     await heard.until(f"{energies} Wh", lambda: books(csms, "CP1") == wanted, patience=20)
 
 
-@pytest.mark.parametrize("policy", ["buffer", "local"])
-@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def some(pairs: list[tuple[str, str]], *first: int) -> list[Any]:
+    """The pairs as parameters; all but those at `first` are slow, as they show the same again."""
+    return [
+        pytest.param(pair, id="-".join(pair), marks=() if index in first else pytest.mark.slow)
+        for index, pair in enumerate(pairs)
+    ]
+
+
+@pytest.mark.parametrize("policy", [pytest.param("buffer", marks=pytest.mark.slow), "local"])
+@pytest.mark.parametrize("pair", some(PAIRS, 0, 1, 2, 3))
 async def test_nothing_is_lost_while_the_gateway_answers(
     pair: tuple[str, str], policy: str, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
@@ -82,7 +90,7 @@ async def test_nothing_is_lost_while_the_gateway_answers(
         assert await metric(gateway, series) == count
 
 
-@pytest.mark.parametrize("pair", PAIRS[:4], ids="-".join)
+@pytest.mark.parametrize("pair", some(PAIRS[:4], 2))
 async def test_close_leaves_it_to_the_charger(
     pair: tuple[str, str], start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
@@ -100,7 +108,7 @@ async def test_close_leaves_it_to_the_charger(
     await billed(csms, [300])
 
 
-@pytest.mark.parametrize("pair", PAIRS[:4], ids="-".join)
+@pytest.mark.parametrize("pair", some(PAIRS[:4], 0, 2))
 async def test_a_stranger_that_is_let_in_and_refused_later_is_stopped(
     pair: tuple[str, str], start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
