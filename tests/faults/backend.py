@@ -172,7 +172,9 @@ class Backend:
                 del self.sockets[charger]
             del self.ids[socket]
             for at, token in [each for each in self._open_orders if each[0] is socket]:
-                self._open_orders.pop((at, token)).outcomes.append((time.monotonic(), "lost"))
+                order = self._open_orders.pop((at, token))
+                if not order.outcomes:
+                    order.outcomes.append((time.monotonic(), "lost"))
 
     def _busy(self, socket: ServerConnection) -> bool:
         return any(at is socket and not order.outcomes for (at, _), order in self._open_orders.items())

@@ -19,8 +19,7 @@ async def ended(*orders: Ordered, patience: float = 40) -> list[str]:
     async with asyncio.timeout(patience):
         while not all(each.outcomes for each in orders):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    answers = [[outcome for _, outcome in each.outcomes if outcome != "lost"] for each in orders]
-    assert all(len(each) < 2 for each in answers), orders  # "lost" follows an answer when its socket ends later
+    assert all(len(each.outcomes) == 1 for each in orders), orders
     return [each.outcomes[0][1] for each in orders]
 
 
