@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -67,6 +68,9 @@ def decode(state: bytes) -> Facts:
     return facts
 
 
+@lru_cache(
+    maxsize=256
+)  # asked for every message, about that message and the start of its transaction, by every upstream
 def order(entry: str) -> tuple[int, int]:
     """The id of a journal entry as numbers that compare."""
     first, _, second = entry.partition("-")

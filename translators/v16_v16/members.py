@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -22,9 +23,9 @@ def edit(raw: bytes, path: tuple[str, ...], change: Callable[[int], int]) -> byt
     time. An integer that a peer has quoted stays quoted. `raw` is valid JSON.
     """
     made, end = b"", 0
-    for start, stop in _spans(raw, path):
-        value = _integer(raw[start:stop])
-        if value is None or (new := change(value)) == value:
+    for start, stop, value in _integers(raw, path):
+        new = change(value)
+        if new == value:
             continue
         text = b"%d" % new
         if raw[start] == 0x22:
@@ -40,6 +41,13 @@ def read(raw: bytes, path: tuple[str, ...]) -> int | None:
     for start, stop in _spans(raw, path):
         found = _integer(raw[start:stop])
     return found
+
+
+@lru_cache(maxsize=8)  # each upstream of a charger is told the same message, one after the other
+def _integers(raw: bytes, path: tuple[str, ...]) -> list[tuple[int, int, int]]:
+    """Where the integers at `path` are, and their values."""
+    found = ((start, stop, _integer(raw[start:stop])) for start, stop in _spans(raw, path))
+    return [(start, stop, value) for start, stop, value in found if value is not None]
 
 
 def without(raw: bytes, name: str) -> bytes:
