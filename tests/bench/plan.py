@@ -18,9 +18,9 @@ class Plan:
     idle_first: int = 200
     idle: int = 2000
     rounds: int = 2000
-    pairs: int = 5
+    pairs: int = 7
     """Repeats of the mirrors, each of `mirrored` messages."""
-    mirrored: int = 3000
+    mirrored: int = 2000
     backlog: int = 20_000
     """Messages that wait for a CSMS that was away."""
     queued: int = 100_000
