@@ -30,7 +30,7 @@ from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
 from gateway.metrics import Metrics
 from gateway.rebalance import Rebalance
-from gateway.registry.feed import follow, registry_of
+from gateway.registry.feed import feed_of, registry_of
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.wheel import Wheel
 
@@ -80,7 +80,7 @@ class App:
         self._journal = Journal(config.redis, now_ms=now_ms)
         self._registry = registry_of(config.registry)
         self._metrics = Metrics(config.upstreams)
-        self._live = Live(config, self._journal, self._metrics, reread)
+        self._live = Live(config, self._journal, self._metrics, reread, self._registry)
         self._live.on_change = self._changed
         self._logging = config.log
         self._rebalance = Rebalance(self._journal, config.redis.partitions)
@@ -144,6 +144,8 @@ class App:
             await edge.start()  # listens at once: a charger that comes before the store does gets a 503
         await self._open_store()
         await self._live.settle()
+        if (feed := feed_of(self._registry, self._config.registry, self._journal)) is not None:
+            await feed.begin()  # routes may depend on it
         async with asyncio.TaskGroup() as tasks:
             if "hub" in self._roles:
                 self._hub = Hub(self._live.config, self._journal, wheel, Metering(self._metrics), edge)
@@ -151,7 +153,8 @@ class App:
                 tasks.create_task(self._hub.run())
             tasks.create_task(self._live.watch())
             tasks.create_task(self._live.follow())
-            tasks.create_task(follow(self._registry, self._config.registry, self._journal))
+            if feed is not None:
+                tasks.create_task(feed.run())
             if edge is not None:
                 tasks.create_task(self._watch_upstreams())
             log.info(

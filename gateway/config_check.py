@@ -219,7 +219,14 @@ def _routes(config: Config, root: Node, problems: Problems) -> tuple[RouteConfig
                 problems.add(where, f"{path}.mirrors[{position}]", f"{mirror} is the primary of this route already")
             elif mirror in route.mirrors[:position]:
                 problems.add(where, f"{path}.mirrors[{position}]", f"{mirror} is named twice")
-        if "*" in route.patterns and not route.when and index < len(config.routes) - 1:
+        if route.name and route.name in [other.name for other in config.routes[:index]]:
+            problems.add(_where(root, "routes", index, "name"), f"{path}.name", "is the name of another route already")
+        for key in ("name", "groups"):
+            if getattr(route, key) and config.registry.source == "open":
+                what = "is for chargers of a registry: give registry.source file or redis"
+                problems.add(_where(root, "routes", index, key), f"{path}.{key}", what)
+        narrow = route.when or route.groups
+        if "*" in route.patterns and not narrow and not _all_named(config.routes[index + 1 :]):
             problems.add(
                 _where(root, "routes", index, "match"),
                 f"{path}.match",
@@ -236,6 +243,11 @@ def _routes(config: Config, root: Node, problems: Problems) -> tuple[RouteConfig
         )
     _shadows(config, root, problems)
     return config.routes
+
+
+def _all_named(routes: tuple[RouteConfig, ...]) -> bool:
+    """Whether these routes are reached by their names, so that one before them may fit every charger."""
+    return all(route.name for route in routes)
 
 
 def _shadows(config: Config, root: Node, problems: Problems) -> None:

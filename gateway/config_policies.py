@@ -129,7 +129,7 @@ def of_route(route: RouteConfig, upstreams: Mapping[str, Upstream], versions: tu
 
 
 def _patterns(route: RouteConfig) -> Found:
-    if not all(route.patterns) or not route.patterns:
+    if not all(route.patterns) or not (route.patterns or route.name):
         yield "match", "must name at least one pattern, and none may be empty"
     sources = [("match", pattern) for pattern in route.patterns]
     sources += [(f"when.{key}", getattr(route.when, key)) for key in ("vendor", "model", "firmware", "version")]

@@ -58,6 +58,10 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     match: Text | tuple[str, ...] = "*"
     """The charger's identity, or patterns for it: `*`, `?` and `[abc]`, or `re:` and a regular expression for the whole
     identity. One of a list must fit. Upper and lower case are the same."""
+    name: str = ""
+    """Name by which the registry gives this route to a charger. With a name, `match` may be `[]`: only such chargers."""
+    groups: tuple[str, ...] = ()
+    """Only chargers that the registry has in one of these groups. Empty: any."""
     when: When = When()
     mirrors: tuple[str, ...] = ()
     """Upstreams that get a copy of everything and whose answers go nowhere."""

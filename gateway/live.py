@@ -24,6 +24,7 @@ from gateway.journal import overrides
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.metrics import Metrics
+from gateway.registry import Change, Registry
 from gateway.routes import Override, Routes, matcher
 
 log = structlog.get_logger(__name__)
@@ -42,10 +43,19 @@ Reread = Callable[[], tuple[Config, frozenset[Path]]]
 class Live:
     """Holds `config` and `routes`; `on_change(config, routes)` is called after either has changed."""
 
-    def __init__(self, config: Config, journal: Journal, metrics: Metrics, reread: Reread | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        metrics: Metrics,
+        reread: Reread | None = None,
+        registry: Registry | None = None,
+    ) -> None:
         """`reread`: None when there is no file to read again."""
         self.config = config
-        self.routes = Routes(config.routes)
+        self._registry = Registry() if registry is None else registry
+        self._registry.on_change.append(self._registered)
+        self.routes = Routes(config.routes, placed=self._registry.get)
         self.on_change: Callable[[Config, Routes], None] = lambda _config, _routes: None
         self._journal = journal
         self._metrics = metrics
@@ -153,10 +163,14 @@ class Live:
             self._in_force()
 
     def _in_force(self) -> None:
-        self.routes = Routes(self.config.routes, self._said, self.config.upstreams)
+        self.routes = Routes(self.config.routes, self._said, self.config.upstreams, self._registry.get)
         if ignored := [each.primary for each in self._said if each not in self.routes.overrides]:
             log.warning("route_overrides_ignored", unknown_upstreams=ignored)
         self.on_change(self.config, self.routes)
+
+    def _registered(self, change: Change) -> None:
+        if change.placed:
+            self._in_force()
 
     def _reloaded(self) -> None:
         self._metrics.config_last_reload_successful.cell().n = 1

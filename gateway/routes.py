@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
@@ -177,6 +177,18 @@ class Override(msgspec.Struct, frozen=True, omit_defaults=True):
     they had, whether the route names them or not."""
 
 
+class Place(Protocol):
+    """What the registry says of a charger's route."""
+
+    @property
+    def route(self) -> str:
+        """Name of its route; "": the first that fits."""
+
+    @property
+    def group(self) -> str:
+        """Its group; "": none."""
+
+
 class NoRoute(LookupError):
     """No route fits this identity; the charger is to be refused like an unknown one (404)."""
 
@@ -185,6 +197,8 @@ class _Rule:
     """One route of the file, ready to be asked."""
 
     def __init__(self, config: RouteConfig) -> None:
+        self.name = config.name
+        self.groups = frozenset(group.casefold() for group in config.groups)
         self.matches = matcher(config.patterns)
         self.when = config.when
         self.route = Route(
@@ -211,11 +225,17 @@ class Routes:
     """First match wins; identities are compared without regard to case (OCPP 2.0.1 part 4: identifierString)."""
 
     def __init__(
-        self, routes: Iterable[RouteConfig], overrides: Iterable[Override] = (), upstreams: Iterable[str] | None = None
+        self,
+        routes: Iterable[RouteConfig],
+        overrides: Iterable[Override] = (),
+        upstreams: Iterable[str] | None = None,
+        placed: Callable[[str], Place | None] = lambda _: None,
     ) -> None:
         """`overrides` come before the routes, the first that fits counts; one whose primary is not among `upstreams` (None:
-        any) is ignored."""
+        any) is ignored. `placed`: what the registry says of a charger (casefolded)."""
+        self._placed = placed
         self._rules = [_Rule(config) for config in routes]
+        self._names = {rule.name for rule in self._rules if rule.name}
         self._known = None if upstreams is None else frozenset(upstreams)
         self.overrides = tuple(each for each in overrides if self._knows(each.primary))
         """Those that count, in their order."""
@@ -227,8 +247,17 @@ class Routes:
     def of(self, charger: str, facts: Facts | None = None) -> Route:
         """The route of `charger`; `facts`: None before it has booted for the first time. Raises NoRoute."""
         folded = charger.casefold()
+        place = self._placed(folded)
+        group = "" if place is None else place.group.casefold()
+        named = place is not None and place.route in self._names and place.route
         for index, rule in enumerate(self._rules):
-            if rule.matches(folded) and (not rule.when or (facts is not None and _fits(rule.when, facts))):
+            if (
+                rule.name == named
+                if named
+                else rule.matches(folded)
+                and (not rule.groups or group in rule.groups)
+                and (not rule.when or (facts is not None and _fits(rule.when, facts)))
+            ):
                 canary = bool(rule.canary.upstream) and chosen(folded, rule.canary.upstream, rule.canary.percent)
                 return self._override(folded, index, canary, rule.other if canary else rule.route)
         raise NoRoute(charger)

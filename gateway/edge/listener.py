@@ -28,7 +28,7 @@ from gateway.edge.lockout import Lockout
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
-from gateway.registry import Registry
+from gateway.registry import Change, Registry
 from gateway.wheel import Wheel
 
 log = structlog.get_logger(__name__)
@@ -307,9 +307,9 @@ class Edge:
             return Denied(503, "The registry is not read yet.\n", "store_down")
         return None
 
-    def _recheck(self, changed: frozenset[str] | None) -> None:
+    def _recheck(self, change: Change) -> None:
         """The registry has changed: whoever may not be here any more goes."""
-        for identity in list(self._chargers) if changed is None else changed:
+        for identity in list(self._chargers) if change.chargers is None else change.chargers:
             wire, charger = self._chargers.get(identity), self.registry.get(identity)
             if wire is not None and (not self.registry.exists(identity) or (charger is not None and charger.blocked)):
                 wire.part("kicked", 1008, "not registered any more")

@@ -27,6 +27,15 @@ class Charger(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """It may not connect."""
 
 
+class Change(msgspec.Struct, frozen=True):
+    """What is different in the registry."""
+
+    chargers: frozenset[str] | None
+    """Casefolded identities; None: perhaps all."""
+    placed: bool
+    """A charger has another group or route."""
+
+
 class Registry:
     """The chargers by casefolded identity. `open`: any identity exists."""
 
@@ -34,8 +43,8 @@ class Registry:
         self.open = open
         self.ready = True
         """Whether it is known who exists."""
-        self.on_change: list[Callable[[frozenset[str] | None], None]] = []
-        """Called with the casefolded identities that changed (None: perhaps all), after they did."""
+        self.on_change: list[Callable[[Change], None]] = []
+        """Called after a change."""
         self._chargers: dict[str, Charger] = {}
 
     def __len__(self) -> int:
@@ -57,17 +66,26 @@ class Registry:
         """These, and no others, exist now."""
         old, self._chargers = self._chargers, {each.id.casefold(): each for each in chargers}
         if old != self._chargers:
-            self._tell(None)
+            either = old.keys() | self._chargers.keys()
+            placed = any(_place(old.get(each)) != _place(self._chargers.get(each)) for each in either)
+            self._tell(Change(None, placed))
 
     def update(self, changes: Mapping[str, Charger | None]) -> None:
         """These changed; None: they are removed."""
+        placed = False
         for identity, charger in changes.items():
+            folded = identity.casefold()
+            placed |= _place(self._chargers.get(folded)) != _place(charger)
             if charger is None:
-                self._chargers.pop(identity.casefold(), None)
+                self._chargers.pop(folded, None)
             else:
-                self._chargers[identity.casefold()] = charger
-        self._tell(frozenset(identity.casefold() for identity in changes))
+                self._chargers[folded] = charger
+        self._tell(Change(frozenset(identity.casefold() for identity in changes), placed))
 
-    def _tell(self, changed: frozenset[str] | None) -> None:
+    def _tell(self, change: Change) -> None:
         for callback in self.on_change:
-            callback(changed)
+            callback(change)
+
+
+def _place(charger: Charger | None) -> tuple[str, str]:
+    return ("", "") if charger is None else (charger.route, charger.group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -31,22 +32,6 @@ def signature(paths: tuple[str, ...]) -> tuple[tuple[int, int, int] | None, ...]
     return tuple(found)
 
 
-async def follow_file(registry: Registry, path: str) -> None:
-    """Read the file whenever it has changed and then stayed the same for a look, until cancelled. A bad one changes nothing."""
-    used = seen = signature((path,))
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        now = signature((path,))
-        if now == seen != used:
-            used = now
-            try:
-                registry.replace(await asyncio.to_thread(read, Path(path)))
-                log.info("registry_reloaded", chargers=len(registry))
-            except (BadFile, OSError) as error:
-                log.error("registry_not_reloaded", errors=getattr(error, "errors", [str(error)]))
-        seen = now
-
-
 def registry_of(config: RegistryConfig) -> Registry:
     """The registry that a configuration asks for; one in the store is not `ready` yet. Raises BadFile, OSError."""
     registry = Registry(open=config.source == "open")
@@ -56,12 +41,47 @@ def registry_of(config: RegistryConfig) -> Registry:
     return registry
 
 
-async def follow(registry: Registry, config: RegistryConfig, journal: Journal) -> None:
-    """Keep the registry up to date, until cancelled."""
+class Feed(Protocol):
+    """Keeps a registry up to date."""
+
+    async def begin(self) -> None: ...
+
+    async def run(self) -> None: ...
+
+
+def feed_of(registry: Registry, config: RegistryConfig, journal: Journal) -> Feed | None:
+    """What keeps this registry up to date; None: nothing has to."""
     if config.source == "file":
-        await follow_file(registry, config.file)
-    elif config.source == "redis":
-        await StoreFeed(registry, journal).run()
+        return FileFeed(registry, config.file)
+    return StoreFeed(registry, journal) if config.source == "redis" else None
+
+
+class FileFeed:
+    """Follows the registry in a file."""
+
+    def __init__(self, registry: Registry, path: str) -> None:
+        self._registry = registry
+        self._path = path
+        self._used = signature((path,))
+
+    async def begin(self) -> None:
+        """Nothing: `registry_of` has read it."""
+
+    async def run(self) -> None:
+        """Read the file whenever it has changed and then stayed the same for a look, until cancelled. A bad one changes
+        nothing."""
+        seen = self._used
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = signature((self._path,))
+            if now == seen != self._used:
+                self._used = now
+                try:
+                    self._registry.replace(await asyncio.to_thread(read, Path(self._path)))
+                    log.info("registry_reloaded", chargers=len(self._registry))
+                except (BadFile, OSError) as error:
+                    log.error("registry_not_reloaded", errors=getattr(error, "errors", [str(error)]))
+            seen = now
 
 
 class StoreFeed:
@@ -85,6 +105,14 @@ class StoreFeed:
         self._registry.replace(chargers)
         self._registry.ready = True
         log.info("registry_read", chargers=len(self._registry))
+
+    async def begin(self) -> None:
+        """Read the registry for the first time, as soon as the store is there."""
+        while self._position is None:
+            try:
+                await self.look()
+            except StoreDown:
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def run(self) -> None:
         """Follow, until cancelled. While the store is away, what is known counts."""

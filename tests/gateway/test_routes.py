@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.config import Canary, RouteConfig, Upstream, When
+from gateway.registry import Charger
 from gateway.routes import Facts, NoRoute, Override, Routes, chosen, facts_of
 
 ROUTES = Routes(
@@ -161,3 +162,23 @@ def test_who_may_command() -> None:
     assert [may(name, "RemoteStartTransaction") for name in upstreams] == [False, False, True, False]
     assert may("b", "RequestStartTransaction") is False
     assert route.commanders(upstreams) == {"a", "b", "c"}
+
+
+def test_the_registry_places_a_charger() -> None:
+    """By group, or by the name of a route before all others; a name that no route has counts for nothing."""
+    chargers = {
+        "cp1": Charger("CP1", group="North"),
+        "cp2": Charger("CP2", route="special"),
+        "cp3": Charger("CP3", group="south", route="gone"),
+    }
+    routes = Routes(
+        [
+            RouteConfig(groups=("north",), primary="a"),
+            RouteConfig(name="special", match=(), primary="b"),
+            RouteConfig(match="CP*", primary="c"),
+        ],
+        placed=chargers.get,
+    )
+    assert [routes.of(charger).primary for charger in ("CP1", "cp2", "CP3", "CP4")] == ["a", "b", "c", "c"]
+    with pytest.raises(NoRoute):
+        routes.of("X")
