@@ -133,7 +133,7 @@ def answer_now(link: Link, exchange: Exchange, now: int) -> None:
     if exchange.call.action in link.translator.neutral:
         exchange.early = True
         answer_empty(link, exchange, now)
-    elif exchange.entry.head.cls == "K0":
+    elif exchange.entry.head.cls == "K0" or link.local is not None:
         answer_away(link, exchange, now)
 
 

@@ -85,6 +85,12 @@ def payload_away(link: Link, exchange: Exchange, now: int) -> Raw | None:
     return link.translator.away(exchange.call, now, key=exchange.entry.id, tx=exchange.entry.tx)
 
 
+def refused_here(link: Link, exchange: Exchange) -> bool:
+    """Whether this will be refused for good while the upstream is away: there is nothing to be kept of it."""
+    same = link.versions[0] == link.versions[1]
+    return link.local is not None and not link.up and exchange.counts and same and exchange.call.action in SETTLED
+
+
 def settled(link: Link, exchange: Exchange) -> bool:
     """Whether a local answer is the end of it: a question that was refused here is not asked later. Translations look after
     that themselves."""

@@ -13,6 +13,7 @@ from translators.frames import Call
 
 from .answering import answer_now
 from .backlog import Exchange, order
+from .local import refused_here
 
 if TYPE_CHECKING:
     from .link import Link
@@ -42,7 +43,7 @@ class Lot:
 
     def takes(self, link: Link, exchange: Exchange, now: int) -> bool:
         """Put aside what the charger says now. False for what is worth nothing later: it goes the usual way."""
-        if exchange.perishable:
+        if exchange.perishable or refused_here(link, exchange):
             return False
         self._park(link, exchange, now)
         return True

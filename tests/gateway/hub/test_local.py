@@ -10,6 +10,7 @@ import pytest
 
 from gateway.config_route import Local
 from gateway.hub.linking import fit
+from gateway.hub.lot import park
 from gateway.routes import Route
 from translators.frames import decode
 from translators.standin import PART, Kept
@@ -149,6 +150,21 @@ def test_other_answers_of_a_1_6_charger() -> None:
     bench.up()
     assert bench.actions() == ["StatusNotification"], "what was refused is not told later"
     assert len(bench.effects.acks["main"]) == 4
+
+
+@pytest.mark.parametrize("charger", ["ocpp1.6", "ocpp2.0.1"])
+def test_an_outage_so_long_that_messages_are_put_aside(charger: str) -> None:
+    bench = Bench(charger, charger)
+    bench.boot()
+    bench.authorize()
+    bench.down()
+    bench.status()
+    lot = park(bench.link, bench.now)
+    assert bench.status() == {} and bench.boot()["status"] == "Accepted" and bench.authorize() == "Accepted"
+    assert bench.say("DataTransfer", {"vendorId": "x"}) == {"status": "Rejected"}
+    [parked] = bench.effects.parks.values()
+    assert [entry.head.action for entry in parked] == ["StatusNotification", "StatusNotification", "BootNotification"]
+    assert lot.parking == 3
 
 
 def test_a_retry_is_answered_here_too() -> None:
