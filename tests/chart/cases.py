@@ -45,6 +45,7 @@ UNKNOWN = 'ocppgw_connection_attempts_total{ocpp_version="1.6", outcome="unknown
 LAG = {"0.1": 'ocppgw_event_loop_lag_seconds_bucket{le="0.1"}', "0.5": 'ocppgw_event_loop_lag_seconds_bucket{le="0.5"}',
        "all": 'ocppgw_event_loop_lag_seconds_bucket{le="+Inf"}'}  # fmt: skip
 WAIT = {"near": _upstream("stream_wait_seconds_bucket", 'le="0.05"'), "all": _upstream("stream_wait_seconds_count")}
+END = "ocppgw_certificate_not_after_timestamp_seconds"
 STEADY = "100x1000"
 
 CASES = (
@@ -71,6 +72,9 @@ CASES = (
     Case("NearCapacity", False, {FLEET: "800x100", "ocppgw_connections_limit": "1000x100"}),
     Case("QuarantinedFrames", True, {"ocppgw_quarantined_frames_total": "0x10 1x100"}),
     Case("QuarantinedFrames", False, {"ocppgw_quarantined_frames_total": "7x110"}),
+    Case("CertificateExpiresSoon", True, {END: "0x10 1200000x200"}, "90m"),
+    Case("CertificateExpiresSoon", False, {END: "5000000x200"}, "90m"),
+    Case("CertificateExpiresSoon", False, {END: "0x200"}, "90m"),  # no TLS
     Case("UpstreamDisconnected", True, {CONNECTED: "40x100", BACKOFF: "60x100"}),
     Case("UpstreamDisconnected", False, {CONNECTED: "60x100", BACKOFF: "40x100"}),
     Case("UpstreamDisconnected", False, {CONNECTED: "0x100", BACKOFF: "0x100"}),  # no charger, no socket
