@@ -39,6 +39,7 @@ VERSIONS = [
     ("ocpp2.0.1", "ocpp1.6"),
     ("ocpp1.5", "ocpp1.5"),
     ("ocpp1.5", "ocpp1.6"),
+    ("ocpp1.5", "ocpp2.0.1"),
 ]
 TAG = "04A1B2C3"
 
