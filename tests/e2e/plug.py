@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -32,15 +33,17 @@ class Charger:
         first_id: int | None = None,
         suffix: str = "",
         password: str = "",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`first_id` numbers the message ids from there on; without it they are UUIDs.
 
-        `suffix` follows the identity in the URL; with a password the charger sends HTTP Basic credentials.
+        `suffix` follows the identity in the URL; with a password the charger sends HTTP Basic credentials. `tls`: for wss://.
         """
         self.url = f"{url}/{identity}{suffix}"
         basic = base64.b64encode(f"{identity}:{password}".encode()).decode()
         self.headers = {"Authorization": f"Basic {basic}"} if password else {}
         self.identity = identity
+        self.tls = tls
         self.clock = clock
         self.recorder = Recorder(self.version, f"charger/{identity}")
         self.meter = 1000
@@ -62,6 +65,7 @@ class Charger:
                         self.url,
                         subprotocols=[self.version],
                         additional_headers=self.headers,
+                        ssl=self.tls,
                         compression=None,
                         close_timeout=2,
                         open_timeout=5,
