@@ -79,7 +79,7 @@ def example(action: str) -> Any:
     """Valid requests of an action, the same each time."""
     found: list[Any] = []
 
-    @settings(max_examples=1, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1, database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def draw(data: st.DataObject) -> None:
         found.append(drawn(Maker(data), action, "request"))
