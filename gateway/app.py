@@ -15,6 +15,7 @@ import uvloop
 
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
+from gateway.admin.chargers import Chargers
 from gateway.admin.rebalancing import Rebalancing
 from gateway.admin.routing import Routing
 from gateway.admin.shadow import Shadows
@@ -108,7 +109,9 @@ class App:
                     Routing(self._live, self._learned),
                     Shadows(self._journal, self._live),
                     Rebalancing(self._rebalance, self._close_rate),
+                    Chargers(self._journal, config),
                 ),
+                tokens=config.admin.tokens,
             )
             await admin.start()
             stack.push_async_callback(admin.stop)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Positive, Secret, Version
+from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Positive, Secret, Text, Version
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
 from gateway.config_route import Canary, Local, RouteConfig, When
 from gateway.config_upstream import Forward, Upstream
@@ -46,6 +46,20 @@ class RedisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"RedisConfig(url=..., data_dir={self.data_dir!r}, partitions={self.partitions}, ...)"
 
 
+class AdminToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bearer token of the operators' port; `ocpp-gateway token` makes one."""
+
+    name: Text
+    """Whose it is, for the log."""
+    hash: Secret
+    """SHA-256 of the token, 64 hex digits."""
+    scope: Literal["read", "operate", "admin"] = "read"
+    """`read`: what is shown; `operate`: also routes, reload, rebalance; `admin`: also who may connect."""
+
+    def __repr__(self) -> str:
+        return f"AdminToken(name={self.name!r}, hash=..., scope={self.scope!r})"
+
+
 class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The operators' port: /metrics, /livez, /readyz, /api/v1."""
 
@@ -53,6 +67,8 @@ class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Address to listen on. Not for the internet."""
     port: Port = 9001
     """TCP port; 0 takes a free one and logs it."""
+    tokens: tuple[AdminToken, ...] = ()
+    """Who may call /api/v1. None: whoever is on this machine, and nobody else. /metrics and the probes need no token."""
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +142,7 @@ __all__ = [
     "ROLES",
     "VERSIONS",
     "Admin",
+    "AdminToken",
     "Canary",
     "Charger",
     "Config",

@@ -56,6 +56,8 @@ def _listeners(config: Config, root: Node, problems: Problems) -> None:
             problems.add(
                 _where(root, "admin", "port"), "admin.port", f"is {path}.port too; give one of them another port"
             )
+    for key, message in config_security.of_tokens(config.admin.tokens):
+        problems.add(_where(root, "admin", "tokens"), f"admin.{key}", message)
     for key, message in config_security.of_registry(config.registry):
         problems.add(_where(root, "registry", key), f"registry.{key}", message)
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls, networks
+
+if TYPE_CHECKING:
+    from gateway.config import AdminToken
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 Found = Iterator[tuple[str, str]]
 """(key within the section, what is wrong)."""
@@ -103,3 +110,12 @@ def of_registry(registry: RegistryConfig) -> Found:
         except BadFile as error:
             for each in error.errors:
                 yield "file", each
+
+
+def of_tokens(tokens: tuple[AdminToken, ...]) -> Found:
+    """What is wrong with the tokens of the operators' port."""
+    for index, token in enumerate(tokens):
+        if token.hash and not _SHA256.fullmatch(token.hash):
+            yield f"tokens[{index}].hash", "is no SHA-256 in 64 hex digits; ocpp-gateway token makes one"
+        if token.name in [other.name for other in tokens[:index]]:
+            yield f"tokens[{index}].name", f"{token.name} is the name of another token already"

@@ -13,8 +13,8 @@ import yaml
 
 PREFIX = "OCPPGW_"
 
-RESERVED = frozenset({"OCPPGW_CONFIG", "OCPPGW_FAILPOINT"})
-"""Variables with the prefix that are no configuration key: the file to read."""
+RESERVED = frozenset({"OCPPGW_CONFIG", "OCPPGW_FAILPOINT", "OCPPGW_TOKEN"})
+"""Variables with the prefix that are no configuration key: the file to read, a token for commands."""
 
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT(_.*)?)$|_PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$")
 _REFERENCE = re.compile(r"\$(\$(?=\{)|\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})")

@@ -32,6 +32,7 @@ COMMANDS = (
     "chargers",
     "chargers add",
     "chargers import",
+    "token",
     "rebalance",
     "shadow",
     "translate",
@@ -110,6 +111,9 @@ def _section(kind: types.StructType, path: str) -> list[str]:
         key = f"{path}.{field.encode_name}"
         if isinstance(field.type, types.StructType):
             nested += ["", *_section(field.type, key)]
+            continue
+        if isinstance(field.type, types.VarTupleType) and isinstance(field.type.item_type, types.StructType):
+            nested += ["", *_section(field.type.item_type, f"{key}[0]")]
             continue
         cells = (
             f"`{field.encode_name}`",

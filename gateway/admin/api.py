@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.admin.guard import LARGEST_BODY, Guard
+from gateway.config import AdminToken
 from gateway.metrics import CONTENT_TYPE, HistogramCell, Metrics
 
 LAG_INTERVAL = 0.25
@@ -35,12 +38,15 @@ class AdminApi:
         metrics: Metrics,
         ready: Callable[[], list[str]],
         parts: Iterable[Part] = (),
+        tokens: Sequence[AdminToken] = (),
     ) -> None:
-        """`ready` gives the reasons why chargers cannot connect now; none means ready. It must not block."""
+        """`ready` gives the reasons why chargers cannot connect now; none means ready. It must not block. `tokens`: who may call
+        what is not open to all; none: whoever is on this machine."""
         self._parts = tuple(parts)
         self._host, self._port = host, port
         self._metrics = metrics
         self._ready = ready
+        self._guard = Guard(tokens, time.monotonic)
         self._runner: web.AppRunner | None = None
         self._lag: asyncio.Task[None] | None = None
 
@@ -51,7 +57,7 @@ class AdminApi:
 
     async def start(self) -> None:
         """Begins to listen. Raises OSError when the address cannot be had."""
-        app = web.Application(middlewares=[own_pages_only])
+        app = web.Application(middlewares=[self._guard.check, own_pages_only], client_max_size=LARGEST_BODY)
         for part in self._parts:
             part.add_to(app)
         app.router.add_get("/livez", self._livez)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import chargers, check_config, dlq, offline, probe, rebalance, routes, run, shadow, upstreams
+from gateway.cli import chargers, check_config, dlq, offline, probe, rebalance, routes, run, shadow, token, upstreams
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +42,7 @@ app.command("boot")(probe.boot)
 app.command("rebalance")(rebalance.rebalance)
 app.add_typer(routes.app, name="routes")
 app.add_typer(chargers.app, name="chargers")
+app.command("token")(token.token)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(upstreams.app, name="upstreams")
 app.command("shadow")(shadow.shadow)

@@ -111,15 +111,18 @@ def _override(each: dict[str, Any]) -> str:
 
 
 def ask(server: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The JSON answer of the operators' port; prints what went wrong and exits with 2 (refused) or 1 (not reachable)."""
+    """The JSON answer of the operators' port; prints what went wrong and exits with 2 (refused) or 1 (not reachable).
+    The token, if one is needed, is in the variable OCPPGW_TOKEN."""
     import json
+    import os
     import urllib.error
     import urllib.request
 
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        server.rstrip("/") + path, data, {"Content-Type": "application/json"}, method=method
-    )
+    headers = {"Content-Type": "application/json"}
+    if token := os.environ.get("OCPPGW_TOKEN"):
+        headers["Authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(server.rstrip("/") + path, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.load(response)

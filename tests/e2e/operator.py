@@ -36,6 +36,7 @@ async def ask(gateway: Gateway, method: str, path: str, body: Any = None, **head
     data = b"" if body is None else json.dumps(body).encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.admin_port)
     lines = [f"{method} {path} HTTP/1.0", f"Host: 127.0.0.1:{gateway.admin_port}", f"Content-Length: {len(data)}"]
+    lines += ["Content-Type: application/json"] if data else []
     lines += [f"{name}: {value}" for name, value in headers.items()]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
     try:

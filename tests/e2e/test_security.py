@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import ssl
 from pathlib import Path
 from typing import Any
+
+import pytest
+import yaml
 
 from tests.gateway.edge.authority import Authority
 
@@ -143,3 +147,38 @@ async def test_without_a_route_404(start_csms: StartCsms, start_gateway: StartGa
     assert (
         await metric(gateway, 'ocppgw_connection_attempts_total{ocpp_version="other",outcome="unknown_identity"}') == 1
     )
+
+
+async def test_tokens_of_operators(
+    start_csms: StartCsms, start_gateway: StartGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token is made by one command and used by another; what it may not do is told."""
+
+    async def run(*arguments: str, token: str = "") -> tuple[int, str, str]:
+        environ = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"} | ({"OCPPGW_TOKEN": token} if token else {})
+        process = await asyncio.create_subprocess_exec(
+            COMMAND,
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environ,
+            cwd=tmp_path,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+    made = [await run("token", scope, "--scope", scope) for scope in ("read", "operate")]
+    lines = "".join(out for _, out, _ in made)
+    reader, operator = [err.strip().removeprefix("token: ") for _, _, err in made]
+    monkeypatch.setenv("OCPPGW_ADMIN__TOKENS", json.dumps(yaml.safe_load(lines)))
+    gateway = await start_gateway({"main": await start_csms("ocpp1.6")})
+    server = ("--server", f"http://127.0.0.1:{gateway.admin_port}")
+    assert (await run("routes", "list", *server))[::2] == (2, "give a token (Authorization: Bearer ...)\n")
+    assert (await run("routes", "list", *server, token=reader))[:2] == (0, "route     match *; primary main\n")
+    switch = ("routes", "switch", "--match", "X", "--primary", "main", *server)
+    assert (await run(*switch, token=reader))[::2] == (2, "this token has the scope read; operate is needed\n")
+    assert (await run(*switch, token=operator))[0] == 0
+    assert (await run("routes", "list", *server, token="guess"))[0] == 2
+    log = gateway.log.read_text()
+    assert '"who":"operate"' in log and reader not in log and operator not in log

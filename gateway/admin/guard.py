@@ -1,0 +1,145 @@
+"""Who may call the operators' port: bearer tokens with scopes, lock-outs; without tokens only who is on this machine.
+
+/metrics and the probes are open to whoever reaches the port: they hold no identities.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway.config import AdminToken
+
+log = structlog.get_logger(__name__)
+
+OPEN: Final = frozenset({"/metrics", "/livez", "/readyz"})
+SCOPES: Final = ("read", "operate", "admin")
+"""Each includes those before it."""
+ADMIN_ONLY: Final = ("/api/v1/chargers",)
+"""What begins like that is changed with the scope `admin` only: it decides who may connect."""
+MOST_FAILURES: Final = 5
+WINDOW_SECONDS: Final = 60.0
+"""So many wrong tokens of one address within this time lock it out for the rest of it."""
+REMEMBERED: Final = 10_000
+LARGEST_BODY: Final = 256 * 1024
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def digest(token: str) -> str:
+    """What the configuration holds of a token. No salt and no slow hash: it is 256 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Guard:
+    """A middleware of the operators' port."""
+
+    def __init__(self, tokens: Sequence[AdminToken], clock: Callable[[], float]) -> None:
+        """`clock`: seconds, never going back."""
+        self._tokens = tuple(tokens)
+        self._clock = clock
+        self._failures: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    @web.middleware
+    async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The handler's answer, or the refusal."""
+        if request.path in OPEN:
+            return await handler(request)
+        who = self._admit(request)
+        if isinstance(who, web.Response):
+            return who
+        if request.method not in _READS and request.can_read_body and request.content_type != "application/json":
+            return refusal(415, "send JSON (Content-Type: application/json)")
+        try:
+            response = await handler(request)
+        except web.HTTPRequestEntityTooLarge:
+            return refusal(413, f"a body has at most {LARGEST_BODY} bytes")
+        if request.method not in _READS:
+            log.info("admin_call", who=who, method=request.method, path=request.path, status=response.status)
+        return response
+
+    def _admit(self, request: web.Request) -> web.Response | str:
+        """Who calls, or the refusal."""
+        remote = request.remote or ""
+        if not self._tokens:
+            # A page in an operator's browser could reach this port under a name of its own.
+            if _loopback(remote) and _plain_host(request.headers.get("Host", "")):
+                return "local"
+            return refusal(403, "without admin.tokens only this machine may call")
+        now = self._clock()
+        begun, count = self._failures.get(remote, (now, 0))
+        if count >= MOST_FAILURES and now < begun + WINDOW_SECONDS:
+            wait = str(int(begun + WINDOW_SECONDS - now) + 1)
+            return refusal(429, "too many wrong tokens; come back later", {"Retry-After": wait})
+        lines = request.headers.getall("Authorization", [])
+        if not lines:
+            return refusal(401, "give a token (Authorization: Bearer ...)", {"WWW-Authenticate": "Bearer"})
+        token = self._find(lines[0]) if len(lines) == 1 else None
+        if token is None:
+            self._failed(remote, now)
+            return refusal(401, "wrong token", {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        needed = self._needed(request)
+        if SCOPES.index(token.scope) < SCOPES.index(needed):
+            return refusal(403, f"this token has the scope {token.scope}; {needed} is needed")
+        return token.name
+
+    def _find(self, header: str) -> AdminToken | None:
+        """The token of a header. All are compared, so that the time tells nothing."""
+        scheme, _, text = header.partition(" ")
+        shown = digest(text.strip())
+        found = None
+        for token in self._tokens:
+            if hmac.compare_digest(token.hash.casefold().encode(), shown.encode()):
+                found = token
+        return found if scheme.casefold() == "bearer" else None
+
+    def _failed(self, remote: str, now: float) -> None:
+        begun, count = self._failures.pop(remote, (now, 0))
+        if now >= begun + WINDOW_SECONDS:
+            begun, count = now, 0
+        self._failures[remote] = begun, count + 1
+        if count + 1 == MOST_FAILURES:
+            log.warning("security_event", type="admin_lockout", source=remote)
+        if len(self._failures) > REMEMBERED:
+            self._failures.popitem(last=False)
+
+    @staticmethod
+    def _needed(request: web.Request) -> str:
+        if request.method in _READS:
+            return "read"
+        return "admin" if request.path.startswith(ADMIN_ONLY) else "operate"
+
+
+def refusal(status: int, why: str, headers: dict[str, str] | None = None) -> web.Response:
+    """An error in the form of all others."""
+    body = msgspec.json.encode({"errors": [why]}) + b"\n"
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+def _loopback(remote: str) -> bool:
+    try:
+        ip = ip_address(remote)
+    except ValueError:
+        return False
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
+
+
+def _plain_host(host: str) -> bool:
+    """Whether a Host header names this machine by an address or as localhost, not by a name that anybody could register."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name == "localhost":
+            return True
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,87 @@
+"""/api/v1/chargers over a real socket and a real store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from gateway import passwords
+from gateway.admin.api import AdminApi
+from gateway.admin.chargers import Chargers
+from gateway.config import Config, RedisConfig, RegistryConfig, RouteConfig
+from gateway.journal import Journal
+from gateway.metrics import Metrics
+from tests.gateway.journal.conftest import now_ms
+
+CONFIG = Config(registry=RegistryConfig(source="redis"), routes=(RouteConfig(primary="main", name="special"),))
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    journal = Journal(RedisConfig(data_dir=str(tmp_path)), now_ms=now_ms)
+    await journal.start()
+    yield journal
+    await journal.stop()
+
+
+@pytest.fixture
+async def client(journal: Journal) -> AsyncIterator[aiohttp.ClientSession]:
+    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=[Chargers(journal, CONFIG)])
+    await api.start()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}/api/v1/") as client:
+        yield client
+    await api.stop()
+
+
+async def test_a_charger_comes_and_goes(client: aiohttp.ClientSession, journal: Journal) -> None:
+    made = await client.put("chargers/CP%201", json={"password": "s3cret", "group": "north", "versions": ["ocpp1.6"]})
+    shown = {
+        "id": "CP 1",
+        "password": True,
+        "serial": "",
+        "group": "north",
+        "route": "",
+        "versions": ["ocpp1.6"],
+        "blocked": False,
+    }
+    assert (made.status, await made.json()) == (201, shown)
+    changed = await client.put("chargers/cp%201", json={"blocked": True})
+    assert (changed.status, await changed.json()) == (200, shown | {"blocked": True})
+    assert await (await client.get("chargers/CP%201")).json() == shown | {"blocked": True}
+    assert await (await client.get("chargers?group=north")).json() == {
+        "chargers": [shown | {"blocked": True}],
+        "more": False,
+    }
+    assert await (await client.get("chargers?after=cp%201")).json() == {"chargers": [], "more": False}
+    stored = (await journal.registered(["CP 1"]))["cp 1"]
+    assert stored is not None and passwords.matches(stored.password, b"s3cret")
+    assert (await client.delete("chargers/CP%201")).status == 204
+    assert (await client.get("chargers/CP%201")).status == (await client.delete("chargers/CP%201")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"colour": "red"}, 400),
+        ({"versions": ["ocpp9"]}, 400),
+        ([], 400),
+        ({"route": "none"}, 422),
+        ({"password_hash": "x"}, 400),
+    ],
+)
+async def test_what_is_wrong_is_told(body: object, status: int, client: aiohttp.ClientSession) -> None:
+    answer = await client.put("chargers/CP1", json=body)
+    assert answer.status == status
+    assert len((await answer.json())["errors"]) == 1
+
+
+async def test_a_registry_that_is_elsewhere(journal: Journal) -> None:
+    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=[Chargers(journal, Config())])
+    await api.start()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}/api/v1/") as client:
+        assert (await client.put("chargers/CP1", json={})).status == 409
+        assert (await client.delete("chargers/CP1")).status == 409
+    await api.stop()
