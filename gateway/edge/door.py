@@ -35,8 +35,10 @@ Make = Callable[[str], asyncio.Protocol]
 class Door:
     """Listens, and gives each connection to a protocol of its own."""
 
-    def __init__(self, gate: Gate, make: Make, counters: EdgeCounters, now_ms: Callable[[], int]) -> None:
-        """Raises OSError and ValueError for certificates that cannot be used."""
+    def __init__(
+        self, gate: Gate, make: Make, counters: EdgeCounters, now_ms: Callable[[], int], full: Callable[[], bool]
+    ) -> None:
+        """`full`: there are too many handshakes under way. Raises OSError and ValueError for certificates that cannot be used."""
         self.gate = gate
         self.addresses: list[tuple[str, int]] = []
         """Where it listens, after `start`."""
@@ -45,6 +47,7 @@ class Door:
         self._listen: Listen = listen
         self._make = make
         self._counters = counters
+        self._full = full
         self._server: asyncio.Server | None = None
         self._sockets: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
@@ -100,6 +103,10 @@ class Door:
             except OSError as error:
                 log.error("not_accepted", reason=str(error))
                 await asyncio.sleep(FULL_SECONDS)
+                continue
+            if self._full():
+                self._refused("over_capacity")
+                accepted.close()
                 continue
             self._counters.pending += 1
             self._spawn(self._greet(accepted, str(address[0])))

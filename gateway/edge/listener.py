@@ -295,7 +295,8 @@ class Edge:
     def _door(self, gate: Gate) -> Door:
         certified = gate.listen.security_profile == 3 and gate.listen.tls.check_serial
         made = CertifiedConnection if certified else ChargerConnection
-        return Door(gate, lambda source: made(self, gate, source), self.counters, self.now_ms)
+        full = lambda: self.counters.pending >= MOST_PENDING  # noqa: E731
+        return Door(gate, lambda source: made(self, gate, source), self.counters, self.now_ms, full)
 
     def _closed(self) -> Denied | None:
         """Why nobody is let in now."""

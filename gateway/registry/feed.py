@@ -77,7 +77,10 @@ class FileFeed:
             if now == seen != self._used:
                 self._used = now
                 try:
-                    self._registry.replace(await asyncio.to_thread(read, Path(self._path)))
+                    found = await asyncio.to_thread(read, Path(self._path))
+                    if not found and len(self._registry):
+                        raise BadFile([f"{self._path}: is empty; that would disconnect everybody"])
+                    self._registry.replace(found)
                     log.info("registry_reloaded", chargers=len(self._registry))
                 except (BadFile, OSError) as error:
                     log.error("registry_not_reloaded", errors=getattr(error, "errors", [str(error)]))
@@ -101,7 +104,15 @@ class StoreFeed:
                 if changes:
                     self._registry.update(changes)
                 return
-        chargers, self._position = await self._journal.all_registered()
+        chargers, position = await self._journal.all_registered()
+        known = len(self._registry)
+        if known and not chargers:
+            # Whoever removes the last charger is seen among the changes: this is a store that was emptied.
+            if self._position != position:
+                log.error("registry_lost", chargers=known, what="the store has none any more; those known so far count")
+            self._position = position
+            return
+        self._position = position
         self._registry.replace(chargers)
         self._registry.ready = True
         log.info("registry_read", chargers=len(self._registry))

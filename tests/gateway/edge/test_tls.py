@@ -276,3 +276,17 @@ async def test_who_is_refused_hears_why(
     with pytest.raises(ssl.SSLError, match=r"(?i)unknown.ca"):
         reader, _ = await asyncio.open_connection(*edge.addresses[0], ssl=tls)
         await asyncio.wait_for(reader.read(), 5)
+
+
+async def test_the_flood_of_tls_handshakes_is_capped(
+    edge: Edge, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.edge.listener.MOST_PENDING", 3)
+    idle = [await asyncio.open_connection(*edge.addresses[0]) for _ in range(3)]
+    await eventually(lambda: edge.counters.pending == 3)
+    assert (await knock(edge, "/CP1", basic("CP1", "p"), tls=trusting(authority.file)))[0] == 0
+    assert edge.counters.attempts == {("", "over_capacity"): 1}
+    for _, other in idle:
+        other.transport.abort()
+    await eventually(lambda: edge.counters.pending == 0)
+    assert (await knock(edge, "/CP1", basic("CP1", "p"), tls=trusting(authority.file)))[0] == 101

@@ -42,12 +42,26 @@ async def test_who_has_missed_changes_reads_all(journal: Journal) -> None:
     assert registry.exists("new") and not registry.exists("CP0") and not registry.exists("CP1")
 
 
-async def test_an_emptied_store(journal: Journal) -> None:
+async def test_an_emptied_store_locks_nobody_out(journal: Journal) -> None:
     registry = Registry(open=False)
     feed = StoreFeed(registry, journal)
     await journal.register({"CP1": Charger("CP1")})
     await feed.look()
     await journal._store.call("DEL", CHANGES, "{registry}:chargers")
+    for _ in range(2):
+        await feed.look()
+        assert registry.exists("CP1")
+    await journal.register({"CP2": Charger("CP2")})
+    await feed.look()
+    assert registry.exists("CP2")
+
+
+async def test_the_last_charger_is_removed(journal: Journal) -> None:
+    registry = Registry(open=False)
+    feed = StoreFeed(registry, journal)
+    await journal.register({"CP1": Charger("CP1")})
+    await feed.look()
+    await journal.register({"CP1": None})
     await feed.look()
     assert len(registry) == 0
 
