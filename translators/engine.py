@@ -415,7 +415,7 @@ class Translator:
 
 def _request(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
     """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
-    if dialogue.side is not None:
+    if dialogue.side in dialogue._translator.pair.custom_data:
         _custom_data(dialogue, dialogue.side, bytes(call.payload))
     try:
         return lenient.decode(type_, call.payload)[0]

@@ -34,7 +34,7 @@ def gate(d: Dialogue) -> None:
 
     What was acknowledged already must be delivered, and a message that the CSMS asked for may pass while Pending.
     """
-    facts = facts_of(d)
+    facts: Facts = d.facts
     if facts.registration not in ("Pending", "Rejected") or d.action == "BootNotification" or d.early:
         return
     if d.action == "DataTransfer" and facts.extra.get(PEER):
@@ -83,7 +83,7 @@ def connected(facts: Facts, at: int) -> None:
 
 def first(d: Dialogue) -> Rule | None:
     """A station that the CSMS was never told of is introduced before its first message (spec 3.1)."""
-    facts = facts_of(d)
+    facts: Facts = d.facts
     if facts.registration or facts.introduced or d.action == "BootNotification":
         return None
     if d.action == "DataTransfer" and options_of(d).carry_lossy == "datatransfer":

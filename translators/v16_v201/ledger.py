@@ -12,7 +12,7 @@ from ..kept import holds
 from ..models import v16, v201
 from ..values import CHARGING_STATE, DAY_MS
 from .charger import facts_of, has, options_of
-from .upstream import ask, ask_raw
+from .upstream import ask
 
 KEPT_MS: Final = 7 * DAY_MS
 """How long an ended transaction is remembered for late retries."""
@@ -32,7 +32,7 @@ END: Final = "end"
 
 def connector_of(d: Dialogue, number: int) -> Connector:
     """The record of a connector."""
-    connectors: dict[int, Connector] = facts_of(d).connectors
+    connectors: dict[int, Connector] = d.facts.connectors
     found = connectors.get(number)
     if found is None:
         found = Connector()
@@ -108,7 +108,7 @@ def digest_of(content: bytes) -> str:
 
 def offline(d: Dialogue, at: int) -> bool | None:
     """The `offline` member of an event that happened at `at`, ms: True, or None to leave it out."""
-    connected = facts_of(d).connected_at
+    connected: int = d.facts.connected_at
     return True if d.early or (connected and at < connected - OFFLINE_MS) else None
 
 
@@ -130,23 +130,11 @@ def tell(
     """Number an event, send it, and heed what the CSMS says to it."""
     event.seqNo = number_of(d, transaction, content)
     reply = yield from ask(d, event, sound=sound)
-    _heed(d, transaction, content, reply)
+    heed(d, transaction, content, reply)
     return reply
 
 
-def tell_written(
-    d: Dialogue, transaction: Transaction, content: str, before: str, after: str
-) -> Generator[Any, Any, None]:
-    """`tell` for an event whose JSON was made already, around its seqNo."""
-    text = f"{before}{number_of(d, transaction, content)}{after}"
-    answer = yield from ask_raw(d, v201.TransactionEventRequest.action, text.encode())
-    if answer == b"{}":  # nearly always
-        transaction.pending.pop(content, None)
-    else:
-        _heed(d, transaction, content, d.read(v201.TransactionEventResponse, answer))
-
-
-def _heed(d: Dialogue, transaction: Transaction, content: str, reply: v201.TransactionEventResponse) -> None:
+def heed(d: Dialogue, transaction: Transaction, content: str, reply: v201.TransactionEventResponse) -> None:
     """The CSMS has an event, and says something to it."""
     transaction.pending.pop(content, None)
     lose_costs(d, reply, told=content == END and has(d, "costmsg"))

@@ -12,20 +12,23 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from .. import frames
-from ..dialogue import AskRaw, Dialogue
-from ..facts import Transaction
+from ..dialogue import AskRaw, Dialogue, Refusal
+from ..facts import Facts, Transaction
 from ..metering import CACHED, REGISTER, WH_MOST, attributes_up
 from ..models import lenient, v16, v201
 from ..values import charger_time, parse_decimal, plain
-from .charger import facts_of
-from .ledger import RECENT_MOST, by_number, digest_of, forget_recent, is_known, offline, tell_written
+from .ledger import RECENT_MOST, digest_of, forget_recent, heed, is_known, number_of, offline
 from .monitoring import BLOCK as MONITORS
+from .upstream import introduce_again
 
 _PLAIN = re.compile(r"[1-9]\d{0,11}(?:\.\d{1,6})?|0(?:\.\d{0,5}[1-9])?", re.ASCII)
 """A number that 2.0.1 spells in the same way."""
 _REASONS: Final[dict[str | None, v201.TriggerReason]] = {"Trigger": "Trigger", "Sample.Clock": "MeterValueClock"}
 _PERIODIC: Final[v201.TriggerReason] = "MeterValuePeriodic"
+_EVENT: Final = v201.TransactionEventRequest.action
 
 
 class Shape(NamedTuple):
@@ -101,32 +104,46 @@ def written(d: Dialogue, request: v16.MeterValuesRequest) -> Written | None:
 
 def running(d: Dialogue, request: v16.MeterValuesRequest) -> Transaction | None:
     """The transaction that a message names, if it runs and nobody has asked for anything that a reading might be about."""
-    facts = facts_of(d)
-    if facts.triggers or MONITORS in facts.extra:
+    facts: Facts = d.facts
+    if facts.triggers or MONITORS in facts.extra or not request.transactionId:
         return None
-    transaction = by_number(d, request.transactionId)
-    return transaction if transaction is not None and is_known(transaction) else None
+    for transaction in reversed(facts.transactions):
+        if transaction.tid == request.transactionId:
+            return transaction if transaction.state == "open" and is_known(transaction) else None
+    return None
 
 
-def update(d: Dialogue, transaction: Transaction, reading: Written) -> Generator[AskRaw, Any, None]:
+def update(d: Dialogue, transaction: Transaction, reading: Written) -> Generator[Any, Any, None]:
     """Tell the CSMS a reading, unless it has it already."""
     if reading.register:
         transaction.register_wh = reading.register
     content = "meter " + digest_of(reading.text.encode())
-    forget_recent(d, transaction)
     recent = transaction.recent
-    if content in recent:
-        d.lose("meterValue", "folded")
-        return
+    if recent:
+        forget_recent(d, transaction)
+        if content in recent:
+            d.lose("meterValue", "folded")
+            return
     late = ',"offline":true' if offline(d, reading.at) else ""
-    yield from tell_written(
-        d,
-        transaction,
-        content,
-        f'{{"eventType":"Updated","timestamp":"{reading.timestamp}","triggerReason":"{reading.reason}","seqNo":',
-        f',"transactionInfo":{frames.encode(v201.Transaction(transactionId=transaction.uuid)).decode()}'
-        f',"meterValue":[{reading.text}]{late}}}',
+    event = AskRaw(
+        "csms",
+        _EVENT,
+        msgspec.Raw(
+            f'{{"eventType":"Updated","timestamp":"{reading.timestamp}","triggerReason":"{reading.reason}"'
+            f',"seqNo":{number_of(d, transaction, content)}'
+            f',"transactionInfo":{frames.encode(v201.Transaction(transactionId=transaction.uuid)).decode()}'
+            f',"meterValue":[{reading.text}]{late}}}'.encode()
+        ),
     )
+    try:
+        answer = yield event
+    except Refusal as refusal:
+        yield from introduce_again(d, refusal)
+        answer = yield event
+    if bytes(answer) == b"{}":  # nearly always
+        transaction.pending.pop(content, None)
+    else:
+        heed(d, transaction, content, d.read(v201.TransactionEventResponse, bytes(answer)))
     while len(recent) >= RECENT_MOST:
         del recent[next(iter(recent))]
     recent[content] = d.now

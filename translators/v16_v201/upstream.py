@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..dialogue import Ask, AskRaw, Dialogue, Refusal
+from ..dialogue import Ask, Dialogue, Refusal
 from ..facts import Facts
 from ..models import v16, v201
 from ..models.base import Request, Struct
@@ -26,22 +26,12 @@ def ask(d: Dialogue, request: Request[R], *, sound: bool = False) -> Generator[A
         response: R = yield from d.ask("csms", request, sound=sound)
         return response
     except Refusal as refusal:
-        yield from _introduce_again(d, refusal)
+        yield from introduce_again(d, refusal)
     response = yield from d.ask("csms", request)
     return response
 
 
-def ask_raw(d: Dialogue, action: str, payload: bytes) -> Generator[AskRaw, Any, bytes]:
-    """`ask` for a request whose text was made already; gives the text of the response."""
-    try:
-        response = yield from d.ask_raw("csms", action, msgspec.Raw(payload))
-    except Refusal as refusal:
-        yield from _introduce_again(d, refusal)
-        response = yield from d.ask_raw("csms", action, msgspec.Raw(payload))
-    return bytes(response)
-
-
-def _introduce_again(d: Dialogue, refusal: Refusal) -> Generator[Any, Any, None]:
+def introduce_again(d: Dialogue, refusal: Refusal) -> Generator[Any, Any, None]:
     """Tell a CSMS that forgot the station who it is. Raises the refusal if that is not what it was about."""
     facts = facts_of(d)
     if refusal.code != "SecurityError" or facts.registration != "Accepted":
