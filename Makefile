@@ -52,4 +52,4 @@ docs: install
 	$(BIN)/python -m tools.docs
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .peers .chart
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .peers .chart .image

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import deque
 from typing import Final, cast
 
@@ -20,12 +19,8 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Protocol, Side, State
 
+from gateway.masking import apply_mask, new_mask
 from gateway.wheel import Timer, Wheel
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # a platform without the compiled part of the library
-    from websockets.utils import apply_mask
 
 READ_LIMIT: Final = 256 * 1024
 """Largest message in bytes, also after inflation; a longer one closes 1009 at its header."""
@@ -46,18 +41,6 @@ _MEDIUM: Final = b"\x81\x7e"
 _MEDIUM_MASKED: Final = b"\x81\xfe"
 _LONG: Final = b"\x81\x7f"
 _LONG_MASKED: Final = b"\x81\xff"
-_pool = b""
-_pool_at = 0
-
-
-def _mask() -> bytes:
-    """Four random bytes, unpredictable as RFC 6455 section 10.3 asks; the system is asked for 8 KiB at a time."""
-    global _pool, _pool_at
-    if _pool_at >= len(_pool):
-        _pool, _pool_at = os.urandom(8192), 0
-    _pool_at += 4
-    return _pool[_pool_at - 4 : _pool_at]
-
 
 _log = logging.getLogger(__name__)
 quiet = logging.getLogger(__name__ + ".protocol")
@@ -156,7 +139,7 @@ class Wire(asyncio.Protocol):
         # An uncompressed frame is its header and the text: no detour through the library's frame objects.
         size, bit = len(text), 0
         if protocol.side is Side.CLIENT:
-            mask, bit = _mask(), 0x80
+            mask, bit = new_mask(), 0x80
             text = mask + apply_mask(text, mask)
         if size < 126:
             transport.write(_TEXT_HEADERS[size | bit] + text)

@@ -18,7 +18,7 @@ from msgspec import inspect as types
 from gateway.config import Config
 from gateway.config_check import TRANSLATE_ONLY
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
-from tools import chart_docs, translation_docs
+from tools import chart_docs, runtime_lock, translation_docs
 from tools.config_texts import field_texts
 
 ROOT = Path(__file__).parent.parent
@@ -227,6 +227,7 @@ PAGES = {
     "cli.md": cli_page,
     **translation_docs.pages(),
     **chart_docs.pages(),
+    "../deploy/requirements.lock": runtime_lock.lock,
 }
 
 

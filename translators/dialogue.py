@@ -231,6 +231,10 @@ class Dialogue:
         """Record a loss; it is reported with the next frame of this dialogue."""
         self._losses.append(Loss(field, kind))
 
+    def owe(self) -> None:
+        """The upstream is not told now: `Pair.back` tells it, when nothing older is left to tell."""
+        self._translator.owe()
+
     def losses(self) -> int:
         """How many losses wait for the next frame, for `spare`."""
         return len(self._losses)
@@ -277,6 +281,16 @@ class Refuse(msgspec.Struct, frozen=True):
 
 
 Row: TypeAlias = Same | Mapped | Talk | Local | Refuse
+
+
+def merged(blocks: tuple[dict[str, Row], ...]) -> dict[str, Row]:
+    """The rows of all blocks in one table. Raises TypeError when two blocks have a row for the same action."""
+    rows: dict[str, Row] = {}
+    for block in blocks:
+        if twice := rows.keys() & block.keys():
+            raise TypeError(f"two rows for {sorted(twice)}")
+        rows.update(block)
+    return rows
 
 
 class Pair(msgspec.Struct, frozen=True):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from functools import lru_cache
-from typing import Final, Generic, Literal, NamedTuple, TypeVar, cast
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -380,52 +380,3 @@ def security_event_up(name: str) -> str:
 def security_event_down(name: str) -> str:
     """The whitepaper name of a 2.0.1 security event; any other name stays."""
     return _SECURITY_EVENTS.down_or(name, name)
-
-
-# 2.14 RPC errors. Neutral is the 2.0.1 meaning with both r in Occurrence, the spelling of 2.0.1 edition 3 and of 2.1.
-
-_CODES: Final = frozenset(
-    (
-        "NotImplemented",
-        "NotSupported",
-        "InternalError",
-        "ProtocolError",
-        "SecurityError",
-        "FormatViolation",
-        "PropertyConstraintViolation",
-        "OccurrenceConstraintViolation",
-        "TypeConstraintViolation",
-        "GenericError",
-        "MessageTypeNotSupported",
-        "RpcFrameworkError",
-    )
-)
-_MISSPELT: Final = {
-    "FormationViolation": "FormatViolation",
-    "OccurenceConstraintViolation": "OccurrenceConstraintViolation",
-}
-_OLD_CODES: Final = {
-    "FormatViolation": "FormationViolation",
-    "OccurrenceConstraintViolation": "OccurenceConstraintViolation",
-    "MessageTypeNotSupported": "ProtocolError",
-    "RpcFrameworkError": "ProtocolError",
-}
-
-Version = Literal["1.5", "1.6", "2.0.1", "2.1"]
-
-
-def neutral_code(code: str) -> str:
-    """An error code as any peer spells it -> the neutral spelling; an unknown code is a GenericError."""
-    code = _MISSPELT.get(code, code)
-    return code if code in _CODES else "GenericError"
-
-
-def spell_code(version: Version) -> Callable[[str], str]:
-    """Neutral error code -> the spelling of `version`."""
-    old = version in ("1.5", "1.6")
-
-    def spell(code: str) -> str:
-        code = neutral_code(code)
-        return _OLD_CODES.get(code, code) if old else code
-
-    return spell

@@ -163,10 +163,11 @@ def _register(meter_values: list[dict[str, Any]]) -> float | None:
 
 
 class Csms:
-    """The server on a free port of the local host."""
+    """The server, by default on a free port of the local host."""
 
-    def __init__(self, listener: Listener) -> None:
-        self.port = 0
+    def __init__(self, listener: Listener, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.port = port
+        self._host = host
         self._listener = listener
         self._server: Server | None = None
         self._stations: dict[str, Station] = {}
@@ -175,8 +176,8 @@ class Csms:
     async def start(self) -> None:
         self._server = await serve(
             self._connected,
-            "127.0.0.1",
-            0,
+            self._host,
+            self.port,
             subprotocols=[Subprotocol("ocpp2.0.1")],
             compression=None,
             close_timeout=2,

@@ -50,6 +50,7 @@ class ChargerConnection(Knocking):
         "_reopen",
         "_waiting",
         "epoch",
+        "since",
     )
 
     def __init__(self, edge: Edge, gate: Gate, source: str = "") -> None:
@@ -62,6 +63,8 @@ class ChargerConnection(Knocking):
         self._waiting: list[Pending] | None = None
         self.epoch = 0
         """Number of this connection; 0 until the journal has given it."""
+        self.since = 0.0
+        """Loop time at which the handshake was complete."""
 
     @property
     def version(self) -> str:

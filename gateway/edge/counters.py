@@ -22,6 +22,7 @@ class EdgeCounters:
         "malformed",
         "messages",
         "observe_call",
+        "observe_connection",
         "pending",
         "quarantined",
         "received",
@@ -72,6 +73,8 @@ class EdgeCounters:
         """Answers of hubs that came after the deadline or for a CALL that is not open, dropped."""
         self.observe_call: Callable[[str, float], None] | None = None
         """Called with action and seconds when a charger's CALL has been answered."""
+        self.observe_connection: Callable[[float], None] | None = None
+        """Called with seconds when a charger's socket has ended."""
 
 
 def count(table: dict[str, int], key: str) -> None:

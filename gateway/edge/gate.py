@@ -120,8 +120,11 @@ class Gate:
         if charger is not None and charger.versions:
             common = negotiate(identity, [spelled for _, spelled in common], charger.versions)
         await self._downgrade(claim)
-        if (closed := terms.closed()) is not None:  # it may have changed meanwhile
+        # All of it may have changed meanwhile.
+        if (closed := terms.closed()) is not None:
             raise closed
+        if not terms.registry.exists(identity) or terms.registry.get(identity) != charger:
+            raise Denied(503, "The registry has just changed.\n", "other")
         if self.open >= self.listen.max_connections and not terms.present(identity):
             raise Denied(503, "Too many connections.\n", "over_capacity")
         why = None if terms.refuse is None else terms.refuse(identity)

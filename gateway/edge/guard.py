@@ -9,35 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Final, Literal, TypeAlias
 
 import msgspec
-import yaml
 
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS, SIGNED, canonical
+from gateway.edge.reactions import REACTIONS, WINDOW_MS
 from gateway.journal.entry import Class
 
 MOST_OPEN: Final = 16
 """Open CALLs of one charger after which its socket is not read until one is answered (row R20)."""
 MOST_DEPTH: Final = 32
 MOST_NODES: Final = 20_000
-DEFECTS: Final = 5
-"""So many RPC-level defects within `WINDOW_MS` close the socket with 1002."""
-WINDOW_MS: Final = 60_000
 LONGEST_ID: Final = 128
-
-
-class Reaction(msgspec.Struct, frozen=True):
-    """What one row gets in one version."""
-
-    kind: Literal["drop", "error", "accept"]
-    code: str
-    title: str
-    strikes: str
-    """What it counts towards: "defect", the row itself, or nothing."""
-    limit: int
-    close: int
 
 
 class Take(msgspec.Struct, frozen=True, gc=False):
@@ -111,29 +95,6 @@ _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _NOT_NUMBERS = re.compile(rb"\b(?:NaN|Infinity)\b")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _TYPES = {b'"2"': b"2", b'"3"': b"3", b'"4"': b"4", b"2.0": b"2", b"3.0": b"3", b"4.0": b"4"}
-
-
-def _load() -> dict[str, dict[str, Reaction]]:
-    rows = yaml.safe_load((files("gateway.edge") / "malformed.yaml").read_text("utf-8"))
-    columns = {
-        "ocpp1.5": ("ocpp1.5", "ocpp1.6"),
-        "ocpp1.6": ("ocpp1.6",),
-        "ocpp2.0.1": ("ocpp2.0.1",),
-        "ocpp2.1": ("ocpp2.1", "ocpp2.0.1"),
-    }
-    found: dict[str, dict[str, Reaction]] = {version: {} for version in columns}
-    for row in rows:
-        for version, names in columns.items():
-            kind, _, code = next(row[name] for name in names if name in row).partition(" ")
-            counts = code == "RpcFrameworkError" or (kind == "drop" and row.get("defect", False))
-            limit, close = (row["limit"], 1008) if "limit" in row else (DEFECTS if counts else 0, 1002)
-            strikes = row["row"] if "limit" in row else "defect" if counts else ""
-            found[version][row["row"]] = Reaction(kind, code, row["title"], strikes, limit, close)
-    return found
-
-
-REACTIONS: Final = _load()
-"""Version -> row -> reaction."""
 
 
 class Guard:

@@ -224,6 +224,7 @@ class Edge:
         self.counters.pending -= 1
         self._attempt(wire.version, "accepted")
         count(self.counters.connections, wire.version)
+        wire.since = self.wheel.loop.time()
         wire.gate.open += 1
         self._sockets.add(wire)
         key = wire.charger.casefold()
@@ -248,6 +249,8 @@ class Edge:
         for call in abandoned:
             self.ended(call.action, "abandoned")
         count(self.counters.disconnects, wire.reason)
+        if self.counters.observe_connection is not None:
+            self.counters.observe_connection(self.wheel.loop.time() - wire.since)
 
     def farewell(self, head: Head) -> None:
         """Tell the journal that a connection is gone; kept for later while the store is down."""

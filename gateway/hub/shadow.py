@@ -12,8 +12,8 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 
 from gateway.readiness import Class, Kind
+from translators.error_codes import neutral_code
 from translators.frames import Error, Result
-from translators.values import neutral_code
 
 LATE_MS: Final = 2_000
 """A shadow that takes so much longer than the other is late."""

@@ -26,14 +26,12 @@ from translators.values import (
     id_tag_of,
     id_token_info,
     id_token_of,
-    neutral_code,
     parse_decimal,
     parse_time,
     plain,
     remember_token,
     security_event_down,
     security_event_up,
-    spell_code,
     tenth,
     tidy_time,
 )
@@ -298,29 +296,3 @@ SAME_EVENTS = [
 )
 def test_security_event_names(old: str, new: str) -> None:
     assert security_event_up(old) == new and security_event_down(new) == old
-
-
-@pytest.mark.parametrize(
-    ("seen", "old", "new"),
-    [
-        ("FormationViolation", "FormationViolation", "FormatViolation"),
-        ("FormatViolation", "FormationViolation", "FormatViolation"),
-        ("OccurenceConstraintViolation", "OccurenceConstraintViolation", "OccurrenceConstraintViolation"),
-        ("OccurrenceConstraintViolation", "OccurenceConstraintViolation", "OccurrenceConstraintViolation"),
-        ("NotImplemented", "NotImplemented", "NotImplemented"),
-        ("NotSupported", "NotSupported", "NotSupported"),
-        ("InternalError", "InternalError", "InternalError"),
-        ("ProtocolError", "ProtocolError", "ProtocolError"),
-        ("SecurityError", "SecurityError", "SecurityError"),
-        ("PropertyConstraintViolation", "PropertyConstraintViolation", "PropertyConstraintViolation"),
-        ("TypeConstraintViolation", "TypeConstraintViolation", "TypeConstraintViolation"),
-        ("GenericError", "GenericError", "GenericError"),
-        ("MessageTypeNotSupported", "ProtocolError", "MessageTypeNotSupported"),
-        ("RpcFrameworkError", "ProtocolError", "RpcFrameworkError"),
-        ("Oops", "GenericError", "GenericError"),
-        ("", "GenericError", "GenericError"),
-    ],
-)
-def test_error_codes(seen: str, old: str, new: str) -> None:
-    assert spell_code("1.6")(neutral_code(seen)) == spell_code("1.5")(seen) == old
-    assert spell_code("2.0.1")(neutral_code(seen)) == spell_code("2.1")(seen) == new

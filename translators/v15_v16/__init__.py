@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..dialogue import Pair
+from ..error_codes import neutral_code, spell_code
 from ..models import v15, v16
 from ..options import Options
-from ..values import neutral_code, spell_code
 from . import away, charger, csms, state
 from .metering import AnyMeterValuesRequest, AnyStopTransactionRequest
 from .state import Facts

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dialogue import Dialogue, Local, Pair, Refusal, Row, Rule, Talk
+from ..dialogue import Dialogue, Local, Pair, Refusal, Row, Rule, Talk, merged
+from ..error_codes import neutral_code, spell_code
 from ..facts import Facts
 from ..models import v16, v201
 from ..options import Options
-from ..values import neutral_code, spell_code
 from . import (
     authorization,
     availability,
@@ -58,16 +58,6 @@ _FLOW_B: tuple[dict[str, Row], ...] = (
 )
 
 
-def _merged(blocks: tuple[dict[str, Row], ...]) -> dict[str, Row]:
-    """One table. Raises TypeError when two blocks have a row for the same action."""
-    rows: dict[str, Row] = {}
-    for block in blocks:
-        if twice := rows.keys() & block.keys():
-            raise TypeError(f"two rows for {sorted(twice)}")
-        rows.update(block)
-    return rows
-
-
 def _tunnelled(rows: dict[str, Row]) -> dict[str, Row]:
     """What the gateway answers in the charger's stead, unless the charger takes it through the gateway's own tunnel."""
     whole = tunnel.ACTIONS | tunnel.PROVEN
@@ -102,8 +92,8 @@ def _admitted(row: Row) -> Row:
 PAIR = Pair(
     charger="1.6",
     csms="2.0.1",
-    from_charger=_merged(_FLOW_A),
-    from_csms={action: _admitted(row) for action, row in _tunnelled(_merged(_FLOW_B)).items()},
+    from_charger=merged(_FLOW_A),
+    from_csms={action: _admitted(row) for action, row in _tunnelled(merged(_FLOW_B)).items()},
     charger_actions=v16.ACTIONS,
     csms_actions=v201.ACTIONS,
     facts=Facts,

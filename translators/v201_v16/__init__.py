@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dialogue import Dialogue, Pair, Refusal, Row, Rule, Talk
+from ..dialogue import Dialogue, Pair, Refusal, Row, Rule, Talk, merged
+from ..error_codes import neutral_code, spell_code
 from ..models import v16, v201
 from ..options import Options
-from ..values import neutral_code, spell_code
 from . import (
     acknowledged,
     authorization,
@@ -53,16 +53,6 @@ _FLOW_D: tuple[dict[str, Row], ...] = (
 )
 
 
-def _merged(blocks: tuple[dict[str, Row], ...]) -> dict[str, Row]:
-    """One table. Raises TypeError when two blocks have a row for the same action."""
-    rows: dict[str, Row] = {}
-    for block in blocks:
-        if twice := rows.keys() & block.keys():
-            raise TypeError(f"two rows for {sorted(twice)}")
-        rows.update(block)
-    return rows
-
-
 def _admitted(row: Row) -> Row:
     """The row behind the gate: a station that the CSMS rejected takes no commands (spec 3.1)."""
     assert isinstance(row, Talk)
@@ -89,9 +79,9 @@ PAIR = Pair(
     charger="2.0.1",
     csms="1.6",
     from_charger={
-        action: whole.first(action, row) if action in whole.WHOLE else row for action, row in _merged(_FLOW_C).items()
+        action: whole.first(action, row) if action in whole.WHOLE else row for action, row in merged(_FLOW_C).items()
     },
-    from_csms={action: _admitted(row) for action, row in _merged(_FLOW_D).items()},
+    from_csms={action: _admitted(row) for action, row in merged(_FLOW_D).items()},
     charger_actions=v201.ACTIONS,
     csms_actions=v16.ACTIONS,
     facts=Facts,

@@ -11,7 +11,7 @@ from gateway import passwords
 from gateway.config import Listen
 from gateway.edge.listener import Edge
 from gateway.registry import Charger, Registry
-from tests.gateway.edge.conftest import EchoHub, World, closed, dial
+from tests.gateway.edge.conftest import EchoHub, World, closed, dial, eventually
 from tests.gateway.edge.knock import basic, knock
 
 KEY = bytes(range(0xF0, 0x100)) + b"\xc3\x28"
@@ -194,3 +194,15 @@ async def test_a_registry_that_is_not_read_yet_refuses_nobody_for_good(world: Wo
     known.replace([Charger("CP1")])
     known.ready = True
     assert (await knock(edge))[0] == 101
+
+
+async def test_who_is_blocked_while_the_password_is_computed_stays_out(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matches = passwords.matches
+    monkeypatch.setattr("gateway.passwords.matches", lambda *given: (time.sleep(0.3), matches(*given))[1])
+    knocking = asyncio.create_task(knock(edge, "/CP1", basic("CP1", "correct horse 16")))
+    await eventually(lambda: edge._checker._waiting)
+    edge.registry.update({"CP1": Charger("CP1", edge.registry.get("CP1").password, blocked=True)})  # type: ignore[union-attr]
+    assert (await knocking)[0] in (403, 503)
+    assert (await knock(edge, "/CP1", basic("CP1", "correct horse 16")))[0] == 403

@@ -1,0 +1,48 @@
+"""What each defect of a frame gets in each version: malformed.yaml, read once (reliability 6.3)."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final, Literal
+
+import msgspec
+import yaml
+
+DEFECTS: Final = 5
+"""So many RPC-level defects within `WINDOW_MS` close the socket with 1002."""
+WINDOW_MS: Final = 60_000
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    """What one row gets in one version."""
+
+    kind: Literal["drop", "error", "accept"]
+    code: str
+    title: str
+    strikes: str
+    """What it counts towards: "defect", the row itself, or nothing."""
+    limit: int
+    close: int
+
+
+def _load() -> dict[str, dict[str, Reaction]]:
+    rows = yaml.safe_load((files("gateway.edge") / "malformed.yaml").read_text("utf-8"))
+    columns = {
+        "ocpp1.5": ("ocpp1.5", "ocpp1.6"),
+        "ocpp1.6": ("ocpp1.6",),
+        "ocpp2.0.1": ("ocpp2.0.1",),
+        "ocpp2.1": ("ocpp2.1", "ocpp2.0.1"),
+    }
+    found: dict[str, dict[str, Reaction]] = {version: {} for version in columns}
+    for row in rows:
+        for version, names in columns.items():
+            kind, _, code = next(row[name] for name in names if name in row).partition(" ")
+            counts = code == "RpcFrameworkError" or (kind == "drop" and row.get("defect", False))
+            limit, close = (row["limit"], 1008) if "limit" in row else (DEFECTS if counts else 0, 1002)
+            strikes = row["row"] if "limit" in row else "defect" if counts else ""
+            found[version][row["row"]] = Reaction(kind, code, row["title"], strikes, limit, close)
+    return found
+
+
+REACTIONS: Final = _load()
+"""Version -> row -> reaction."""
