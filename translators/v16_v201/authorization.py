@@ -68,9 +68,10 @@ def verdict(d: Dialogue, id_tag: str, info: v201.IdTokenInfo) -> v16.IdTagInfo:
     if info.cacheExpiryDateTime:
         told_time(d, info.cacheExpiryDateTime, "idTokenInfo.cacheExpiryDateTime")
     found = id_tag_info(info, facts.tokens, no_auth=options.no_auth_idtag)
-    station = set(evses(d))
-    if found.status == "Accepted" and info.evseId and station and not station.intersection(info.evseId):
-        found.status = "Blocked"
+    if found.status == "Accepted" and info.evseId:
+        station = set(evses(d))
+        if station and not station.intersection(info.evseId):
+            found.status = "Blocked"
     remember(d, id_tag, found, info.evseId or [])
     if info.personalMessage is not None and has(d, "costmsg"):
         show_price(d, id_tag, info.personalMessage)

@@ -95,7 +95,11 @@ def _taken_over(d: Dialogue, subject: str) -> bool:
 
 def _tell_start(d: Dialogue, transaction: Transaction, moment: Moment) -> Generator[Any, Any, v16.IdTagInfo]:
     """Send the Started event; what the CSMS says of the token."""
-    reply = yield from ask(d, _started(d, transaction, moment))
+    event = _started(d, transaction, moment)
+    token = event.idToken
+    # All else was checked when it was made.
+    sound = event.customData is None and (token is None or (len(token.idToken) <= 36 and not token.additionalInfo))
+    reply = yield from ask(d, event, sound=sound)
     lose_costs(d, reply)
     transaction.state = "open"
     told_state(transaction, transaction.started_state)
@@ -120,16 +124,9 @@ def start_while_away(d: Dialogue, request: v16.StartTransactionRequest) -> v16.S
 def _start_key(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment) -> str:
     """What makes a StartTransaction the same again. A clock that was never set makes nothing the same: losing a session
     is worse than a duplicate, so the message id counts then."""
-    parts: list[Any] = [
-        request.connectorId,
-        clean_id_tag(request.idTag).casefold(),
-        request.timestamp,
-        request.meterStart,
-        request.reservationId or 0,
-    ]
-    if moment.substituted:
-        parts.append(d.source_id)
-    return "|".join(str(part) for part in parts)
+    tag = clean_id_tag(request.idTag).casefold()
+    key = f"{request.connectorId}|{tag}|{request.timestamp}|{request.meterStart}|{request.reservationId or 0}"
+    return f"{key}|{d.source_id}" if moment.substituted else key
 
 
 def _begin(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment, start_key: str) -> Transaction:
