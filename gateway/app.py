@@ -131,6 +131,7 @@ class App:
                 )
                 self._edge.passes_authorization = passes_authorization(config)
                 self._edge.counters.observe_call = call_timer(self._metrics)
+                self._edge.counters.observe_connection = self._metrics.connection_duration.cell().observe
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._serve(wheel, admin))
                 await self._stop.wait()

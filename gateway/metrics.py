@@ -145,6 +145,7 @@ class Metrics(Collector):
         self.connections_limit = self._plain("connections_limit")
         self.connection_attempts = self._plain("connection_attempts_total")
         self.disconnects = self._plain("disconnects_total")
+        self.connection_duration = self._histogram("connection_duration_seconds")
         self.security_events = self._plain("security_events_total")
         self.hex_passwords = self._plain("hex_passwords_total")
         self.certificate_not_after_timestamp = self._plain("certificate_not_after_timestamp_seconds")

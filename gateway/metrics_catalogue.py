@@ -28,6 +28,7 @@ TYPES = ("call", "result", "error", "send")
 CALL_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 TRANSLATION_SECONDS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1)
 WAIT_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0, 60.0, 300.0, 1800.0, 3600.0)
+CONNECTION_SECONDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0, 86400.0, 604800.0)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 
@@ -138,6 +139,8 @@ CATALOGUE: tuple[Spec, ...] = (
          "sum by (outcome) (rate($m[5m]))", (VERSION, _label("outcome", *ATTEMPT_OUTCOMES)), limit=60),
     Spec("disconnects_total", "counter", "Charger sockets that ended, by reason.", "sum by (reason) (rate($m[5m]))",
          (_label("reason", *DISCONNECT_REASONS),)),
+    Spec("connection_duration_seconds", "histogram", "How long charger sockets lasted that have ended.",
+         'sum(rate($m_bucket{le="60.0"}[15m])) / sum(rate($m_count[15m]))', (), CONNECTION_SECONDS),
     Spec("security_events_total", "counter",
          "Lock-outs; certificates that let nobody in; boots with another serial number; chargers on a lower profile than before.",
          "sum by (type) (increase($m[1h]))", (_label("type", *SECURITY_EVENTS, OTHER),)),

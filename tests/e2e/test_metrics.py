@@ -52,6 +52,7 @@ async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartG
     assert value("upstream_sessions", upstream="main", state="connected") == 1
     assert value("upstream_connect_attempts_total", upstream="main", outcome="connected") == 1
     assert value("translation_duration_seconds_count", from_version="1.6", to_version="2.0.1") >= 5
+    assert value("connection_duration_seconds_count") == 0
     assert value("redis_up") == 1
     assert value("event_loop_lag_seconds_count") > 0
     assert "CP1" not in text and "DEADBEEF" not in text

@@ -158,6 +158,18 @@ FLEET = Dashboard(
                     ),
                 ),
                 Panel(
+                    "Length of connections",
+                    "Of those that ended. Many of less than a minute are chargers that flap.",
+                    "short",
+                    (
+                        Query(
+                            "sum by (le) (increase(ocppgw_connection_duration_seconds_bucket{$s}[$__rate_interval]))",
+                            "{{le}}",
+                        ),
+                    ),
+                    "heatmap",
+                ),
+                Panel(
                     "Security events",
                     "Lock-outs, certificates that let nobody in, other serial numbers, lower security profiles.",
                     "short",
