@@ -29,6 +29,7 @@ from . import (
     reporting,
     reservations,
     smart_charging,
+    stopping,
     transactions,
     tunnel,
 )
@@ -39,6 +40,7 @@ _FLOW_A: tuple[dict[str, Row], ...] = (
     boot.FROM_CHARGER,
     metering.FROM_CHARGER,
     reporting.FROM_CHARGER,
+    stopping.FROM_CHARGER,
     transactions.FROM_CHARGER,
 )
 _FLOW_B: tuple[dict[str, Row], ...] = (

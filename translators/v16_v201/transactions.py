@@ -1,4 +1,4 @@
-"""StartTransaction and StopTransaction as Started and Ended events (spec 3.2, 3.4, 4.5, 4.7, 4.8, 8.1)."""
+"""StartTransaction as a Started event, and the ends that no StopTransaction tells (spec 3.2, 3.4, 4.5, 4.7, 8.1)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..facts import Facts, Transaction
 from ..kept import holds
-from ..metering import REGISTER, energy_sample, in_wh, register_of
+from ..metering import energy_sample
 from ..models import v16, v201
 from ..topology import place_of
-from ..values import STOP_UP, Moment, Stop, charger_time, clean_id_tag, kept_token, parse_time, restore_token
+from ..values import Moment, charger_time, clean_id_tag, kept_token, restore_token
 from . import reservations
-from .authorization import final_cost, recent_verdict, remote_start_of, token_of, verdict, verdict_while_away
-from .charger import facts_of, has, options_of
+from .authorization import recent_verdict, remote_start_of, token_of, verdict, verdict_while_away
+from .charger import facts_of, options_of
 from .ledger import (
     END,
-    by_number,
     by_start,
     close,
     connector_of,
     deauthorise,
-    is_open,
     is_queued,
     lose_costs,
     offline,
@@ -34,11 +32,8 @@ from .ledger import (
     told_state,
 )
 from .maintenance import after_ended
-from .metering import readings, see_register
 from .smart_charging import install
-from .upstream import ask, carried
-
-_FOLDED = ("UnlockCommand", "SoftReset", "HardReset")
+from .upstream import ask
 
 
 def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
@@ -49,7 +44,7 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
     if known is not None and known.state != "starting" and known.auth_info is not None:
         d.lose("StartTransaction", "folded")
         return _conf(known)
-    if _taken_over(d, f"start {start_key}"):
+    if taken_over(d, f"start {start_key}"):
         return None
     if known is None or is_queued(known):
         for left in list(facts_of(d).transactions):
@@ -65,7 +60,7 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
     if transaction.place is None:
         d.lose("connectorId")
     try:
-        info = yield from _tell_start(d, transaction, moment)
+        info = yield from tell_start(d, transaction, moment)
     except Refusal:
         transaction.refused = True
         raise
@@ -82,7 +77,7 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
     return _conf(transaction)
 
 
-def _taken_over(d: Dialogue, subject: str) -> bool:
+def taken_over(d: Dialogue, subject: str) -> bool:
     """Whether the same message is on its way to the CSMS; the charger gets that answer under its newest message id."""
     other = d.translator.asking(subject) if not d.key else None
     if other is None:
@@ -93,7 +88,7 @@ def _taken_over(d: Dialogue, subject: str) -> bool:
     return True
 
 
-def _tell_start(d: Dialogue, transaction: Transaction, moment: Moment) -> Generator[Any, Any, v16.IdTagInfo]:
+def tell_start(d: Dialogue, transaction: Transaction, moment: Moment) -> Generator[Any, Any, v16.IdTagInfo]:
     """Send the Started event; what the CSMS says of the token."""
     event = _started(d, transaction, moment)
     token = event.idToken
@@ -202,11 +197,12 @@ def _started(d: Dialogue, transaction: Transaction, moment: Moment) -> v201.Tran
         evse=v201.EVSE(id=place[0], connectorId=place[1]) if place is not None else None,
         reservationId=transaction.reservation,
         meterValue=[v201.MeterValue(timestamp=transaction.started_at, sampledValue=[begin])],
-        customData=_mark(d, transaction),
+        customData=mark(d, transaction),
     )
 
 
-def _mark(d: Dialogue, transaction: Transaction) -> dict[str, Any] | None:
+def mark(d: Dialogue, transaction: Transaction) -> dict[str, Any] | None:
+    """customData of the events of a transaction that the charger never began."""
     return {"vendorId": options_of(d).vendor_id or "ocpp-gateway", "synthetic": True} if transaction.synthetic else None
 
 
@@ -235,7 +231,7 @@ def _catch_up(d: Dialogue, transaction: Transaction, state: v201.ChargingState) 
 def _orphaned(d: Dialogue, transaction: Transaction, moment: Moment) -> Rule:
     """The connector starts anew: the transaction it had has ended without a word (spec 3.2)."""
     if transaction.state == "starting" and not transaction.auth_status:
-        _end(d, transaction, None)  # the CSMS has never taken it, the charger has given it up
+        end(d, transaction, None)  # the CSMS has never taken it, the charger has given it up
         return None
     d.lose("TransactionEvent", "synthesised")
     register = Decimal(transaction.register_wh or transaction.meter_start)
@@ -254,189 +250,15 @@ def _orphaned(d: Dialogue, transaction: Transaction, moment: Moment) -> Rule:
             d.lose("idTokenInfo")
     except Refusal:
         pass  # a CSMS that does not want the end of the old one must not keep the new one from starting
-    _end(d, transaction, None)
+    end(d, transaction, None)
     return None
 
 
-def _end(d: Dialogue, transaction: Transaction, answer: v16.StopTransactionResponse | None) -> None:
+def end(d: Dialogue, transaction: Transaction, answer: v16.StopTransactionResponse | None) -> None:
+    """The transaction has ended; `answer` is what a repetition of its StopTransaction gets."""
     transaction.stop_info = msgspec.to_builtins(answer) if answer is not None else None
     close(d, transaction)
     d.spawn(after_ended, "Reset")
 
 
-def stop(d: Dialogue, request: v16.StopTransactionRequest) -> Rule:
-    """An unknown transaction is acknowledged: the charger would repeat it for ever otherwise."""
-    moment = charger_time(request.timestamp, d.now)
-    ended_key = f"{request.transactionId}|{request.timestamp}|{request.meterStop}"
-    transaction = _resolve(d, request, moment, ended_key)
-    if transaction is None:
-        if options_of(d).unknown_tx_policy == "ack_and_log":
-            d.lose("StopTransaction")
-            return v16.StopTransactionResponse()
-        transaction = _unheard_of(d, request, moment, ended_key)
-    if transaction.state == "ended":
-        if transaction.ended_key != ended_key:
-            d.lose("StopTransaction")
-            return v16.StopTransactionResponse()
-        d.lose("StopTransaction", "folded")
-        return msgspec.convert(transaction.stop_info or {}, v16.StopTransactionResponse)
-    if _taken_over(d, f"stop {transaction.uuid}"):
-        return None
-    transaction.ended_key = ended_key
-    if transaction.state == "starting":
-        began = charger_time(transaction.started_at, d.now)
-        try:
-            yield from _tell_start(d, transaction, began)
-            d.lose("idTokenInfo")  # remembered; the charger is told what the CSMS says to the end
-        except Refusal:
-            pass  # its end is worth telling all the same
-    return (yield from _ended(d, transaction, request, moment))
-
-
-def _resolve(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment, ended_key: str) -> Transaction | None:
-    """The transaction that is meant: by number, the same stop again, one whose number the charger was never told, the
-    only open one (spec 4.8)."""
-    known = by_number(d, request.transactionId)
-    if known is not None:
-        return known
-    facts = facts_of(d)
-    for transaction in [*reversed(facts.transactions), *reversed(facts.ended)]:
-        if transaction.ended_key == ended_key:
-            return transaction
-    plausible = [
-        each
-        for each in facts.transactions
-        if is_open(each) and (moment.substituted or (parse_time(each.started_at) or 0) <= moment.ms)
-    ]
-    untold = [each for each in plausible if each.state == "starting" and not each.synthetic]
-    if untold:
-        return untold[0]
-    return plausible[0] if len(plausible) == 1 else None
-
-
-def _stop_of(d: Dialogue, transaction: Transaction, reason: v16.Reason | None) -> Stop:
-    """(stoppedReason, triggerReason), with what the gateway knows about the stop."""
-    found = STOP_UP.get(reason or "Local", STOP_UP["Other"])
-    if reason == "Remote" and transaction.deauth_enforced:
-        return STOP_UP["DeAuthorized"]
-    connector = connector_of(d, transaction.connector)
-    if found.reason == "Other" and (connector.errors or connector.status == "Faulted"):
-        return Stop("Other", "AbnormalCondition")
-    return found
-
-
-def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRequest, moment: Moment) -> Rule:
-    what = _stop_of(d, transaction, request.reason)
-    folded = request.reason if request.reason in _FOLDED else None
-    kept = request.idTag if request.reason not in (None, "Local") else None
-    custom = carried(d, reason16=folded, idTag16=kept)
-    if folded and custom is None:
-        d.lose("reason", "folded")
-    id_tag = clean_id_tag(request.idTag) if request.idTag else ""
-    token = None
-    if id_tag and request.reason in (None, "Local"):
-        same = transaction.token is not None and id_tag.casefold() == transaction.id_tag.casefold()
-        token = restore_token(transaction.token) if same and transaction.token is not None else token_of(d, id_tag)
-    elif id_tag and custom is None:
-        d.lose("idTag")
-    if moment.substituted:
-        d.lose("timestamp", "defaulted")
-    state: v201.ChargingState | None = "Idle" if what.reason == "EVDisconnected" else "EVConnected"
-    if state == transaction.charging_state:
-        state = None
-    event = v201.TransactionEventRequest(
-        eventType="Ended",
-        timestamp=moment.text,
-        triggerReason=what.trigger,
-        seqNo=0,
-        transactionInfo=v201.Transaction(
-            transactionId=transaction.uuid, chargingState=state, stoppedReason=what.reason, customData=custom
-        ),
-        offline=offline(d, moment.ms),
-        idToken=token,
-        meterValue=_final_values(d, transaction, request, moment),
-        customData=_mark(d, transaction),
-    )
-    reply = yield from tell(d, transaction, END, event)
-    told_state(transaction, state)
-    answer = v16.StopTransactionResponse()
-    if reply.idTokenInfo is not None and not id_tag:
-        d.lose("idTokenInfo")
-    elif reply.idTokenInfo is not None:
-        answer.idTagInfo = verdict(d, id_tag, reply.idTokenInfo)
-    _end(d, transaction, answer)
-    if reply.totalCost is not None and has(d, "costmsg"):
-        final_cost(d, transaction.tid, reply.totalCost, reply.updatedPersonalMessage)
-    return answer
-
-
-def _final_values(
-    d: Dialogue, transaction: Transaction, request: v16.StopTransactionRequest, moment: Moment
-) -> list[v201.MeterValue]:
-    """transactionData by time, and meterStop unless it is among them: last, or in the element of its own time."""
-    stop_wh = Decimal(request.meterStop)
-    found = readings(
-        d,
-        request.transactionData or [],
-        transaction.connector,
-        transaction,
-        meter_stop=stop_wh,
-        path="transactionData",
-    )
-    found.sort(key=lambda each: each.at)
-    values = [each.value for each in found]
-    reported = any(
-        sample.context == "Transaction.End" and sample.phase is None and sample.measurand in (None, REGISTER)
-        for value in values
-        for sample in value.sampledValue
-    )
-    if not reported:
-        sample = energy_sample(stop_wh, "Transaction.End")
-        sample.customData = carried(d, meterStop=True)
-        same = [each.value for each in found if each.at == moment.ms]
-        if same:
-            same[-1].sampledValue.append(sample)
-        else:
-            values.append(v201.MeterValue(timestamp=moment.text, sampledValue=[sample]))
-    elif not any(_tells(sample, stop_wh) for value in values for sample in value.sampledValue):
-        d.lose("meterStop", "folded")
-    see_register(transaction, values)
-    return values
-
-
-def _tells(sample: v201.SampledValue, stop_wh: Decimal) -> bool:
-    """Whether it is the register that meterStop gives."""
-    unit = sample.unitOfMeasure
-    energy = sample.context == "Transaction.End" and sample.phase is None and sample.measurand in (None, REGISTER)
-    return energy and in_wh(sample.value, unit.unit if unit is not None else None) == stop_wh
-
-
-def _unheard_of(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment, ended_key: str) -> Transaction:
-    """A transaction that only its end tells of, to be reported as a pair of synthetic events (spec 4.8)."""
-    id_tag = clean_id_tag(request.idTag) if request.idTag else options_of(d).no_auth_idtag
-    transaction = Transaction(
-        tid=0,
-        uuid=d.once("uuid", d.new_id),
-        connector=0,
-        start_key=f"stop|{ended_key}",
-        id_tag=id_tag,
-        meter_start=request.meterStop,
-        started_at=moment.text,
-        started_state="EVConnected",
-        token=kept_token(token_of(d, id_tag)),
-        synthetic=True,
-    )
-    for each in readings(d, request.transactionData or [], 0, transaction, path="transactionData"):
-        begin = [sample for sample in each.value.sampledValue if sample.context == "Transaction.Begin"]
-        register = register_of([v201.MeterValue(timestamp=each.value.timestamp, sampledValue=begin)]) if begin else None
-        if register is not None:
-            transaction.meter_start, transaction.started_at = round(register), each.value.timestamp
-    d.lose("TransactionEvent", "synthesised")
-    facts_of(d).transactions.append(transaction)
-    return transaction
-
-
-FROM_CHARGER: dict[str, Row] = {
-    "StartTransaction": Talk(start),
-    "StopTransaction": Talk(stop),
-}
+FROM_CHARGER: dict[str, Row] = {"StartTransaction": Talk(start)}
