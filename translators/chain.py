@@ -139,6 +139,11 @@ class Chain:
     def early_until(self, key: str) -> None:
         self.parts[-1].early_until = key
 
+    @property
+    def owes(self) -> bool:
+        """Whether something was left for `back` to tell."""
+        return any(part.owes for part in self.parts)
+
     def forget(self, key: str) -> None:
         """Journal entry `key` is done: drop what it was given."""
         for part in self.parts:

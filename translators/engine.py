@@ -40,6 +40,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _EARLY = "*"
 """Key in the facts' `given` of what belongs to no single journal entry."""
+_OWES = "*owes"
+"""Key in `given` that is there while `back` has something to tell."""
 
 
 class Translator:
@@ -197,9 +199,19 @@ class Translator:
         """Charger actions that an empty payload answers well enough."""
         return self.pair.neutral
 
+    @property
+    def owes(self) -> bool:
+        """Whether something was left for `back` to tell. Kept with the facts: a new owner tells it."""
+        return _OWES in self.facts.given
+
+    def owe(self) -> None:
+        """Leave something for `back` to tell."""
+        self.facts.given[_OWES] = {}
+
     def back(self, clock: int) -> list[Step]:
         """The upstream is back and has been told the backlog: tell it what else changed."""
         self.facts.given.pop(_EARLY, None)
+        self.facts.given.pop(_OWES, None)
         return [] if self.pair.back is None else self.begin(self.pair.back, clock)
 
     def state(self) -> bytes:

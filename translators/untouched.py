@@ -40,6 +40,7 @@ class Untouched:
         }
     )
     next_wake: int | None = None
+    owes = False
     early_until = ""
     """Nothing is stored: on an untouched route nobody asks."""
     facts = None

@@ -36,11 +36,14 @@ class Link:
 
     __slots__ = (
         "_asked_at",
+        "_back_at",
         "_backing",
+        "_backs",
         "_current",
         "_flushing",
         "_lane",
         "_open_calls",
+        "_owing",
         "_stopwatch",
         "allows",
         "answers",
@@ -135,6 +138,12 @@ class Link:
         """The upstream is back: first the transactions, then the statuses that changed, then the rest."""
         self._backing = False
         """The statuses that changed are being told."""
+        self._owing = False
+        """They are to be told when the lot is at its end."""
+        self._backs = 0
+        """How often in a row the upstream was silent to them."""
+        self._back_at = 0
+        """When they may be told again, ms."""
         self.refused: dict[str, int] = {}
         """Billing message, by what it says -> how often the upstream refused it."""
         self.told: tuple[str, Result] | None = None
@@ -239,6 +248,7 @@ class Link:
     def connected(self, now: int) -> None:
         """The upstream's socket is open."""
         self._flushing, self._backing = self.down_since > 0, False
+        self._backs = self._back_at = 0
         self.up, self.down_since, self.barred = True, 0, False
         if self._flushing:
             line_up(self)
@@ -282,6 +292,8 @@ class Link:
         times = [self._lane.deadline, self.translator.next_wake or 0]
         if self.up and not self._current:
             times += [exchange.not_before for exchange in self.backlog]
+            if self._backs and self._owes and not self._backing:
+                times.append(self._back_at)
         if self.intake is not None:
             times.append(self.intake.deadline)
         if self.local is not None:
@@ -321,7 +333,7 @@ class Link:
             except Exception as error:
                 self._current.pop(exchange.entry.id, None)
                 poisoned(self, exchange, error, now)
-        if self._flushing and self.up and not self._current:
+        if self.up and not self._current and (self._flushing or self._owes):
             self._finish_flush(now)
         while self._lane.waiting and self.up and (call_out := self._lane.next(now)) is not None:
             self._asked_at[call_out.id] = call_out.action, now
@@ -332,12 +344,24 @@ class Link:
         if not self._backing:
             if any(exchange.goes_first for exchange in self.backlog):
                 return
-            self._apply(self.translator.back(now), now)
-            self._backing = True
+            if self.lot is not None:
+                self._owing = True  # what was put aside may change them again
+            elif now >= self._back_at:
+                self._owing = False
+                self._apply(self.translator.back(now), now)
+                self._backing = True
         if not self._lane.open_id and not len(self._lane):
-            self._backing = self._flushing = False
-            if self.backlog:
+            if self._backing:
+                self._backs = self._backs + 1 if self.translator.owes else 0
+                self._back_at = now + self.retry_ms * self._backs
+            was, self._backing, self._flushing = self._flushing, False, False
+            if was and self.backlog:
                 self.pump(now)
+
+    @property
+    def _owes(self) -> bool:
+        """Statuses are left to be told: what was answered before the upstream heard it is folded into the last of them."""
+        return (self._owing or self.translator.owes) and not self.barred and self._backs < self.attempts
 
     def _next(self, now: int) -> Exchange | None:
         """The CALL to begin now."""

@@ -256,6 +256,10 @@ class Parking:
         if place.link is not None and place.link.lot is place.lot:
             place.link.lot = None
             log.info("charger_unparked", charger_id=place.link.charger, upstream=upstream)
+            session = place.partition.sessions.get(charger.casefold())
+            if session is not None and session.links.get(upstream) is place.link:
+                place.link.pump(now_ms())  # the statuses that changed come last
+                self._turn.touched(place.partition, session)
 
     # -- figures -----------------------------------------------------------------------------------------------------
 

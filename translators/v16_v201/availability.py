@@ -75,6 +75,8 @@ def _sends(
     changed = connector.told != CONNECTOR_STATUS[request.status]
     custom = _words(d, request)
     told = custom is not None or ((changed or wanted) and not d.early)
+    if (changed or wanted) and not told:
+        d.owe()
     if request.vendorId and custom is None:
         d.lose("vendorId")
     if told:

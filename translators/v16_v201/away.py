@@ -68,6 +68,7 @@ def back(d: Dialogue) -> Rule:
             except Refusal:
                 continue
             except Silence:
+                d.owe()
                 return None
         else:
             connector.told = ""

@@ -39,6 +39,7 @@ def tell_words(d: Dialogue, number: int, custom: dict[str, Any], status: str, at
     place.since = at
     word, code = carried.text(custom, "status", 20), carried.text(custom, "errorCode", 50)
     now = word if word in get_args(v16.ChargePointStatus) else "Preparing" if status == "Occupied" else status
+    _doubt(d, number, str(now))
     yield from tell(
         d,
         v16.StatusNotificationRequest(
@@ -121,7 +122,10 @@ def tell_changed(d: Dialogue, number: int, at: str, *, wanted: bool = False) -> 
         return None  # the gateway behind the charger's side tells it in the charger's own words
     connector_of(d, number).since = at
     waits = d.early and d.action in ("StatusNotification", "TransactionEvent")
-    if waits or not (wanted or is_changed(d, number)):
+    news = wanted or is_changed(d, number)
+    if waits and news:
+        d.owe()
+    if waits or not news:
         if d.action == "StatusNotification":  # it makes no other 1.6 status than the one that was told
             d.lose("connectorStatus", "folded")
             for name in ("timestamp", "evseId", "connectorId"):
@@ -150,6 +154,7 @@ def tell_status(d: Dialogue, number: int, at: str) -> Rule:
 
 def send_status(d: Dialogue, number: int, now: str, code: str, at: str, info: str = "", vendor_code: str = "") -> Rule:
     """One StatusNotification."""
+    _doubt(d, number, now)
     yield from tell(
         d,
         v16.StatusNotificationRequest(
@@ -163,6 +168,13 @@ def send_status(d: Dialogue, number: int, now: str, code: str, at: str, info: st
     )
     connector_of(d, number).told = now
     return None
+
+
+def _doubt(d: Dialogue, number: int, now: str) -> None:
+    """Until it answers, nobody knows which of two statuses the CSMS has heard last."""
+    place = connector_of(d, number)
+    if place.told != now:
+        place.told = ""
 
 
 def _newest(faults: dict[str, Fault]) -> Fault | None:
@@ -204,6 +216,7 @@ def back(d: Dialogue) -> Rule:
             except Refusal:
                 continue
             except Silence:
+                d.owe()
                 return None
     return None
 

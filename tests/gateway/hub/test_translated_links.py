@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.hub.effects import Effects
 from gateway.hub.link import Link
+from gateway.hub.lot import park
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
 from gateway.journal.entry import Entry, Head, ToCharger
@@ -241,3 +242,71 @@ def test_a_status_of_which_nobody_knows_whether_it_was_heard_is_corrected() -> N
     site.session.connected("copy", site.now)
     assert site.answers({}, "copy")[3]["connectorStatus"] == "Available"
     assert not site.to_csms("copy")
+
+
+def status(site: Site, word: str) -> Entry:
+    return site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": word})
+
+
+def bring_back(site: Site, entry: Entry, name: str = "copy") -> None:
+    site.session.unparked(name, entry, site.now)
+
+
+def end_of_lot(site: Site, name: str = "copy") -> None:
+    site.session.links[name].lot = None
+    site.session.links[name].pump(site.now)
+
+
+def test_a_status_that_was_put_aside_is_told_when_the_lot_is_at_its_end() -> None:
+    """The upstream is up all the while: there is no other time at which what changed would be told."""
+    site = Site("main", "copy")
+    copy = site.session.links["copy"]
+    park(copy, site.now)
+    occupied, available = status(site, "Preparing"), status(site, "Available")
+    bring_back(site, occupied)
+    bring_back(site, available)
+    assert [len(ids) for ids in site.effects.unparks.values()] == [2]
+    assert not site.to_csms("copy")
+    end_of_lot(site)
+    assert site.answers({}, "copy")[3]["connectorStatus"] == "Available"
+    assert not site.to_csms("copy")
+
+
+def test_a_status_that_is_put_aside_after_the_flush_is_told() -> None:
+    """The upstream is back and has heard the lot so far; the lot has not ended when the charger says something again."""
+    site = Site("main", "copy")
+    site.session.disconnected("copy", site.now)
+    first = status(site, "Preparing")
+    park(site.session.links["copy"], site.now)
+    site.session.connected("copy", site.now)
+    assert first.id in site.effects.unparks["copy", "CP"]
+    bring_back(site, status(site, "Available"))
+    end_of_lot(site)
+    assert site.answers({}, "copy")[3]["connectorStatus"] == "Available"
+    assert not site.to_csms("copy")
+
+
+def test_a_new_owner_tells_the_status_that_the_one_before_owed() -> None:
+    site = Site("main", "copy")
+    park(site.session.links["copy"], site.now)
+    bring_back(site, status(site, "Preparing"))
+    stored = site.translators["copy"].stored()
+    again = translator("ocpp1.6", "ocpp2.0.1", stored.pop(""), Options(), lambda: "g")
+    again.restore(stored)
+    link = Link("copy", site.session, again, versions=("ocpp1.6", "ocpp2.0.1"), primary=False)
+    site.session.links["copy"] = link
+    site.session.connected("copy", site.now)
+    assert site.answers({}, "copy")[3]["connectorStatus"] == "Occupied"
+    assert not site.to_csms("copy") and not again.owes
+
+
+def test_a_status_that_changed_is_told_again_to_an_upstream_that_was_silent_but_not_for_ever() -> None:
+    site = Site("main", "copy")
+    site.session.disconnected("copy", site.now)
+    status(site, "Preparing")
+    site.session.connected("copy", site.now)
+    told = 0
+    for _ in range(60):
+        told += len(site.to_csms("copy"))
+        site.wait(10)
+    assert told == site.session.links["copy"].attempts
