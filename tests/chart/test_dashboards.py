@@ -86,7 +86,7 @@ def test_expressions_parse(tmp_path: Path) -> None:
 def test_each_is_a_configmap_that_the_sidecar_finds() -> None:
     docs = render("production-values.yaml")
     for name in boards():
-        found = of(docs, "ConfigMap", name)
+        found = of(docs, "ConfigMap", name.removeprefix("ocppgw"))
         assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert found["metadata"]["namespace"] == "monitoring"
         assert list(found["data"]) == [f"{name}.json"]

@@ -1,4 +1,4 @@
-{{/* Names are cut before a suffix is appended: `-redis`, `-internal`, `-edge` always fit. */}}
+{{/* Names are cut before a suffix is appended: one of up to 13 characters always fits. */}}
 {{- define "ocpp-gateway.fullname" -}}
 {{- $name := .Values.fullnameOverride -}}
 {{- if not $name -}}
