@@ -31,15 +31,18 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    def binary(self) -> str:
+        found = shutil.which("redis-server")
+        assert found, "the marker `full` needs redis-server on PATH: apt-get install redis-server"
+        return found
+
     async def start(self, **options: str) -> None:
         """Options are those of redis.conf with `_` for `-`. Returns once it answers."""
-        binary = shutil.which("redis-server")
-        assert binary, "the marker `full` needs redis-server on PATH: apt-get install redis-server"
         self.directory.mkdir(parents=True, exist_ok=True)
         settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **options}
         arguments = [part for key, value in settings.items() for part in (f"--{key.replace('_', '-')}", value)]
         self.process = await asyncio.create_subprocess_exec(
-            *(binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
+            *(self.binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
             *arguments,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
@@ -57,13 +60,13 @@ class RedisServer:
         return await ask_store(self.url, *command)
 
     def stall(self) -> None:
-        self._signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        self._signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
 
     async def kill(self) -> None:
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         assert self.process is not None
         await asyncio.wait_for(self.process.wait(), 10)
 
@@ -73,7 +76,7 @@ class RedisServer:
             self.process.terminate()
             await asyncio.wait_for(self.process.wait(), 20)
 
-    def _signal(self, number: int) -> None:
+    def signal(self, number: int) -> None:
         assert self.process is not None
         os.kill(self.process.pid, number)
 

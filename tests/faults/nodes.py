@@ -6,16 +6,14 @@ import asyncio
 import os
 import re
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.journal.embedded import find_binary
-from gateway.journal.errors import StoreDown
-from tests.e2e.process import Gateway, free_port
-from tests.e2e.raw import ask_store
+from tests.e2e.process import Gateway
+from tests.e2e.redis_server import RedisServer
 from tests.e2e.wire import PATIENCE
 
 from .proxy import FaultProxy
@@ -25,57 +23,20 @@ needs_redis = pytest.mark.skipif(
 )
 
 
-class Store:
+class Store(RedisServer):
     """A Redis-protocol server on a port of its own, append-only: Debian's if there is one, else that of the wheel."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.port = free_port()
-        self.process: asyncio.subprocess.Process | None = None
+        super().__init__(directory)
         self.options: dict[str, str] = {}
 
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
+    def binary(self) -> str:
+        return shutil.which("redis-server") or find_binary()
 
     async def start(self, **options: str) -> None:
         """Options are those of redis.conf with `_` for `-`; kept for the next start. Returns once it answers."""
         self.options.update(options)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **self.options}
-        self.process = await asyncio.create_subprocess_exec(
-            *(shutil.which("redis-server") or find_binary(), "--port", str(self.port), "--bind", "127.0.0.1"),
-            *("--dir", str(self.directory)),
-            *(part for key, value in settings.items() for part in (f"--{key.replace('_', '-')}", value)),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    await self.ask("PING")
-                    return
-                except StoreDown:
-                    assert self.process.returncode is None, "the store ended"
-                    await asyncio.sleep(0.02)
-
-    async def ask(self, *command: str | int) -> Any:
-        return await ask_store(self.url, *command)
-
-    def signal(self, number: int) -> None:
-        assert self.process is not None
-        os.kill(self.process.pid, number)
-
-    async def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-        assert self.process is not None
-        await self.process.wait()
-
-    async def stop(self) -> None:
-        if self.process is not None and self.process.returncode is None:
-            self.signal(signal.SIGCONT)
-            self.process.terminate()
-            await asyncio.wait_for(self.process.wait(), 20)
+        await super().start(**self.options)
 
 
 class Node(Gateway):
