@@ -17,6 +17,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def tools(request: pytest.FixtureRequest) -> None:
-    needed = any("chart" in item.keywords for item in request.session.items)
+    needed = any(item.get_closest_marker("chart") for item in request.session.items)
     if needed and not all((TOOLS / name).is_file() for name in HELMS):
         pytest.fail("the tools are missing: run tests/chart/install.sh", pytrace=False)
