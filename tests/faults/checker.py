@@ -28,14 +28,20 @@ def check(history: History) -> list[str]:
 
 
 def delivered_or_put_aside(h: History) -> Iterator[str]:
-    """What a charger was told is accepted, every upstream has accepted, or it is in its dead letters."""
+    """What a charger was told is accepted, every upstream has accepted, or it is in its dead letters.
+
+    Of the meter values of a charger as many may be missing as the gateway says that it left out of a full store.
+    """
     accepted = _accepted(h)
     for upstream in h.upstreams:
         has = {each.message.key for each in h.delivered if each.upstream == upstream and each.answered}
         has |= {key for name, key in h.letters if name == upstream}
         folded = upstream in h.folding and any(_concerns(fault, upstream) for fault in h.faults)
+        thinned = {charger: count for (name, charger), count in h.thinned.items() if name == upstream}
         for key in accepted:
-            if key not in has and not (folded and key[1] == "status"):
+            if key not in has and key[1] == "meter" and thinned.get(key[0], 0) > 0:
+                thinned[key[0]] -= 1
+            elif key not in has and not (folded and key[1] == "status"):
                 yield f"{_name(key)} was acknowledged and never came to {upstream}"
         if folded:
             yield from _last_status(h, upstream, accepted)

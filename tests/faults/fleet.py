@@ -228,6 +228,16 @@ class Fleet:
                 if key := said.get((charger.casefold(), text)):
                     self.history.letters.add((upstream, key))
 
+    def thinned(self) -> None:
+        """Reads from the logs, which outlive the processes, what was left out because the store was full."""
+        for node in [each for each in self.hubs if not each.unread]:
+            for line in node.log.read_text(errors="replace").splitlines():
+                if '"retention_drop"' in line and line.endswith("}"):  # the process may have died while it wrote
+                    told = json.loads(line)
+                    key = told["upstream"], told["charger_id"]
+                    if told["reason"] == "memory":
+                        self.history.thinned[key] = self.history.thinned.get(key, 0) + told["dropped"]
+
     async def dead_letters(self) -> list[tuple[str, list[Any], str]]:
         """(charger, its frame, upstream) of every dead letter."""
         found = []
@@ -309,6 +319,7 @@ class Fleet:
         """Waits until all is quiet, reads what is left, and checks the whole run."""
         await self.quiet()
         await self.letters()
+        self.thinned()
         await self.count()
         wrong = [f"{each.name}: {fault}" for each in self.backends.values() for fault in each.faults]
         wrong += [f"{each.identity}: stray answer {id}" for each in self.chargers for id in each.strays]

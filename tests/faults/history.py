@@ -164,6 +164,8 @@ class History:
     faults: list[Fault] = field(default_factory=list)
     letters: set[tuple[str, Key]] = field(default_factory=set)
     """Dead letters: (upstream, message)."""
+    thinned: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(upstream, charger) -> meter values that the gateway says it left out because the store was full (architecture 6.4)."""
     until: float = math.inf
     """Until then the chargers had something to say."""
     counters: list[Counters] = field(default_factory=list)

@@ -140,6 +140,17 @@ def test_only_the_last_status_of_a_connector_is_told() -> None:
     w.csms({})
 
 
+def test_a_status_of_which_nobody_knows_whether_it_was_heard_is_corrected() -> None:
+    """Occupied is read but not answered, then it is Available again while the CSMS is away."""
+    w = World()
+    w.status("Available", "Available")
+    w.says("StatusNotification", reported("Occupied", minute=1), status_of(1, "Preparing", 1))
+    w.play.down()
+    w.local("StatusNotification", reported("Available", minute=2), {})
+    w.play.up(*w._named((status_of(1, "Available", 2),)))
+    w.csms({})
+
+
 def test_local_answers() -> None:
     w = Outage(registered=True)
     w.says("Heartbeat", {}, ("charger", [3, "c2", {"currentTime": "$now"}]))
