@@ -38,6 +38,7 @@ dashboards: install
 	.chart/python/bin/python -m tools.dashboards
 
 image: install
+	tests/chart/install.sh
 	$(BIN)/pytest -m image $(ARGS)
 
 check: install
