@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents and "fast" not in item.keywords:
+        if HERE in item.path.parents and not {"fast", "cluster"} & set(item.keywords):
             item.add_marker(pytest.mark.chart)
 
 
