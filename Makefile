@@ -38,6 +38,7 @@ dashboards: install
 	.chart/python/bin/python -m tools.dashboards
 
 image: install
+	tests/chart/install.sh
 	$(BIN)/pytest -n 0 -m image $(ARGS)
 
 check: install

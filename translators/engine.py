@@ -30,11 +30,11 @@ from .dialogue import (
     Wait,
 )
 from .facts import encode, encode_members
-from .frames import OTHER, Call, Error, Frame, Result, Side
-from .losses import Loss, Undeclared, ledger
+from .frames import Call, Error, Frame, Result, Side
+from .losses import Loss, Undeclared
 from .models import lenient
 from .models.base import Request
-from .values import format_time
+from .opening import after, mapped, request_of, require_declared, same, tell_custom_data
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -189,7 +189,7 @@ class Translator:
             return None
         dialogue = Dialogue(self, "charger", call.action, call.id, key, tx, clock, False)
         try:
-            payload = self.pair.away(dialogue, _request(dialogue, self.pair.charger_actions[call.action], call))
+            payload = self.pair.away(dialogue, request_of(dialogue, self.pair.charger_actions[call.action], call))
         except (lenient.Invalid, Refusal):
             return None
         return None if payload is None else msgspec.Raw(lenient.check(payload))
@@ -251,15 +251,15 @@ class Translator:
                 self.pair.gate(dialogue)
             match row:
                 case Talk(rule):
-                    dialogue._rule = rule(dialogue, _request(dialogue, actions[call.action], call))
+                    dialogue._rule = rule(dialogue, request_of(dialogue, actions[call.action], call))
                 case Refuse(code, description):
                     raise Refusal(code, description)
                 case Same():
-                    dialogue._rule = _same(dialogue, call.payload)
+                    dialogue._rule = same(dialogue, call.payload)
                 case Mapped():
-                    dialogue._rule = _mapped(dialogue, row, _request(dialogue, actions[call.action], call))
+                    dialogue._rule = mapped(dialogue, row, request_of(dialogue, actions[call.action], call))
                 case Local(answer):
-                    self._end(dialogue, answer(dialogue, _request(dialogue, actions[call.action], call)))
+                    self._end(dialogue, answer(dialogue, request_of(dialogue, actions[call.action], call)))
                     return
         except Refusal as refusal:
             self._refuse(dialogue, refusal)
@@ -268,7 +268,7 @@ class Translator:
             self._refuse(dialogue, Refusal(invalid.code, invalid.path))
             return
         if side == "charger" and self.pair.first is not None and (first := self.pair.first(dialogue)) is not None:
-            dialogue._rule = _after(first, dialogue._rule)
+            dialogue._rule = after(first, dialogue._rule)
         self._resume(dialogue)
 
     def _relayed(self, error: Error) -> Refusal:
@@ -292,7 +292,7 @@ class Translator:
 
     def read(self, dialogue: Dialogue, type_: type[S], payload: bytes, side: Side = "csms") -> S:
         """The response of `side` to a question of a dialogue. Raises Silence or Refusal when it is not valid."""
-        _custom_data(dialogue, side, payload)
+        tell_custom_data(dialogue, side, payload)
         try:
             return lenient.decode(type_, payload)[0]
         except lenient.Invalid as invalid:
@@ -341,22 +341,9 @@ class Translator:
         if dialogue._losses:
             losses, dialogue._losses = tuple(dict.fromkeys(dialogue._losses)), []
         if self.strict_losses:
-            self._declared(dialogue, frame, losses)
+            require_declared(self.pair, dialogue, frame, losses)
         derived = bool(dialogue.key) and type(frame) is Call and not dialogue.drew and not dialogue.answered
         self._steps.append(Out(to, frame, losses, timeout, dialogue.action, not derived))
-
-    def _declared(self, dialogue: Dialogue, frame: Frame | None, losses: tuple[Loss, ...]) -> None:
-        """Raise Undeclared unless the pair's tables name what is lost and sent."""
-        found = ledger(self.pair.charger, self.pair.csms)
-        if found is None:
-            return
-        source = dialogue.side or "gateway"
-        about = f"{self.pair.charger} - {self.pair.csms}, {source} {dialogue.action}"
-        for loss in losses:
-            if not found.loses(source, dialogue.action, loss):
-                raise Undeclared(f"{about}: {loss}")
-        if type(frame) is Call and not found.causes(source, dialogue.action, frame.action):
-            raise Undeclared(f"{about}: sends {frame.action}")
 
     def _answer(self, dialogue: Dialogue, payload: msgspec.Struct | msgspec.Raw) -> None:
         if dialogue.answered or dialogue.side is None:
@@ -396,7 +383,7 @@ class Translator:
         if dialogue._losses:
             losses, dialogue._losses = tuple(dict.fromkeys(dialogue._losses)), []
             if self.strict_losses:
-                self._declared(dialogue, None, losses)
+                require_declared(self.pair, dialogue, None, losses)
         else:
             losses = ()
         if dialogue.key or losses:
@@ -423,41 +410,3 @@ class Translator:
                     progress = True
         steps, self._steps = self._steps, []
         return steps
-
-
-def _request(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
-    """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
-    if dialogue.side in dialogue._translator.pair.custom_data:
-        _custom_data(dialogue, dialogue.side, bytes(call.payload))
-    try:
-        return lenient.decode(type_, call.payload)[0]
-    except lenient.Invalid as invalid:
-        if dialogue.side != "charger" or invalid.path != "timestamp" or "OccurrenceC" not in invalid.code:
-            raise
-    dialogue.lose("timestamp", "defaulted")
-    return lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))[0]
-
-
-def _custom_data(dialogue: Dialogue, side: Side, payload: bytes) -> None:
-    """Record that a payload of `side` holds customData, wherever it is."""
-    if side in dialogue.translator.pair.custom_data and b'"customData"' in payload:
-        dialogue.lose("customData")
-
-
-def _after(first: Rule, rule: Rule | None) -> Rule:
-    """`rule`, once `first` is done."""
-    assert rule is not None
-    yield from first
-    return (yield from rule)
-
-
-def _same(dialogue: Dialogue, payload: msgspec.Raw) -> Rule:
-    assert dialogue.side is not None
-    reply = yield from dialogue.ask_raw(OTHER[dialogue.side], dialogue.action, payload)
-    return reply
-
-
-def _mapped(dialogue: Dialogue, row: Mapped, request: Any) -> Rule:
-    assert dialogue.side is not None
-    response = yield from dialogue.ask(OTHER[dialogue.side], row.request(dialogue, request))
-    return row.reply(dialogue, response)

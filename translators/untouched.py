@@ -9,6 +9,7 @@ from msgspec import Raw
 from . import frames
 from .dialogue import Done, Out, Step
 from .frames import OTHER, Call, Error, Result, Side
+from .neutral import NEUTRAL_16, NEUTRAL_201
 from .standin import PART, StandIn
 
 _NOTHING: dict[str, bytes] = {}
@@ -17,28 +18,7 @@ _NOTHING: dict[str, bytes] = {}
 class Untouched:
     """A translator that translates nothing (same interface as `engine.Translator`)."""
 
-    neutral: frozenset[str] = frozenset(
-        {
-            "StatusNotification",
-            "MeterValues",
-            "StopTransaction",
-            "FirmwareStatusNotification",
-            "DiagnosticsStatusNotification",
-            "LogStatusNotification",
-            "SecurityEventNotification",
-            "SignedFirmwareStatusNotification",
-            "NotifyEvent",
-            "NotifyReport",
-            "NotifyMonitoringReport",
-            "NotifyChargingLimit",
-            "NotifyCustomerInformation",
-            "NotifyDisplayMessages",
-            "ReportChargingProfiles",
-            "ReservationStatusUpdate",
-            "ClearedChargingLimit",
-            "PublishFirmwareStatusNotification",
-        }
-    )
+    neutral: frozenset[str] = NEUTRAL_16 | NEUTRAL_201
     next_wake: int | None = None
     owes = False
     early_until = ""
@@ -51,6 +31,12 @@ class Untouched:
         self._new_id = new_id
         self.backlog: Callable[[], Iterable[Call]] = tuple
         self._open: dict[tuple[Side, str], tuple[Side, str, str, str]] = {}
+
+    def continue_from(self, untouched: Untouched) -> None:
+        """Take over what is under way in a translator that changed nothing."""
+        self._open = untouched._open
+        self.backlog = untouched.backlog
+        self.stand_in = untouched.stand_in
 
     def receive(
         self,

@@ -44,12 +44,6 @@ class Recalling(Untouched):
         self._again: dict[str, int] = {}
         """Transaction -> when the charger is told once more to stop."""
 
-    def continue_from(self, untouched: Untouched) -> None:
-        """Take over what is under way."""
-        self._open = untouched._open
-        self.backlog = untouched.backlog
-        self.stand_in = untouched.stand_in
-
     def receive(
         self,
         side: Side,

@@ -89,6 +89,7 @@ class Chargers:
             if (await self._journal.registered([charger]))[charger.casefold()] is None:
                 return reply({"errors": [f"{charger} is not registered"]}, 404)
             await self._journal.register({charger: None})
+            await self._journal.forget_profile(charger, self._journal.partition(charger))
         except StoreDown as error:
             return _down(error)
         return web.Response(status=204)

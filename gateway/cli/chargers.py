@@ -70,11 +70,12 @@ def add(
 
 @app.command("remove")
 def remove(charger: Id, config: ConfigFile = None) -> None:
-    """Forget a charger. If it is connected it is disconnected within a second."""
+    """Forget a charger, and the security profile it had. If it is connected it is disconnected within a second."""
 
     async def work(journal: Journal, _: Config) -> None:
         await _known(journal, charger)
         await journal.register({charger: None})
+        await journal.forget_profile(charger, journal.partition(charger))
 
     _with_registry(config, work)
 

@@ -67,6 +67,8 @@ def identity_of(path: str) -> str:
     Raises Denied: 400 for broken escapes, control characters and slashes, 404 for what can be no identity.
     """
     segment = path.partition("?")[0].rpartition("/")[2]
+    if not segment.isascii():
+        raise Denied(400, "The charger identity has bytes that are not escaped.\n", "bad_request")
     if _BAD_ESCAPE.search(segment):
         raise Denied(400, "The charger identity has a broken percent escape.\n", "bad_request")
     identity = unquote_to_bytes(segment).decode("latin-1")

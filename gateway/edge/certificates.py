@@ -57,6 +57,7 @@ def of_peer(found: dict[str, Any] | None) -> Certificate | None:
 def of_header(header: str, tls: Tls) -> Certificate:
     """From a header in which a proxy passes on a certificate. Raises BadCertificate, OSError."""
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509.oid import NameOID
 
     try:
@@ -73,7 +74,13 @@ def of_header(header: str, tls: Tls) -> Certificate:
             tuple(str(each.value) for each in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)),
             names,
         )
-    except ValueError as error:
+    except (
+        ValueError,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise BadCertificate(f"unreadable certificate: {error}") from None
 
 

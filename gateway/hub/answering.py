@@ -67,7 +67,14 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
     if outcome == "ok" or (outcome == "error" and not told):
         ack(link, exchange)
         return
-    if not link.up:  # not the message's fault
+    if not link.up:  # not the message's fault, but if it happens again and again
+        if exchange.hang_ups >= link.attempts and not exchange.perishable:
+            answer_now(link, exchange, now)
+            exchange.failures += exchange.hang_ups
+            dead(link, exchange, "hang-up", "attempts")
+            ack(link, exchange)
+            return
+        exchange.not_before = now + link.retry_ms * max(0, exchange.hang_ups - 1)
         link.backlog.appendleft(exchange)
         outlast(link, exchange, now)
         return
@@ -101,6 +108,17 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
         return
     exchange.not_before = now + link.retry_ms * exchange.failures
     link.backlog.appendleft(exchange)
+
+
+def count_hang_up(link: Link, *, at_fault: bool) -> None:
+    """The socket to the upstream has gone. `at_fault`: the upstream ended it while it was told what is under way. One that
+    can then not be reached is away: that has nothing to do with the message."""
+    if at_fault:
+        for exchange in link.under_way:
+            exchange.hang_ups += 1
+    elif not link.under_way:
+        for exchange in link.backlog:
+            exchange.hang_ups = 0
 
 
 def poisoned(link: Link, exchange: Exchange, error: Exception, now: int) -> None:

@@ -20,6 +20,7 @@ class Exchange:
         "early",
         "entry",
         "failures",
+        "hang_ups",
         "not_before",
         "parked",
         "promised",
@@ -41,6 +42,8 @@ class Exchange:
         self.parked = False
         """It lies in the link's lot (`lot.py`), no longer in the stream."""
         self.failures = 0
+        self.hang_ups = 0
+        """How often in a row the upstream hung up while it was told this."""
         self.not_before = 0
         self.begun = 0
         """When the upstream was told last, ms."""

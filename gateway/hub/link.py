@@ -13,7 +13,7 @@ from translators import Translating
 from translators.dialogue import Done, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
 
-from .answering import Owner, Policy, ack, answer_charger, finished, given_up, outlast, poisoned
+from .answering import Owner, Policy, ack, answer_charger, count_hang_up, finished, given_up, outlast, poisoned
 from .backlog import Backlog, Exchange, order
 from .comparing import Comparison
 from .intake import Intake
@@ -254,9 +254,10 @@ class Link:
             line_up(self)
         self.pump(now)
 
-    def disconnected(self, now: int) -> None:
-        """The upstream's socket is gone, or could not be opened."""
+    def disconnected(self, now: int, *, hung_up: bool = False) -> None:
+        """The upstream's socket is gone, or could not be opened. `hung_up`: it was not the gateway that closed it."""
         was_up, self.up = self.up, False
+        count_hang_up(self, at_fault=was_up and hung_up and bool(self._lane.open_id) and not self._backing)
         self.down_since = self.down_since or now
         self._open_calls.clear()
         self._asked_at.clear()

@@ -202,9 +202,9 @@ class Session:
         self.links[name].connected(now)
         self._pump(now)
 
-    def disconnected(self, name: str, now: int) -> None:
-        """The socket to upstream `name` is gone or could not be opened."""
-        self.links[name].disconnected(now)
+    def disconnected(self, name: str, now: int, *, hung_up: bool = False) -> None:
+        """The socket to upstream `name` is gone (`hung_up`: not by our doing) or could not be opened."""
+        self.links[name].disconnected(now, hung_up=hung_up)
         self._pump(now)
 
     def tick(self, now: int) -> None:

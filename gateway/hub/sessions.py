@@ -288,7 +288,9 @@ class Sessions:
         if event == "connected":
             session.connected(link.name, now_ms())
         else:
-            session.disconnected(link.name, now_ms())
+            upstream = self.upstreams.get(link)
+            hung_up = event == "lost" and upstream is not None and upstream.wanted
+            session.disconnected(link.name, now_ms(), hung_up=hung_up)
         self._turn.touched(partition, session)
 
     def _partition_of(self, session: Session) -> Partition | None:

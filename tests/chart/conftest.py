@@ -10,8 +10,9 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here need the tools, but those that are marked otherwise."""
     for item in items:
-        if HERE in item.path.parents and "fast" not in item.keywords:
+        if HERE in item.path.parents and not any(map(item.get_closest_marker, ("fast", "cluster"))):
             item.add_marker(pytest.mark.chart)
 
 

@@ -24,12 +24,12 @@ class HelmError(Exception):
     """What helm said when it failed."""
 
 
-def helm(*arguments: str | Path, binary: str = "helm4") -> str:
+def helm(*arguments: str | Path, binary: str = "helm4", patience: float = 60) -> str:
     """Standard output of helm. Raises HelmError. It keeps nothing outside of the project."""
     home = TOOLS / "home"
     environment = os.environ | {f"HELM_{name}_HOME": str(home) for name in ("CACHE", "CONFIG", "DATA")}
     done = subprocess.run(
-        [TOOLS / binary, *arguments], capture_output=True, text=True, timeout=60, env=environment, check=False
+        [TOOLS / binary, *arguments], capture_output=True, text=True, timeout=patience, env=environment, check=False
     )
     if done.returncode:
         raise HelmError(done.stderr)

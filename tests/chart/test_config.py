@@ -6,11 +6,44 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from .rendering import CI, Doc, of, render
+
+
+@cache
+def certificate() -> tuple[str, str]:
+    """A self-signed one and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ocpp.example")])
+    begin = datetime.now(UTC)
+    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    built = built.serial_number(1).not_valid_before(begin).not_valid_after(begin + timedelta(days=30))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return built.sign(key, SHA256()).public_bytes(Encoding.PEM).decode(), private.decode()
+
+
+def content(name: str) -> str:
+    """Something that a mounted file of this name may hold."""
+    match Path(name).suffix:
+        case ".crt":
+            return certificate()[0]
+        case ".key":
+            return certificate()[1]
+        case ".yaml":
+            return "a: b"
+        case ".csv":
+            return "id,password\nCP1,secret-secret-secret\n"
+    return "ws://csms.example/ocpp"
 
 
 def check(docs: list[Doc], role: str, directory: Path) -> str:
@@ -36,7 +69,7 @@ def check(docs: list[Doc], role: str, directory: Path) -> str:
     for name in re.findall(rf"{re.escape(str(etc))}[\w./-]+", "".join(environment.values()) + file.read_text()):
         if not Path(name).exists():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
-            Path(name).write_text("a: b" if name.endswith(".yaml") else "ws://csms.example/ocpp")
+            Path(name).write_text(content(Path(name).name))
     roles = [f"--role={role}"] if "--role" in container["args"] else []
     done = subprocess.run(
         [Path(sys.executable).with_name("ocpp-gateway"), "check-config", file, *roles],

@@ -168,6 +168,9 @@ class Backend:
         except ConnectionClosed:
             pass
         finally:
+            if socket.close_code == 1002:  # the gateway has had enough of its garbage, and may not have read an answer
+                end = time.monotonic()
+                self.history.faults.append(Fault("garbage", f"upstream:{self.name}", end, end))
             if self.sockets.get(charger) is socket:
                 del self.sockets[charger]
             del self.ids[socket]

@@ -202,7 +202,7 @@ async def test_i17_the_policy_for_an_absent_primary_is_followed(fleet: Fleet) ->
     [
         "silence",
         "error",
-        pytest.param("hang up before", marks=pytest.mark.xfail(strict=True, reason="a lost socket is no attempt")),
+        "hang up before",
     ],
 )
 async def test_i19_one_poison_message_stops_only_its_own_charger_and_ends_as_a_dead_letter(

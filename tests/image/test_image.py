@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,16 +17,6 @@ from .building import IMAGE, Machine
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 RESTRICTED = ("--read-only", "--cap-drop=ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    machine = Machine(tmp_path_factory.mktemp("machine"))
-    machine.build()
-    yield machine
-    machine.podman("rm", "--all", "--force", "--time", "1")
-    # Layers hold files of other users and modes: buildah knows how to remove them.
-    machine.buildah("rmi", "--all", "--force")
 
 
 def test_what_the_image_says_of_itself(machine: Machine) -> None:

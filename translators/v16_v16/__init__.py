@@ -67,12 +67,6 @@ class Renumbering(Untouched):
         """What the charger calls the reservations, or profiles, of its other upstreams that may command: their `held`. None:
         their ids pass as they are."""
 
-    def continue_from(self, untouched: Untouched) -> None:
-        """Take over what is under way in a translator that did not tell transactions apart."""
-        self._open = untouched._open
-        self.backlog = untouched.backlog
-        self.stand_in = untouched.stand_in
-
     def receive(
         self,
         side: Side,

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from ..dialogue import Dialogue, Refusal, Rule, Silence
 from ..models import v16
 from ..models.base import Struct
+from ..neutral import NEUTRAL_16
 from ..values import CONNECTOR_STATUS, format_time
 from .authorization import verdict_while_away
 from .availability import tell_status
@@ -17,16 +18,7 @@ from .untunnelled import untunnel_while_away
 UNKNOWN_INTERVAL: Final = 60
 """Seconds until a station that no CSMS has ever accepted may ask again."""
 
-NEUTRAL: Final[dict[str, Struct]] = {
-    "MeterValues": v16.MeterValuesResponse(),
-    "StopTransaction": v16.StopTransactionResponse(),
-    "StatusNotification": v16.StatusNotificationResponse(),
-    "DiagnosticsStatusNotification": v16.DiagnosticsStatusNotificationResponse(),
-    "FirmwareStatusNotification": v16.FirmwareStatusNotificationResponse(),
-    "LogStatusNotification": v16.LogStatusNotificationResponse(),
-    "SignedFirmwareStatusNotification": v16.SignedFirmwareStatusNotificationResponse(),
-    "SecurityEventNotification": v16.SecurityEventNotificationResponse(),
-}
+NEUTRAL: Final[dict[str, Struct]] = {action: v16.ACTIONS[action].response() for action in NEUTRAL_16}
 """Acknowledged without a decision."""
 
 

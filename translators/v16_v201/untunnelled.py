@@ -11,6 +11,7 @@ from .. import frames
 from ..dialogue import Dialogue, Refusal, Rule, Silence
 from ..models import lenient, v16, v201
 from ..models.base import Struct
+from ..neutral import NEUTRAL_201
 from ..values import format_time, id_tag_of, remember_token
 from .authorization import verdict_while_away
 from .charger import UNSUPPORTED, facts_of, options_of
@@ -22,26 +23,7 @@ OWN_ACTIONS: Final = v201.FROM_CHARGER | {TOKEN}
 PEER: Final = "tunnel"
 """Name in `facts.extra`: true if the charger is a gateway that takes and sends whole 2.0.1 messages."""
 
-_KEPT: Final = frozenset(
-    (
-        "ClearedChargingLimit",
-        "FirmwareStatusNotification",
-        "LogStatusNotification",
-        "MeterValues",
-        "NotifyChargingLimit",
-        "NotifyCustomerInformation",
-        "NotifyDisplayMessages",
-        "NotifyEvent",
-        "NotifyMonitoringReport",
-        "NotifyReport",
-        "PublishFirmwareStatusNotification",
-        "ReportChargingProfiles",
-        "ReservationStatusUpdate",
-        "SecurityEventNotification",
-        "StatusNotification",
-        "TransactionEvent",
-    )
-)
+_KEPT: Final = NEUTRAL_201 | {"TransactionEvent"}
 """What is acknowledged while the CSMS is away, and told it later."""
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from ..dialogue import Dialogue
 from ..models import v201
 from ..models.base import Struct
+from ..neutral import NEUTRAL_201
 from ..values import format_time
 from .authorization import verdict_while_away
 from .peers import because
@@ -16,26 +17,7 @@ from .transactions import event_while_away
 UNKNOWN_INTERVAL: Final = 60
 """Seconds until a station that no CSMS has ever accepted may ask again."""
 
-NEUTRAL: Final[dict[str, Struct]] = {
-    action: v201.ACTIONS[action].response()
-    for action in (
-        "ClearedChargingLimit",
-        "FirmwareStatusNotification",
-        "LogStatusNotification",
-        "MeterValues",
-        "NotifyChargingLimit",
-        "NotifyCustomerInformation",
-        "NotifyDisplayMessages",
-        "NotifyEvent",
-        "NotifyMonitoringReport",
-        "NotifyReport",
-        "PublishFirmwareStatusNotification",
-        "ReportChargingProfiles",
-        "ReservationStatusUpdate",
-        "SecurityEventNotification",
-        "StatusNotification",
-    )
-}
+NEUTRAL: Final[dict[str, Struct]] = {action: v201.ACTIONS[action].response() for action in NEUTRAL_201}
 """Acknowledged without a decision."""
 
 _NO = because("UnsupportedRequest")

@@ -357,6 +357,37 @@ def test_upstream_lost_in_the_middle_gets_the_message_again() -> None:
     assert bench.effects.acks == {"main": [entry.id]}
 
 
+def test_a_message_at_which_the_upstream_always_hangs_up_is_put_aside() -> None:
+    bench = Bench()
+    link = bench.session.links["main"]
+    entry = bench.call("MeterValues")
+    for number in range(link.attempts):
+        assert not bench.effects.dead
+        bench.now += number * link.retry_ms
+        bench.up()
+        bench.session.disconnected("main", bench.now, hung_up=True)
+    (letter,) = bench.effects.dead
+    assert (letter.entry.id, letter.why, letter.attempts) == (entry.id, "hang-up", link.attempts)
+    assert bench.effects.acks == {"main": [entry.id]}
+    assert not link.backlog
+
+
+def test_an_outage_is_no_message_s_fault() -> None:
+    """The upstream hangs up and cannot be reached, again and again; or it is the gateway that closes the socket."""
+    bench = Bench()
+    link = bench.session.links["main"]
+    bench.call("MeterValues")
+    for _ in range(3 * link.attempts):
+        bench.up()
+        bench.session.disconnected("main", bench.now, hung_up=True)
+        bench.session.disconnected("main", bench.now)
+    for _ in range(3 * link.attempts):
+        bench.up()
+        bench.session.disconnected("main", bench.now)
+    assert not bench.effects.dead and len(link.backlog) == 1
+    assert len(bench.upstream_frames()) == 6 * link.attempts
+
+
 def test_primary_away_for_too_long_closes_the_charger() -> None:
     bench = Bench()
     bench.up()

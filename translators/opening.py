@@ -1,0 +1,69 @@
+"""What the engine does around a rule: reads the payload that begins it, makes one for the rows that are none, and checks
+what a rule has lost or sent against the tables of its pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .dialogue import Dialogue, Mapped, Pair, Rule
+from .frames import OTHER, Call, Frame, Side
+from .losses import Loss, Undeclared, ledger
+from .models import lenient
+from .models.base import Request
+from .values import format_time
+
+
+def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
+    """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
+    if dialogue.side in dialogue._translator.pair.custom_data:
+        tell_custom_data(dialogue, dialogue.side, bytes(call.payload))
+    try:
+        return lenient.decode(type_, call.payload)[0]
+    except lenient.Invalid as invalid:
+        if dialogue.side != "charger" or invalid.path != "timestamp" or "OccurrenceC" not in invalid.code:
+            raise
+    dialogue.lose("timestamp", "defaulted")
+    return lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))[0]
+
+
+def tell_custom_data(dialogue: Dialogue, side: Side, payload: bytes) -> None:
+    """Record that a payload of `side` holds customData, wherever it is."""
+    if side in dialogue.translator.pair.custom_data and b'"customData"' in payload:
+        dialogue.lose("customData")
+
+
+def after(first: Rule, rule: Rule | None) -> Rule:
+    """`rule`, once `first` is done."""
+    assert rule is not None
+    yield from first
+    return (yield from rule)
+
+
+def same(dialogue: Dialogue, payload: msgspec.Raw) -> Rule:
+    """The rule of `Same`: the payload passes unchanged, and so does the answer."""
+    assert dialogue.side is not None
+    reply = yield from dialogue.ask_raw(OTHER[dialogue.side], dialogue.action, payload)
+    return reply
+
+
+def mapped(dialogue: Dialogue, row: Mapped, request: Any) -> Rule:
+    """The rule of `Mapped`."""
+    assert dialogue.side is not None
+    response = yield from dialogue.ask(OTHER[dialogue.side], row.request(dialogue, request))
+    return row.reply(dialogue, response)
+
+
+def require_declared(pair: Pair, dialogue: Dialogue, frame: Frame | None, losses: tuple[Loss, ...]) -> None:
+    """Raise Undeclared unless the pair's tables name what is lost and sent."""
+    found = ledger(pair.charger, pair.csms)
+    if found is None:
+        return
+    source = dialogue.side or "gateway"
+    about = f"{pair.charger} - {pair.csms}, {source} {dialogue.action}"
+    for loss in losses:
+        if not found.loses(source, dialogue.action, loss):
+            raise Undeclared(f"{about}: {loss}")
+    if type(frame) is Call and not found.causes(source, dialogue.action, frame.action):
+        raise Undeclared(f"{about}: sends {frame.action}")
