@@ -21,17 +21,17 @@ test: install
 
 test-full: install
 	tests/peers/install.sh
-	$(BIN)/pytest -m 'full or slow' $(ARGS)
+	$(BIN)/pytest -n 0 -m 'full or slow' $(ARGS)
 
 faults: install
 	$(BIN)/python -m tests.faults $(ARGS)
 
 soak: install
-	$(BIN)/pytest -m soak -s tests/faults $(ARGS)
+	$(BIN)/pytest -n 0 -m soak -s tests/faults $(ARGS)
 
 chart: install
 	tests/chart/install.sh
-	$(BIN)/pytest -m chart $(ARGS)
+	$(BIN)/pytest -n 0 -m chart $(ARGS)
 
 dashboards: install
 	tests/chart/install.sh
@@ -39,7 +39,7 @@ dashboards: install
 
 image: install
 	tests/chart/install.sh
-	$(BIN)/pytest -m image $(ARGS)
+	$(BIN)/pytest -n 0 -m image $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

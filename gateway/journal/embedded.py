@@ -170,7 +170,9 @@ class Embedded:
         if len(os.fsencode(path)) <= LONGEST_SOCKET:
             return path
         digest = hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
-        room = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(), f"ocpp-gateway-{os.getuid()}-{digest}")
+        name = f"ocpp-gateway-{os.getuid()}-{digest}"
+        rooms = [Path(each, name) for each in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp") if each]
+        room = next((each for each in rooms if len(os.fsencode(each / "store.sock")) <= LONGEST_SOCKET), rooms[-1])
         room.mkdir(mode=0o700, exist_ok=True)
         stat = room.lstat()
         if stat.st_uid != os.getuid() or stat.st_mode & 0o077 or not room.is_dir() or room.is_symlink():

@@ -19,7 +19,7 @@ PARTS = (
 
 
 def main(arguments: list[str]) -> int:
-    command = [sys.executable, "-m", "pytest", "-m", "faults", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "faults", "-p", "no:cacheprovider"]
     if arguments:
         return subprocess.call([*command, *arguments])
     began = time.monotonic()
