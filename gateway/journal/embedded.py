@@ -171,7 +171,9 @@ class Embedded:
             return path
         digest = hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
         name = f"ocpp-gateway-{os.getuid()}-{digest}"
-        rooms = [Path(each, name) for each in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp") if each]
+        rooms = [
+            Path(each, name) for each in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp") if each
+        ]
         room = next((each for each in rooms if len(os.fsencode(each / "store.sock")) <= LONGEST_SOCKET), rooms[-1])
         room.mkdir(mode=0o700, exist_ok=True)
         stat = room.lstat()
