@@ -70,11 +70,12 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
     else:
         transaction.auth_status = info.status
         transaction.auth_info = msgspec.to_builtins(info)
+    conf = _conf(transaction) if told else v16.StartTransactionResponse(transactionId=transaction.tid, idTagInfo=info)
     state = started_state(connector_of(d, transaction.connector).status)
     if state != transaction.started_state:
-        yield from d.answer(_conf(transaction))
+        yield from d.answer(conf)
         yield from _catch_up(d, transaction, state)
-    return _conf(transaction)
+    return conf
 
 
 def taken_over(d: Dialogue, subject: str) -> bool:
