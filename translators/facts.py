@@ -175,8 +175,6 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True):
     """Values without a 2.0.1 measurand (Temperature, RPM), by name."""
     connected_at: int = 0
     """When the charger's current connection was accepted, ms; 0: not known."""
-    csms_password: str = ""
-    """No longer written: the password of the link to a CSMS is in the gateway's configuration."""
     introduced: bool = False
     """On this connection a charger of unknown registration was asked to boot, or the gateway booted in its name."""
     unsupported: list[str] = []

@@ -3,12 +3,12 @@
 The charger knows a transaction by one number: what the primary has answered, or what the gateway gave it. Each 1.6 upstream
 answers a StartTransaction with a number of its own; what it is told of that transaction carries this number, and what it
 asks carries the charger's. Both are kept under the journal entry of the StartTransaction, whichever is known first.
-Reservations and charging profiles get their ids from the upstreams: see `claims`.
+Ids of reservations and charging profiles are mapped by the hub, for every pair of versions alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -18,8 +18,7 @@ from ..dialogue import Done, Out, Step
 from ..frames import Call, Frame, Result, Side
 from ..kept import HOT
 from ..untouched import Untouched
-from . import claims, late, members
-from .claims import Claim, Kind
+from . import late, members
 from .facts import ENDED_MOST, OPEN_MOST, Transaction, decode, encode, order
 
 NOWHERE: Final = -1
@@ -53,8 +52,6 @@ class Renumbering(Untouched):
         """Number minted for a StartTransaction that is under way."""
         self._ending: dict[str, str] = {}
         """Id of a StopTransaction that is under way -> the entry of its StartTransaction."""
-        self._claims: dict[str, Claim] = {}
-        """Id of a command that is under way -> the reservation or profile that it is about."""
         self.deauthorise = True
         """A transaction that was accepted here and that the upstream refuses is stopped."""
         self._early: set[str] = set()
@@ -63,9 +60,6 @@ class Renumbering(Untouched):
         """Id of a RemoteStopTransaction of ours -> (entry of the StartTransaction, how often it was sent)."""
         self._again: dict[str, int] = {}
         """Entry of a StartTransaction -> when the charger is told once more to stop."""
-        self.others: Callable[[Kind], Collection[int]] | None = None
-        """What the charger calls the reservations, or profiles, of its other upstreams that may command: their `held`. None:
-        their ids pass as they are."""
 
     def receive(
         self,
@@ -79,7 +73,7 @@ class Renumbering(Untouched):
         early: bool = False,
     ) -> list[Step]:
         """Pass a frame to the other side under an id of our own, with the other side's number for its transaction."""
-        start, claim, refused = "", None, ""
+        start = refused = ""
         if side == "charger" and (stop := self._stops.pop(frame.id, None)) is not None:
             if type(frame) is not Result or not late.stopped(bytes(frame.payload)):
                 self._stop_again(*stop, clock)
@@ -90,15 +84,7 @@ class Renumbering(Untouched):
                 if payload is None:
                     return [Out("csms", Result(frame.id, _REJECTED), (), 0, frame.action)]
                 frame = Call(frame.id, frame.action, Raw(payload))
-            others = self.others
-            if others and side == "csms" and (command := claims.COMMANDS.get(frame.action)) is not None:
-                held = others(command.kind)
-                claimed = claims.to_charger(self._facts.ids, frame.action, bytes(frame.payload), held)
-                if claimed is None:
-                    return [Out("csms", Result(frame.id, command.refused), (), 0, frame.action)]
-                frame, claim = Call(frame.id, frame.action, Raw(claimed[0])), claimed[1]
-                self._state = None
-            elif side == "charger" and frame.action in _TOLD and self._facts.transactions:
+            if side == "charger" and frame.action in _TOLD and self._facts.transactions:
 
                 def own(number: int) -> int:
                     nonlocal start
@@ -117,13 +103,6 @@ class Renumbering(Untouched):
                 self._minted[key] = tx
                 if early:
                     self._early.add(key)
-                if others is not None:
-                    told = claims.to_csms(self._facts.ids, bytes(frame.payload), others("reservation"))
-                    frame = Call(frame.id, frame.action, Raw(told))
-        elif side == "charger" and (settled := self._claims.pop(frame.id, None)) is not None:
-            answer = bytes(frame.payload) if type(frame) is Result else b"{}"
-            if claims.settle(self._facts.ids, settled, answer):
-                self._state = None
         elif side == "csms" and type(frame) is Result and (opened := self._open.get((side, frame.id))) is not None:
             _, _, entry, action = opened
             if action == "StartTransaction" and entry:
@@ -136,9 +115,6 @@ class Renumbering(Untouched):
         if start and type(frame) is Call and frame.action == "StopTransaction":
             self._ending = {id: each for id, each in self._ending.items() if ("csms", id) in self._open}
             self._ending[steps[0].frame.id] = start  # type: ignore[union-attr]
-        if claim is not None:
-            self._claims = {id: each for id, each in self._claims.items() if ("charger", id) in self._open}
-            self._claims[steps[0].frame.id] = claim  # type: ignore[union-attr]
         return [*steps, *self._stop(refused, 1)] if refused else steps
 
     def expire(self, side: Side, id: str, clock: int) -> list[Step]:
@@ -176,10 +152,6 @@ class Renumbering(Untouched):
         if attempt < late.ATTEMPTS:
             self._again[entry] = clock + late.RETRY_MS
             self.next_wake = min(self._again.values())
-
-    def held(self, kind: Kind) -> Collection[int]:
-        """What the charger calls the reservations, or profiles, of this upstream."""
-        return self._facts.ids.get(kind, {}).values()
 
     def numbered(self, key: str, tx: int, number: int) -> None:
         """The charger was told `number` as the answer to the StartTransaction of entry `key`."""
@@ -318,12 +290,9 @@ class Renumbering(Untouched):
 
 
 def unfinished(state: bytes) -> bool:
-    """Whether the upstream knows a transaction that has not ended, a reservation or a profile by another number than the
-    charger. Raises ValueError for newer facts."""
-    facts = decode(state)
-    if any(own != number for ids in facts.ids.values() for own, number in ids.items()):
-        return True
-    return any(each.number != each.own and not each.ended for each in facts.transactions.values())
+    """Whether the upstream knows a transaction that has not ended by another number than the charger. Raises ValueError for
+    newer facts."""
+    return any(each.number != each.own and not each.ended for each in decode(state).transactions.values())
 
 
 __all__ = ["NOWHERE", "Renumbering", "unfinished"]

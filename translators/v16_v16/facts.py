@@ -41,8 +41,6 @@ class Facts(msgspec.Struct, omit_defaults=True, tag_field="pair", tag=PAIR):
     """Journal entry up to which the charger was answered while the upstream was away."""
     transactions: dict[str, Transaction] = {}
     """By journal entry of the StartTransaction."""
-    ids: dict[str, dict[int, int]] = {}
-    """By kind (reservation, profile): what this upstream calls it -> what the charger calls it."""
 
 
 class _Stored(msgspec.Struct):
@@ -55,7 +53,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 def encode(facts: Facts) -> bytes:
     """For the store; empty if there is nothing to remember."""
-    return _encoder.encode(facts) if facts.transactions or facts.early_until or any(facts.ids.values()) else b""
+    return _encoder.encode(facts) if facts.transactions or facts.early_until else b""
 
 
 def decode(state: bytes) -> Facts:

@@ -10,6 +10,7 @@ from ..enums import UNLOCK, worst
 from ..models import v16, v201
 from ..models.base import ABSENT
 from ..topology import Unknown, connector_at, connectors_at
+from ..values import json_text
 from .charger import ask, because, facts_of, options_of, running
 from .ledger import is_open
 
@@ -93,19 +94,11 @@ def _expect_boot(d: Dialogue, reason: v201.BootReason) -> None:
 def data_transfer(d: Dialogue, request: v201.DataTransferRequest) -> Rule:
     """1.6 data is a string: anything else travels as its JSON text."""
     command = v16.DataTransferRequest(
-        vendorId=request.vendorId, messageId=request.messageId, data=text_of(request.data) if request.data else None
+        vendorId=request.vendorId, messageId=request.messageId, data=json_text(request.data) if request.data else None
     )
     response = yield from ask(d, command)
     data = Raw(msgspec.json.encode(response.data)) if response.data is not None else ABSENT
     return v201.DataTransferResponse(status=response.status, data=data)
-
-
-def text_of(data: Raw) -> str:
-    """JSON of any type as the string a 1.6 DataTransfer carries: a string as it is, the rest as compact JSON."""
-    try:
-        return msgspec.json.decode(data, type=str)
-    except msgspec.ValidationError:
-        return msgspec.json.format(bytes(data), indent=-1).decode()
 
 
 def unlock_connector(d: Dialogue, request: v201.UnlockConnectorRequest) -> Rule:

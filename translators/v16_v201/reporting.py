@@ -13,9 +13,8 @@ from ..enums import FIRMWARE_STATUS, LOG_STATUS, PNC_VENDOR
 from ..facts import Job
 from ..models import lenient, v16, v201
 from ..models.base import ABSENT, Request
-from ..values import charger_time, cut, security_event_up
+from ..values import charger_time, cut, json_text, security_event_up
 from .charger import facts_of
-from .maintenance import text_of
 from .untunnelled import OWN_ACTIONS, is_own, untunnel
 from .upstream import ask
 
@@ -39,7 +38,7 @@ def data_transfer(d: Dialogue, request: v16.DataTransferRequest) -> Rule:
     )
     if reply.statusInfo is not None:
         d.lose("statusInfo")
-    return v16.DataTransferResponse(status=reply.status, data=text_of(reply.data) if reply.data else None)
+    return v16.DataTransferResponse(status=reply.status, data=json_text(reply.data) if reply.data else None)
 
 
 def _untunnel(d: Dialogue, type_: type[Request[Any]], text: str) -> Rule:
