@@ -206,12 +206,16 @@ async def test_entries_that_are_handed_over_are_parked_like_those_that_are_read(
         await at.meter("CP-1", range(200, 210), here=True)
         await eventually("the neighbour is served", lambda: len(csms.heard(NEIGHBOUR)) == 200)
         await eventually("all of it is parked", lambda: _parked(at, 210))
-        lag = (await at.edge.lag(partition.number, ["main"]))["main"]
-        assert (lag.pending, lag.undelivered) == (0, "")
+        await eventually("the neighbour's last is acknowledged too", lambda: _taken(at, partition.number))
         csms.refused = set()
         await eventually("all told", lambda: len(csms.heard("CP-1")) >= 210, 30)
         assert csms.heard("CP-1") == list(range(210))
         assert csms.heard(NEIGHBOUR) == list(range(200))
+
+
+async def _taken(at: Site, number: int) -> bool:
+    lag = (await at.edge.lag(number, ["main"]))["main"]
+    return (lag.pending, lag.undelivered) == (0, "")
 
 
 async def _parked(at: Site, count: int) -> bool:
