@@ -28,7 +28,8 @@ __all__ = ["redis_server"]
 pytestmark = [pytest.mark.full, pytest.mark.timeout(300)]
 
 TAG = "04A1B2C3"
-PARTITIONS = 8
+PARTITIONS = 24
+"""So many that hashing gives every one of two hubs some."""
 
 
 class Fleet:

@@ -25,7 +25,7 @@ from .nodes import Node, Store, total
 from .proxy import FaultProxy
 from .swarm import Charger
 
-PARTITIONS = 16
+PARTITIONS = 24
 EAGER: Mapping[str, Any] = {"options": {"tx_attempts": 20, "tx_retry_interval": 0.3}}
 """Settings of an upstream that is told again soon."""
 

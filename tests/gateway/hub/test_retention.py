@@ -94,6 +94,11 @@ async def _both(at: Site) -> bool:
     return len(await at.edge.letters("copy")) >= 2
 
 
+async def _readings(at: Site, count: int) -> bool:
+    parked = await at.edge.read_parked(at.partition("CP-1"), "copy", "CP-1", count=999)
+    return [entry.head.action for entry in parked].count("MeterValues") == count
+
+
 async def test_a_mirror_gets_its_bytes_and_no_more(csms: Csms, store: RedisConfig) -> None:
     async with site(store, fleet(csms, retention_bytes=30_000), ROUTE) as at:
         await at.connect("CP-1")
@@ -115,11 +120,7 @@ async def test_a_store_that_fills_up_thins_the_mirror_then_buries_and_spares_the
     async with site(store, fleet(csms), ROUTE) as at:
         await at.connect("CP-1")
         await charge(at, "CP-1", range(300))
-        await eventually("parked", lambda: at.hub._parking.lots())
-        before = [
-            entry.head.action for entry in await at.edge.read_parked(at.partition("CP-1"), "copy", "CP-1", count=999)
-        ]
-        assert before.count("MeterValues") == 300
+        await eventually("all of it is parked", lambda: _readings(at, 300))
 
         used = await used_memory(server)
         await server.ask("CONFIG", "SET", "maxmemory", used * 100 // 85)

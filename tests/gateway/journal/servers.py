@@ -137,8 +137,17 @@ async def running(*servers: Redis) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def opened(config: RedisConfig) -> AsyncIterator[Journal]:
+    """Once its replicas, if it asks for some, confirm: right after their start they may not yet."""
     journal = Journal(config, now_ms=now_ms)
-    await journal.start()
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            try:
+                await journal.start()
+                break
+            except StoreDown as error:
+                if "NOREPLICAS" not in str(error):
+                    raise
+                await asyncio.sleep(0.1)
     try:
         yield journal
     finally:

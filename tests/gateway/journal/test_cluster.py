@@ -28,7 +28,7 @@ class Cluster:
 
     def config(self, replicas: int = 0) -> RedisConfig:
         url = "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes[:2])
-        return RedisConfig(url=url, cluster=True, partitions=PARTITIONS, replicas=replicas)
+        return RedisConfig(url=url, cluster=True, partitions=PARTITIONS, replicas=replicas, replica_timeout=5)
 
     async def create(self, replicas: int) -> None:
         cli = shutil.which("redis-cli")
