@@ -13,10 +13,9 @@ import yaml
 
 from tests.e2e.process import free_port
 
-from .building import IMAGE, Machine
+from .building import IMAGE, RESTRICTED, Machine
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
-RESTRICTED = ("--read-only", "--cap-drop=ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
 
 
 def test_what_the_image_says_of_itself(machine: Machine) -> None:
