@@ -7,20 +7,29 @@ what each defect gets is data: malformed.yaml (reliability 6.3).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS, SIGNED, canonical
+from gateway.edge.jsontext import (
+    MOST_DEPTH,
+    MOST_NODES,
+    as_text,
+    doubled,
+    has_not_numbers,
+    header_id,
+    is_id,
+    mended,
+    sound,
+    too_deep,
+)
 from gateway.edge.reactions import REACTIONS, WINDOW_MS
 from gateway.journal.entry import Class
 
 MOST_OPEN: Final = 16
 """Open CALLs of one charger after which its socket is not read until one is answered (row R20)."""
-MOST_DEPTH: Final = 32
-MOST_NODES: Final = 20_000
 LONGEST_ID: Final = 128
 
 
@@ -88,12 +97,11 @@ _decode = msgspec.json.Decoder(_Call | _Result | _Error).decode
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _json = msgspec.json.encode
 
-_HEADER = re.compile(
-    rb'\s*\[\s*2\s*,\s*("(?:[^"\\\x00-\x1f]|\\.){0,512}"|-?\d{1,64}(?:\.\d{1,64})?)\s*,\s*"[^"\\]{0,128}"\s*[,\]]'
-)
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
-_NOT_NUMBERS = re.compile(rb"\b(?:NaN|Infinity)\b")
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_BITS = {
+    version: {action: 1 << number for number, action in enumerate(actions)} for version, actions in FROM_CHARGER.items()
+}
+_SHORT: Final = 8
+"""Bytes of a payload in which there is no room for a number that is none, nor for two keys."""
 _TYPES = {b'"2"': b"2", b'"3"': b"3", b'"4"': b"4", b"2.0": b"2", b"3.0": b"3", b"4.0": b"4"}
 
 
@@ -104,8 +112,10 @@ class Guard:
         "_actions",
         "_asked",
         "_asked_action",
+        "_bits",
         "_budget",
         "_expired",
+        "_looked",
         "_open",
         "_reactions",
         "_strikes",
@@ -120,6 +130,9 @@ class Guard:
         """Number of the last frame taken, from 1."""
         self._budget = budget_ms
         self._actions = FROM_CHARGER[version]
+        self._bits = _BITS[version]
+        self._looked = 0
+        """Actions whose first payload was looked at for doubled keys: a charger that writes them does so each time."""
         self._reactions = REACTIONS[version]
         self._open: dict[int, Open] = {}
         self._asked = ""
@@ -172,7 +185,7 @@ class Guard:
     def read(self, data: bytes, now: int) -> Verdict:
         """Judges one text message. `now` in ms."""
         brackets = data.count(b"[") + data.count(b"{")
-        if (brackets > MOST_DEPTH or len(data) > 2 * MOST_NODES) and _too_deep(data):
+        if (brackets > MOST_DEPTH or len(data) > 2 * MOST_NODES) and too_deep(data):
             return self._broken(data, "R37", now)
         try:
             frame = _decode(data)
@@ -200,6 +213,15 @@ class Guard:
     def _call(
         self, data: bytes, frame: bytes, id: bytes, action: str, cls: Class, payload: bytes, now: int, row: str
     ) -> Verdict:
+        if len(payload) > _SHORT:
+            try:
+                sound(payload)
+            except (msgspec.MsgspecError, RecursionError):
+                return self._refuse("R40", now, id)
+            bit = self._bits[action.removesuffix(SIGNED)]
+            if not self._looked & bit:
+                self._looked |= bit
+                row = row or ("R38" if doubled(payload) else "")
         digest = hash(data)
         for call in self._open.values():
             if call.digest == digest and call.id == id:
@@ -207,18 +229,17 @@ class Guard:
         self.seq += 1
         deadline = now + self._budget
         self._open[self.seq] = Open(id, digest, now, deadline, action)
-        return Take("call", self.seq, frame, _text(id), action, cls, payload, deadline, row)
+        return Take("call", self.seq, frame, as_text(id), action, cls, payload, deadline, row)
 
     def _answer(self, frame: bytes, row: str) -> Take:
         self.seq += 1
         message_id, self._asked = self._asked, ""
         return Take("answer", self.seq, frame, message_id, self._asked_action, row=row)
 
-    def _slow(self, data: bytes, now: int) -> Verdict:
-        """Frames that are not exactly as they should be."""
-        row = ""
+    def _slow(self, data: bytes, now: int, row: str = "") -> Verdict:
+        """Frames that are not exactly as they should be. `row`: what was mended."""
         if data.startswith(b"\xef\xbb\xbf"):
-            row, data = "R35", data[3:]
+            row, data = row or "R35", data[3:]
         if data[-1:] in (b"\x00", b" ", b"\r", b"\n", b"\t"):
             row, data = row or "R34", data.rstrip(b"\x00 \r\n\t")
         try:
@@ -228,9 +249,10 @@ class Guard:
         except msgspec.ValidationError:
             return self._refuse("R02", now)
         except msgspec.MsgspecError as exc:
-            bare = _STRINGS.sub(b"", data)
+            if (whole := mended(data)) != data:
+                return self._slow(whole, now, row or "R39")
             trailing = "trailing characters" in str(exc)
-            return self._broken(data, "R36" if _NOT_NUMBERS.search(bare) else "R34.second" if trailing else "R03", now)
+            return self._broken(data, "R36" if has_not_numbers(data) else "R34.second" if trailing else "R03", now)
         if not parts:
             return self._refuse("R04", now)
         kind = parts[0]
@@ -240,20 +262,20 @@ class Guard:
             return self._slow_call(data, parts, row, now)
         if kind == b"3" or kind == b"4":
             return self._slow_answer(data, kind, parts, row, now)
-        id = parts[1] if len(parts) > 1 and _is_id(parts[1]) else b'"-1"'
+        id = parts[1] if len(parts) > 1 and is_id(parts[1]) else b'"-1"'
         return self._refuse("R10" if kind == b"5" else "R11" if kind == b"6" else "R08", now, id)
 
     def _slow_call(self, data: bytes, parts: Sequence[bytes], row: str, now: int) -> Verdict:
         if len(parts) < 2:
             return self._refuse("R05", now)
         id = parts[1]
-        if not _is_id(id):
+        if not is_id(id):
             return self._refuse("R15", now)
         if id[0] != 0x22:
             row = row or "R12"
         elif len(id) == 2:
             row = row or "R13"
-        elif len(id) > 38 and len(text := _text(id)) > 36:
+        elif len(id) > 38 and len(text := as_text(id)) > 36:
             if len(text) > LONGEST_ID:
                 return self._refuse("R14.long", now, id)
             row = row or "R14"
@@ -261,7 +283,7 @@ class Guard:
             return self._refuse("R05.action", now, id)
         if parts[2][:1] != b'"':
             return self._refuse("R21", now, id)
-        action = _text(parts[2])
+        action = as_text(parts[2])
         cls = self._actions.get(action)
         if cls is None and action.endswith(SIGNED) and not self.version.startswith("ocpp1"):
             cls = self._actions.get(action.removesuffix(SIGNED))
@@ -279,11 +301,11 @@ class Guard:
             row, payload = row or "R27", b"{}"
         if payload[:1] != b"{":
             return self._refuse("R26", now, id)
-        frame = b"[2,%b,%b,%b]" % (_json(_text(id)), _json(action), payload) if row else data
+        frame = b"[2,%b,%b,%b]" % (_json(as_text(id)), _json(action), payload) if row else data
         return self._call(data, frame, id, action, cls, payload, now, row)
 
     def _slow_answer(self, data: bytes, kind: bytes, parts: list[bytes], row: str, now: int) -> Verdict:
-        id = _text(parts[1]) if len(parts) > 1 and _is_id(parts[1]) else None
+        id = as_text(parts[1]) if len(parts) > 1 and is_id(parts[1]) else None
         if kind == b"4" and id == "-1" and self._asked:
             row, id = "R33", self._asked
         if not self._asked or id != self._asked:
@@ -301,10 +323,8 @@ class Guard:
 
     def _broken(self, data: bytes, row: str, now: int) -> Refuse:
         """Not JSON, or too much of it: answered if the header can be read nevertheless."""
-        header = _HEADER.match(data.removeprefix(b"\xef\xbb\xbf"))
-        if header is None or not _is_json(header[1]):
-            return self._refuse("R01", now)
-        return self._refuse(row, now, header[1])
+        id = header_id(data)
+        return self._refuse("R01", now) if id is None else self._refuse(row, now, id)
 
     def _refuse(self, row: str, now: int, id: bytes = b'"-1"') -> Refuse:
         reaction = self._reactions[row]
@@ -323,56 +343,9 @@ class Guard:
         return Refuse(row, reply, close)
 
 
-def _is_id(raw: bytes) -> bool:
-    """A string, number or boolean can be echoed (row R12); null, arrays and objects cannot (row R15)."""
-    return raw[:1] not in (b"n", b"{", b"[")
-
-
-def _is_json(raw: bytes) -> bool:
-    try:
-        msgspec.json.decode(raw)
-    except msgspec.MsgspecError:
-        return False
-    return True
-
-
-def _text(raw: bytes) -> str:
-    """A JSON string, number or boolean as text."""
-    if raw[:1] != b'"':
-        return raw.decode()
-    if b"\\" not in raw:
-        return raw[1:-1].decode()
-    text: str = msgspec.json.decode(raw, type=str)
-    return text
-
-
 def _unknown(version: str, action: str) -> str:
     if action in FROM_CSMS[version]:
         return "R24"
     if any(action in actions for actions in FROM_CHARGER.values()):
         return "R25"
     return "R22"
-
-
-def _too_deep(data: bytes) -> bool:
-    """Whether arrays and objects nest deeper than 32 inside the frame, or there are more than 20,000 values."""
-    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_NODES:
-        bare = _STRINGS.sub(b"", data)
-        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MOST_NODES:
-            return True
-    if _depth(data.translate(None, _NOT_BRACKETS)) <= MOST_DEPTH + 1:
-        return False
-    # Brackets inside strings may have deceived the quick look.
-    return _depth(_STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS)) > MOST_DEPTH + 1
-
-
-def _depth(brackets: bytes) -> int:
-    """Nesting of a text of nothing but brackets; of an unbalanced one, at least as much as a parser would see."""
-    rounds = 0
-    while rounds <= MOST_DEPTH + 1:
-        inner = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if len(inner) == len(brackets):
-            break
-        brackets = inner
-        rounds += 1
-    return rounds + brackets.count(b"[") + brackets.count(b"{")

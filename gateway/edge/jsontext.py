@@ -1,0 +1,113 @@
+"""What is looked at in JSON as text, without making objects of it: the shape of a header, depth, doubled keys, surrogates.
+
+Pure. Rows R01, R03, R36-R40 of the table of bad inputs (malformed.yaml).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import msgspec
+
+MOST_DEPTH: Final = 32
+MOST_NODES: Final = 20_000
+
+_HEADER = re.compile(
+    rb'\s*\[\s*2\s*,\s*("(?:[^"\\\x00-\x1f]|\\.){0,512}"|-?\d{1,64}(?:\.\d{1,64})?)\s*,\s*"[^"\\]{0,128}"\s*[,\]]'
+)
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_NOT_NUMBERS = re.compile(rb"\b(?:NaN|Infinity)\b")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_KEYS = re.compile(rb'"([^"\\]*)"\s*:')
+_ESCAPES = re.compile(
+    rb"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.S
+)
+_LONE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+sound = msgspec.json.Decoder().decode
+"""Decodes; raises msgspec.ValidationError for a number that no parser's number is (row R40)."""
+
+
+def header_id(data: bytes) -> bytes | None:
+    """The message id, as JSON text, of a frame that is no JSON but whose header can be read; None: it cannot."""
+    header = _HEADER.match(data.removeprefix(b"\xef\xbb\xbf"))
+    return header[1] if header is not None and _is_json(header[1]) else None
+
+
+def is_id(raw: bytes) -> bool:
+    """A string, number or boolean can be echoed (row R12); null, arrays and objects cannot (row R15)."""
+    return raw[:1] not in (b"n", b"{", b"[")
+
+
+def as_text(raw: bytes) -> str:
+    """A JSON string, number or boolean as text."""
+    if raw[:1] != b'"':
+        return raw.decode()
+    if b"\\" not in raw:
+        return raw[1:-1].decode()
+    decoded: str = msgspec.json.decode(raw, type=str)
+    return decoded
+
+
+def has_not_numbers(data: bytes) -> bool:
+    """Whether NaN or Infinity stands where a number should."""
+    return _NOT_NUMBERS.search(_STRINGS.sub(b"", data)) is not None
+
+
+def doubled(payload: bytes) -> bool:
+    """Whether an object in this valid JSON has a key twice. The last one counts, for every parser."""
+    keys = _KEYS.findall(payload)
+    if len(keys) == len(set(keys)) and b"\\" not in payload:
+        return False
+    found = False
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        found = found or len(pairs) != len({key for key, _ in pairs})
+
+    json.loads(payload, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return found
+
+
+def mended(data: bytes) -> bytes:
+    """The same with every lone surrogate, which is no character, as U+FFFD; `data` itself if there is none."""
+    return _ESCAPES.sub(_mend, data) if _LONE.search(data) else data
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    whole = escape[0]
+    return rb"\ufffd" if escape[1] is None and len(whole) == 6 else whole
+
+
+def too_deep(data: bytes) -> bool:
+    """Whether arrays and objects nest deeper than 32 inside the frame, or there are more than 20,000 values."""
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_NODES:
+        bare = _STRINGS.sub(b"", data)
+        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MOST_NODES:
+            return True
+    if _depth(data.translate(None, _NOT_BRACKETS)) <= MOST_DEPTH + 1:
+        return False
+    # Brackets inside strings may have deceived the quick look.
+    return _depth(_STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS)) > MOST_DEPTH + 1
+
+
+def _depth(brackets: bytes) -> int:
+    """Nesting of a text of nothing but brackets; of an unbalanced one, at least as much as a parser would see."""
+    rounds = 0
+    while rounds <= MOST_DEPTH + 1:
+        inner = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if len(inner) == len(brackets):
+            break
+        brackets = inner
+        rounds += 1
+    return rounds + brackets.count(b"[") + brackets.count(b"{")
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        msgspec.json.decode(raw)
+    except msgspec.MsgspecError:
+        return False
+    return True
