@@ -9,6 +9,7 @@ import uuid
 
 import structlog
 
+from gateway import tap
 from gateway.config import Config
 from gateway.journal.entry import Dead, Entry
 from gateway.journal.journal import Journal
@@ -17,6 +18,7 @@ from gateway.metrics import Metrics
 from gateway.routes import Routes
 from gateway.wheel import Wheel
 
+from . import watching
 from .answering import trace
 from .metering import Metering
 from .ownership import Ownership
@@ -242,20 +244,30 @@ class Hub:
                 if link is None or link.leaving:
                     partition.acknowledge(group, entry.id)  # its route does not go there
                     return
+                if tap.armed:
+                    watching.said(session, entry)
                 session.called(group, entry, now)
                 if link not in self._turn.upstreams:
                     self._sessions.connect(session)
             case "answer":
+                if tap.armed:
+                    watching.answered(session, entry)
                 session.answered(entry, now)
             case "open":
+                if tap.armed:
+                    watching.connection(session, entry)
                 if head.version != session.version and session.version:
                     self._sessions.relink(partition, session, head.version)
                 session.opened(head.home, head.epoch, head.version, now)
                 self._sessions.connect(session)
                 self._sessions.hurry(session)
             case "close":
+                if tap.armed:
+                    watching.connection(session, entry)
                 session.closed(head.epoch, now)
             case "repeat":
+                if tap.armed:
+                    watching.said(session, entry)
                 session.repeated(entry, now)
 
 

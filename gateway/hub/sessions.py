@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from gateway import failpoints
+from gateway import failpoints, tap
 from gateway.config import Config
 from gateway.ids import new_id
 from gateway.journal.errors import StoreDown
@@ -20,6 +20,7 @@ from gateway.wheel import Wheel
 from translators import NoTranslation, Renumbering
 from translators.frames import Call, Error, Frame, encode
 
+from . import watching
 from .arbitration import arbitrate
 from .backlog import order
 from .comparing import compare
@@ -261,6 +262,8 @@ class Sessions:
         if failpoints.armed:
             failpoints.hit("after_upstream_answer")
         self._observer.received(frame, self.settings[name].version)
+        if tap.armed:
+            watching.received(session, session.links[name], frame)
         if isinstance(frame, Call) and (refused := self._unable(partition)) is not None:
             upstream = self.upstreams.get(session.links[name])
             if upstream is not None:
@@ -282,6 +285,8 @@ class Sessions:
     def _upstream_state(self, session: Session, link: Link, event: str) -> None:
         self.health.happened(link.name, event)
         self._observer.upstream(link.name, event)
+        if tap.armed:
+            watching.upstream(session, link, event, self.upstreams[link].last_error if link in self.upstreams else "")
         partition = self._partition_of(session)
         if partition is None or session.links.get(link.name) is not link:
             return

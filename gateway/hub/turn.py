@@ -9,11 +9,12 @@ from typing import Protocol
 
 import structlog
 
-from gateway import failpoints
+from gateway import failpoints, tap
 from gateway.journal.entry import ToCharger
 from gateway.journal.journal import Journal
 from gateway.wheel import Wheel
 
+from . import watching
 from .effects import Effects
 from .link import Link
 from .metering import Metering
@@ -87,12 +88,16 @@ class Turn:
         for link, frame in effects.to_upstream:
             if failpoints.armed:
                 failpoints.hit("before_send_upstream")
+            if tap.armed:
+                watching.wrote(link, frame)
             if upstream := self.upstreams.get(link):
                 upstream.write(frame)
         if effects.to_charger:
             if not self._outbox:
                 asyncio.get_running_loop().call_soon(self._deliver)
             for edge, item in effects.to_charger:
+                if tap.armed:
+                    watching.delivered(item)
                 self._outbox.setdefault(edge, []).append(item)
 
     def _flush(self) -> None:
