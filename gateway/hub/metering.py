@@ -6,6 +6,7 @@ import logging
 
 import structlog
 
+from gateway import tap
 from gateway.journal.entry import Entry
 from gateway.journal.streams import Batch
 from gateway.metrics import Cell, HistogramCell, Metrics
@@ -15,6 +16,7 @@ from translators.dialogue import Out
 from translators.frames import Call, Error, Frame, Result, Side
 from translators.losses import Loss
 
+from . import watching
 from .answering import trace
 from .link import Link
 from .observer import Observer
@@ -55,6 +57,8 @@ class Metering(Observer):
         self._metrics.unmatched_responses.cell(side).n += 1
 
     def translated(self, link: Link, step: Out) -> None:
+        if tap.armed:
+            watching.translated(link, step)
         frame, source, losses = step.frame, step.source, step.losses
         action = frame.action if type(frame) is Call else source
         key = (link.versions, step.to, type(frame), source, action, not losses)
