@@ -22,7 +22,7 @@ from gateway.admin.shadow import Shadows
 from gateway.config import Config
 from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
-from gateway.edge.metering import call_timer, export
+from gateway.edge.metering import export, watch
 from gateway.grace import grace
 from gateway.hub.hub import Hub
 from gateway.hub.metering import Metering
@@ -130,8 +130,7 @@ class App:
                     registry=self._registry,
                 )
                 self._edge.passes_authorization = passes_authorization(config)
-                self._edge.counters.observe_call = call_timer(self._metrics)
-                self._edge.counters.observe_connection = self._metrics.connection_duration.cell().observe
+                watch(self._edge.counters, self._metrics)
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._serve(wheel, admin))
                 await self._stop.wait()

@@ -91,6 +91,9 @@ class Wire(asyncio.Protocol):
     def on_binary(self) -> None:
         """The message that `on_text` gets next came in a binary frame (row W01: processed, counted)."""
 
+    def on_pong(self) -> None:
+        """A pong came."""
+
     def on_overflow(self) -> None:
         """More than `write_limit` bytes wait for the peer. Default: close 1013."""
         self.close(1013, "not reading")
@@ -325,6 +328,8 @@ class Wire(asyncio.Protocol):
                 self._message(data)
             elif len(self._fragments) > FRAGMENT_LIMIT:
                 self._fail(1009, "too many fragments")
+        elif opcode is Opcode.PONG:
+            self.on_pong()
 
     def _message(self, data: bytes) -> None:
         if not data.isascii():

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
 from gateway import failpoints
 from gateway.edge.actions import bills
-from gateway.edge.counters import count
+from gateway.edge.counters import SAMPLE, count
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
 from gateway.edge.guard import Open, Refuse, Take
 from gateway.edge.knocking import Knocking
@@ -47,10 +48,10 @@ class ChargerConnection(Knocking):
         "_alive",
         "_hold",
         "_home",
+        "_pinged_at",
         "_reopen",
         "_waiting",
         "epoch",
-        "since",
     )
 
     def __init__(self, edge: Edge, gate: Gate, source: str = "") -> None:
@@ -61,10 +62,9 @@ class ChargerConnection(Knocking):
         self._hold: Timer | None = None
         self._reopen: Timer | None = None
         self._waiting: list[Pending] | None = None
+        self._pinged_at = 0.0
         self.epoch = 0
         """Number of this connection; 0 until the journal has given it."""
-        self.since = 0.0
-        """Loop time at which the handshake was complete."""
 
     @property
     def version(self) -> str:
@@ -120,8 +120,11 @@ class ChargerConnection(Knocking):
     def on_text(self, data: bytes) -> None:
         edge, guard = self._edge, self.guard
         now = edge.now_ms()
-        edge.counters.received_bytes += len(data)
-        edge.counters.received += 1
+        counters = edge.counters
+        counters.received_bytes += len(data)
+        counters.sizes[(len(data) - 1).bit_length()] += 1
+        counters.received += 1
+        began = 0.0 if counters.received & SAMPLE else perf_counter()
         verdict = guard.read(data, now)
         if type(verdict) is Refuse:
             self._malformed(verdict, data)
@@ -152,6 +155,8 @@ class ChargerConnection(Knocking):
             take.deadline,
             mark.key,
         )
+        if began and counters.observe_decoding is not None:
+            counters.observe_decoding(perf_counter() - began)
         self._append((take, head, mark))
 
     def _malformed(self, refuse: Refuse, data: bytes) -> None:
@@ -321,6 +326,7 @@ class ChargerConnection(Knocking):
         edge = self._edge
         edge.counted("out", kind, action, self.guard.version)
         edge.counters.sent_bytes += len(frame)
+        edge.counters.sizes[(len(frame) - 1).bit_length()] += 1
         self.send(frame)
 
     # Life and death.
@@ -336,8 +342,14 @@ class ChargerConnection(Knocking):
             self.reason = self.reason or "ping_timeout"
             self.abort()
             return
+        self._pinged_at = edge.wheel.loop.time()
         self.ping()
         self._alive = edge.wheel.after(interval, self._tick)
+
+    def on_pong(self) -> None:
+        if self._pinged_at and self._edge.counters.observe_ping is not None:
+            self._edge.counters.observe_ping(self._edge.wheel.loop.time() - self._pinged_at)
+        self._pinged_at = 0.0
 
     def on_overflow(self) -> None:
         self.part("slow_consumer", 1013, "not reading")
@@ -353,7 +365,7 @@ class ChargerConnection(Knocking):
             closed_by_us = {1002: "protocol_error", 1007: "protocol_error", 1009: "frame_too_large"}
             self.reason = closed_by_us.get(code, "transport_error" if code == 1006 else "client_close")
         abandoned: list[Open] = self.guard.abandon()
-        edge.closed(self, abandoned)
+        edge.closed(self, abandoned, code)
         log.info("charger disconnected", charger=self.charger, reason=self.reason, code=code, epoch=self.epoch)
         if self.epoch:
             edge.farewell(self._closing_head())

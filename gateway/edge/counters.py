@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
+
+from gateway.traffic import SIZES
+
+SAMPLE: Final = 15
+"""Frames whose number has one of these bits are not timed."""
 
 
 class EdgeCounters:
@@ -14,8 +20,8 @@ class EdgeCounters:
         "attempts",
         "binary",
         "calls",
+        "closings",
         "connections",
-        "disconnects",
         "hex_passwords",
         "in_flight",
         "late_answers",
@@ -23,6 +29,9 @@ class EdgeCounters:
         "messages",
         "observe_call",
         "observe_connection",
+        "observe_decoding",
+        "observe_handshake",
+        "observe_ping",
         "pending",
         "quarantined",
         "received",
@@ -30,18 +39,19 @@ class EdgeCounters:
         "refused",
         "security",
         "sent_bytes",
+        "sizes",
         "unmatched",
     )
 
     def __init__(self) -> None:
-        self.connections: dict[str, int] = {}
-        """Version -> open charger sockets."""
+        self.connections: dict[tuple[str, int], int] = {}
+        """(version, security profile) -> open charger sockets."""
         self.pending = 0
         """Accepted sockets whose handshake is not complete."""
         self.attempts: dict[tuple[str, str], int] = {}
         """(version, outcome) -> handshakes."""
-        self.disconnects: dict[str, int] = {}
-        """Reason -> sockets that ended."""
+        self.closings: dict[tuple[str, int], int] = {}
+        """(reason, close code) -> sockets that ended."""
         self.security: dict[str, int] = {}
         """Type of security event -> how often."""
         self.hex_passwords = 0
@@ -59,6 +69,8 @@ class EdgeCounters:
         self.received_bytes = 0
         self.sent_bytes = 0
         """Payload bytes of text messages, without pings and handshakes."""
+        self.sizes = [0] * SIZES
+        """By n, frames in and out of more than 2**(n-1) and at most 2**n bytes."""
         self.binary = 0
         """Messages that came in binary frames (row W01)."""
         self.calls: dict[tuple[str, str], int] = {}
@@ -75,6 +87,20 @@ class EdgeCounters:
         """Called with action and seconds when a charger's CALL has been answered."""
         self.observe_connection: Callable[[float], None] | None = None
         """Called with seconds when a charger's socket has ended."""
+        self.observe_handshake: Callable[[float], None] | None = None
+        """Called with seconds when a charger is let in."""
+        self.observe_ping: Callable[[float], None] | None = None
+        """Called with seconds when a charger has answered a ping."""
+        self.observe_decoding: Callable[[float], None] | None = None
+        """Called for one frame in `SAMPLE` + 1 with the seconds until it was understood."""
+
+    @property
+    def disconnects(self) -> dict[str, int]:
+        """Reason -> sockets that ended."""
+        sums: dict[str, int] = {}
+        for (reason, _), n in list(self.closings.items()):
+            sums[reason] = sums.get(reason, 0) + n
+        return sums
 
 
 def count(table: dict[str, int], key: str) -> None:

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 class Knocking(ServerWire):
     """The handshake; `charger` and `guard` are set when it is accepted."""
 
-    __slots__ = ("_edge", "_source", "authorization", "charger", "gate", "guard", "reason")
+    __slots__ = ("_edge", "_source", "authorization", "charger", "gate", "guard", "reason", "since")
 
     guard: Guard
 
@@ -41,6 +41,8 @@ class Knocking(ServerWire):
         """The Authorization header of the handshake, if it is to be passed on; never stored, never logged."""
         self.reason = ""
         """Why the connection ends (the label of disconnects, before the handshake that of attempts), once known."""
+        self.since = 0.0
+        """Loop time at which the socket was there, then that at which the handshake was complete."""
 
     @property
     def write_limit(self) -> int:
@@ -52,6 +54,7 @@ class Knocking(ServerWire):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self.since = self.last_received
         if not self._edge.arrived():
             self.reason = "over_capacity"
             self.abort()

@@ -19,7 +19,7 @@ from gateway.config import Listen
 from gateway.edge.access import Denied
 from gateway.edge.certified import CertifiedConnection
 from gateway.edge.connection import ChargerConnection
-from gateway.edge.counters import EdgeCounters, count
+from gateway.edge.counters import EdgeCounters
 from gateway.edge.credentials import Checker
 from gateway.edge.door import Door
 from gateway.edge.gate import Gate, Terms
@@ -223,13 +223,17 @@ class Edge:
         """A handshake is complete: the newest connection of an identity wins."""
         self.counters.pending -= 1
         self._attempt(wire.version, "accepted")
-        count(self.counters.connections, wire.version)
-        wire.since = self.wheel.loop.time()
+        key = (wire.version, wire.gate.listen.security_profile)
+        self.counters.connections[key] = self.counters.connections.get(key, 0) + 1
+        now = self.wheel.loop.time()
+        if self.counters.observe_handshake is not None:
+            self.counters.observe_handshake(now - wire.since)
+        wire.since = now
         wire.gate.open += 1
         self._sockets.add(wire)
-        key = wire.charger.casefold()
-        older = self._chargers.get(key)
-        self._chargers[key] = wire
+        identity = wire.charger.casefold()
+        older = self._chargers.get(identity)
+        self._chargers[identity] = wire
         if older is not None:
             older.part("duplicate_identity", 1008, "superseded")
 
@@ -237,7 +241,7 @@ class Edge:
         """Whether this is the newest connection of its charger here."""
         return self._chargers.get(wire.charger.casefold()) is wire
 
-    def closed(self, wire: ChargerConnection, abandoned: Sequence[Open]) -> None:
+    def closed(self, wire: ChargerConnection, abandoned: Sequence[Open], code: int) -> None:
         """A charger's socket is gone with `abandoned` CALLs unanswered."""
         self._sockets.discard(wire)
         self.holding.discard(wire)
@@ -245,10 +249,11 @@ class Edge:
             del self._chargers[wire.charger.casefold()]
             self._checker.keep(wire.charger.casefold())
         wire.gate.open -= 1
-        self.counters.connections[wire.version] -= 1
+        self.counters.connections[wire.version, wire.gate.listen.security_profile] -= 1
         for call in abandoned:
             self.ended(call.action, "abandoned")
-        count(self.counters.disconnects, wire.reason)
+        closing = (wire.reason, code)
+        self.counters.closings[closing] = self.counters.closings.get(closing, 0) + 1
         if self.counters.observe_connection is not None:
             self.counters.observe_connection(self.wheel.loop.time() - wire.since)
 

@@ -6,18 +6,24 @@ from collections.abc import Callable
 
 from gateway.metrics import HistogramCell, Metrics
 from gateway.metrics_actions import action_group
+from gateway.metrics_catalogue import CLOSE_CODES
+from gateway.traffic import buckets
 
 from .counters import EdgeCounters
 
 
 def export(counters: EdgeCounters, metrics: Metrics) -> None:
     """Copy `counters` into `metrics`; runs in the scrape's thread, so it reads snapshots."""
-    for version, open_now in list(counters.connections.items()):
-        metrics.connections.cell(version or "other").n = open_now
+    for (version, profile), open_now in list(counters.connections.items()):
+        metrics.connections.cell(version or "other", str(profile)).n = open_now
     for (version, outcome), n in list(counters.attempts.items()):
         metrics.connection_attempts.cell(version or "other", outcome).n = n
-    for reason, n in list(counters.disconnects.items()):
-        metrics.disconnects.cell(reason).n = n
+    closings: dict[tuple[str, str], int] = {}
+    for (reason, code), n in list(counters.closings.items()):
+        closing = (reason, str(code) if str(code) in CLOSE_CODES else "other")
+        closings[closing] = closings.get(closing, 0) + n
+    for (reason, shown), n in closings.items():
+        metrics.disconnects.cell(reason, shown).n = n
     for kind, n in list(counters.security.items()):
         metrics.security_events.cell(kind).n = n
     metrics.hex_passwords.cell().n = counters.hex_passwords
@@ -40,8 +46,25 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
     metrics.calls_in_flight.cell("charger").n = counters.in_flight
     metrics.received_bytes.cell("charger").n = counters.received_bytes
     metrics.sent_bytes.cell("charger").n = counters.sent_bytes
+    fill(metrics.frame_size.cell("charger"), counters.sizes, counters.received_bytes + counters.sent_bytes)
     metrics.unmatched_responses.cell("charger").n = counters.unmatched
     metrics.stream_published.cell().n = counters.appended.get("new", 0) + counters.appended.get("repeat", 0)
+
+
+def fill(cell: HistogramCell, sizes: list[int], total: int) -> None:
+    """Copy sizes of frames (see `traffic`) into a histogram whose bounds are powers of two."""
+    smallest, largest = (int(bound).bit_length() - 1 for bound in (cell.bounds[0], cell.bounds[-1]))
+    cell.counts[:] = buckets(sizes, smallest, largest)
+    cell.total = total
+
+
+def watch(counters: EdgeCounters, metrics: Metrics) -> None:
+    """Have the durations that the edge measures observed."""
+    counters.observe_call = call_timer(metrics)
+    counters.observe_connection = metrics.connection_duration.cell().observe
+    counters.observe_handshake = metrics.handshake_duration.cell().observe
+    counters.observe_ping = metrics.ping_rtt.cell().observe
+    counters.observe_decoding = metrics.processing_duration.cell("decode").observe
 
 
 def call_timer(metrics: Metrics) -> Callable[[str, float], None]:

@@ -53,7 +53,7 @@ def test_what_a_peer_invents_is_other() -> None:
     metrics = Metrics(NAMES)
     cell = metrics.calls.cell("charger", "Invented", "ok")
     assert cell is metrics.calls.cell("charger", "AlsoInvented", "ok") is metrics.calls.cell("charger", "other", "ok")
-    assert metrics.disconnects.cell("1234") is metrics.disconnects.cell("other")
+    assert metrics.disconnects.cell("1234", "999") is metrics.disconnects.cell("other", "other")
 
 
 def test_what_the_program_invents_is_an_error() -> None:
@@ -77,7 +77,7 @@ def test_counters_exist_before_the_first_event() -> None:
     metrics = Metrics(NAMES)
     assert value(metrics, "stream_published_total") == 0
     assert value(metrics, "stream_acked_total", upstream="legacy") == 0
-    assert value(metrics, "disconnects_total", reason="ping_timeout") == 0
+    assert value(metrics, "transactions_total", event="orphaned") == 0
     metrics.know([*NAMES, "later"])
     for upstream in ("legacy", "later"):
         lost = {"upstream": upstream, "class": "transaction", "reason": "retention"}
@@ -122,7 +122,7 @@ def test_names_follow_the_conventions() -> None:
         assert re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", spec.name)
         assert spec.name.endswith("_total") == (spec.kind == "counter"), spec.name
         assert not spec.name.endswith(("_count", "_sum", "_bucket", "_created")), spec.name
-        assert spec.name.endswith("_seconds") or spec.kind != "histogram", spec.name
+        assert spec.name.endswith(("_seconds", "_bytes")) or spec.kind != "histogram", spec.name
         assert spec.meaning.endswith(".")
         assert "$m" in spec.query
         assert not {label.name for label in spec.labels} & {"charger", "charger_id", "pod", "job", "instance", "le"}
