@@ -73,6 +73,8 @@ class _Entry:
 class Chain:
     """Translators in a row, the charger's end first (same interface as `engine.Translator`)."""
 
+    __slots__ = ("_binding", "_clock", "_entries", "_last", "_losses", "_passed", "_timeouts", "parts")
+
     def __init__(self, parts: Sequence[Translator]) -> None:
         self.parts = tuple(parts)
         self._last = len(self.parts) - 1
@@ -84,7 +86,7 @@ class Chain:
         self._losses: dict[tuple[int, str], tuple[Loss, ...]] = {}
         """(translator, id of the CALL it works on) -> losses on the way to it, for the next frame it makes of that CALL."""
         self._timeouts: dict[tuple[int, str], float] = {}
-        self._binding: set[tuple[int, str]] = set()
+        self._binding: dict[tuple[int, str], None] = {}
         """(translator, id of a CALL it works on) that deciding a journal entry again would not bring about again."""
         for part in self.parts:
             part.keeps_given = True
@@ -270,7 +272,7 @@ class Chain:
                 return then, to.receive("csms", frame, self._clock)
             key = self._derived(asker, part, frame.id)
             if step.commit:
-                self._binding.add((then, frame.id))
+                self._binding[(then, frame.id)] = None
             return then, to.receive(
                 "charger",
                 frame,
@@ -323,7 +325,7 @@ class Chain:
             then, id = passed
             self._losses.pop((part, id), None)
             self._timeouts.pop((part, id), None)
-            self._binding.discard((part, id))
+            self._binding.pop((part, id), None)
             asker = self.parts[then].asker("csms", id)
             if asker is not None:
                 if done.outcome == "ok" and entry.early:

@@ -327,6 +327,11 @@ class Pair(msgspec.Struct, frozen=True):
     neutral: frozenset[str] = frozenset()
     """Charger actions that need no decision: answered with an empty payload when the upstream stays silent."""
 
+    @property
+    def prefix(self) -> str:
+        """Begins the name of each part of these facts in the store."""
+        return f"{self.charger}-{self.csms}/"
+
     def require_complete(self, charger_sends: frozenset[str], csms_sends: frozenset[str]) -> None:
         """Fail at import unless every action of the source versions has a row. Raises TypeError naming what lacks or is extra."""
         for rows, actions in ((self.from_charger, charger_sends), (self.from_csms, csms_sends)):

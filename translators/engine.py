@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from . import frames, kept
+from . import frames
 from .dialogue import (
     Answer,
     Ask,
@@ -29,39 +29,43 @@ from .dialogue import (
     Talk,
     Wait,
 )
-from .facts import encode, encode_members
 from .frames import Call, Error, Frame, Result, Side
 from .losses import Loss, Undeclared
+from .memory import Memory
 from .models import lenient
 from .models.base import Request
 from .opening import after, mapped, request_of, require_declared, same, tell_custom_data
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_EARLY = "*"
-"""Key in the facts' `given` of what belongs to no single journal entry."""
-_OWES = "*owes"
-"""Key in `given` that is there while `back` has something to tell."""
 
-
-class Translator:
+class Translator(Memory):
     """One charger as one upstream sees it: frames in, frames out. State: facts and open dialogues."""
 
     strict_losses: ClassVar[bool] = False
     """Fail on a loss or a message that the pair's tables do not declare (losses.py). The tests switch it on."""
 
+    __slots__ = (
+        "_asked",
+        "_resumed",
+        "_steps",
+        "_waiting",
+        "awaited",
+        "backlog",
+        "clock",
+        "new_id",
+        "options",
+        "spawned",
+    )
+
     def __init__(self, pair: Pair, facts: Any, options: Any, new_id: Callable[[], str]) -> None:
-        self.pair = pair
-        self.facts = facts
+        super().__init__(pair, facts)
         self.options = options
         self.new_id = new_id
-        self._prefix = f"{pair.charger}-{pair.csms}/"
         self.clock = 0
-        self.keeps_given = False
-        """What a journal entry was given outlives its dialogue here, until `forget`: others work on the entry too."""
         self._resumed = False
-        self.awaited: set[str] = set()
-        """Charger actions that an open dialogue waits for."""
+        self.awaited: tuple[str, ...] = ()
+        """Charger actions that open dialogues wait for."""
         self.backlog: Callable[[], Iterable[Call]] = tuple
         """Charger CALLs that wait for their turn, where there is a queue."""
         self.spawned: list[tuple[Callable[[Dialogue], Rule], str]] = []
@@ -114,25 +118,6 @@ class Translator:
         asked = self._asked.get((side, id))
         return None if asked is None else asked[0]
 
-    def forget(self, key: str) -> None:
-        """Journal entry `key` is done: drop what it was given, and what was derived from it."""
-        given = self.facts.given
-        if not given:
-            return
-        for each in [each for each in given if each == key or each.startswith(key + "/")]:
-            del given[each]
-
-    def numbered(self, key: str, tx: int, number: int) -> None:
-        """Another upstream has answered the StartTransaction of entry `key`, for which `tx` was minted: the charger knows
-        the transaction by `number`."""
-        if self.pair.numbered is not None:
-            self.pair.numbered(self.facts, key, tx, number)
-
-    def assume(self, registered: bool, connectors: int) -> None:
-        """Begin with a charger that has booted before (or not), with this many connectors."""
-        self.facts.registration = "Accepted" if registered else ""
-        self.facts.known_connectors = connectors
-
     def expire(self, side: Side, id: str, clock: int) -> list[Step]:
         """The CALL `id` that left for `side` got no answer in time."""
         self.clock = clock
@@ -172,16 +157,6 @@ class Translator:
         self.clock = clock
         return self._flush()
 
-    @property
-    def early_until(self) -> str:
-        """Journal id up to which the charger was answered while the upstream was away; "" without an outage."""
-        until: str = self.facts.given.get(_EARLY, {}).get("until", "")
-        return until
-
-    @early_until.setter
-    def early_until(self, key: str) -> None:
-        self.facts.given[_EARLY] = {"until": key}
-
     def away(self, call: Call, clock: int, *, key: str = "", tx: int = 0) -> msgspec.Raw | None:
         """The payload that answers a charger CALL while the upstream is away, or None if it gets no answer."""
         self.clock = clock
@@ -199,38 +174,17 @@ class Translator:
         """Charger actions that an empty payload answers well enough."""
         return self.pair.neutral
 
-    @property
-    def owes(self) -> bool:
-        """Whether something was left for `back` to tell. Kept with the facts: a new owner tells it."""
-        return _OWES in self.facts.given
-
-    def owe(self) -> None:
-        """Leave something for `back` to tell."""
-        self.facts.given[_OWES] = {}
-
     def back(self, clock: int) -> list[Step]:
         """The upstream is back and has been told the backlog: tell it what else changed."""
-        self.facts.given.pop(_EARLY, None)
-        self.facts.given.pop(_OWES, None)
+        self.settled()
         return [] if self.pair.back is None else self.begin(self.pair.back, clock)
 
-    def state(self) -> bytes:
-        """All facts, encoded as one."""
-        return encode(self.facts)
-
     def stored(self) -> dict[str, bytes]:
-        """The facts as they are to be stored: the hot part, and each other part under a name of its own if it has changed
-        since this was asked last."""
-        packed = kept.pack(self.facts, encode_members, rest=not self._asked and not self._waiting)
-        if len(packed) > 1:
-            return {name and f"{self._prefix}{name}": each for name, each in packed.items()}
-        return packed
-
-    def restore(self, stored: Mapping[str, bytes]) -> None:
-        """Go on from what `stored` gave. The hot part was given when the facts were made."""
-        prefix = self._prefix
-        mine = {name.removeprefix(prefix): each for name, each in stored.items() if name.startswith(prefix)}
-        kept.restore(self.facts, mine)
+        """The facts as they are to be stored (see `Memory.packed`)."""
+        rest = not self._asked and not self._waiting
+        if rest:
+            self._asked.clear()  # and with it the room that it had grown to
+        return self.packed(rest=rest)
 
     @property
     def next_wake(self) -> int | None:

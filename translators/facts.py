@@ -124,8 +124,8 @@ class Authorization(msgspec.Struct, omit_defaults=True, gc=False):
     """EVSEs the token may use; empty: all."""
 
 
-class Key(msgspec.Struct, omit_defaults=True, gc=False):
-    """A configuration key of a 1.6 charger as last read."""
+class Key(msgspec.Struct, array_like=True, gc=False):
+    """A configuration key of a 1.6 charger as last read. Stored as an array: new members come last."""
 
     value: str | None
     readonly: bool

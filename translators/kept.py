@@ -14,10 +14,15 @@ import msgspec
 
 T = TypeVar("T")
 
-_encode = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder().encode
 
 HOT = ""
 """Name of the part that holds everything else."""
+
+
+def _encode(value: Any) -> bytes:
+    """`value` packed, and no byte more: what an encoder returns holds on to all the room it was written in."""
+    return bytes(memoryview(_encoder(value)))
 
 
 class Facts(Protocol):

@@ -241,7 +241,8 @@ def stop(d: Dialogue, request: AnyStopTransactionRequest) -> Rule:
     reply = yield from d.ask("csms", asked)
     if charge is not None:
         close(facts, charge)
-        place_of(facts, charge.connector).stopped_at = d.now
+        place = place_of(facts, charge.connector)
+        place.stopped_at, place.meter = d.now, b""  # the values of a charge that is over tell nothing of the present
     _heed(d, asked.idTag, reply.idTagInfo)
     info = reply.idTagInfo
     return v15.StopTransactionResponse(idTagInfo=None if info is None else carry(d, info, v15.IdTagInfo, "idTagInfo."))

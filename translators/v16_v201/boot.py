@@ -9,6 +9,7 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..facts import Facts, Key
 from ..models import v16, v201
+from ..registration import introduce, require_registered, unknown
 from ..topology import connectors
 from .charger import facts_of, has, options_of
 from .untunnelled import PEER
@@ -16,8 +17,6 @@ from .upstream import ask, boot_request, known_boot, register, told_time, trigge
 
 STATUS_WAIT: Final = 30.0
 """How long after a boot the charger may take to report its connectors, s."""
-BOOT_WAIT_MS: Final = 10_000
-"""How long a station that the CSMS does not know may take to boot when asked to."""
 PIPELINED_MS: Final = 10_000
 """A status this much before the boot was answered belongs to that boot."""
 
@@ -30,21 +29,10 @@ _MEANT_BY: Final[dict[str, tuple[str, ...]]] = {
 
 
 def gate(d: Dialogue) -> None:
-    """Refuse a charger CALL while the CSMS has not accepted the station; an unknown registration passes.
-
-    What was acknowledged already must be delivered, and a message that the CSMS asked for may pass while Pending.
-    """
-    facts: Facts = d.facts
-    if facts.registration not in ("Pending", "Rejected") or d.action == "BootNotification" or d.early:
-        return
-    if d.action == "DataTransfer" and facts.extra.get(PEER):
-        return  # it may be a boot
-    if facts.registration == "Pending":
-        names = (d.action, *_MEANT_BY.get(d.action, ()))
-        for trigger, expires in facts.triggers.items():
-            if trigger.partition(":")[0] in names and expires > d.now:
-                return
-    raise Refusal("SecurityError", f"the registration is {facts.registration}")
+    """Refuse a charger CALL while the CSMS has not accepted the station."""
+    if d.action == "BootNotification" or (d.action == "DataTransfer" and facts_of(d).extra.get(PEER)):
+        return  # of the latter, it may be a boot
+    require_registered(d, _MEANT_BY)
 
 
 def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
@@ -83,42 +71,13 @@ def connected(facts: Facts, at: int) -> None:
 
 def first(d: Dialogue) -> Rule | None:
     """A station that the CSMS was never told of is introduced before its first message (spec 3.1)."""
-    facts: Facts = d.facts
-    if facts.registration or facts.introduced or d.action == "BootNotification":
+    if not unknown(d):
         return None
     if d.action == "DataTransfer" and options_of(d).carry_lossy == "datatransfer":
         return None  # it may be a boot; for anything else a CSMS that does not know the station says so
-    return _introduce(d)
-
-
-def _introduce(d: Dialogue) -> Rule:
-    """Ask the charger to boot; if it does not within 10 s, boot in its name. What the CSMS says to that decides nothing
-    here: a station of unknown registration is never refused."""
-    facts, awaited = facts_of(d), d.translator.awaited
-    facts.introduced = True
-    awaited.add("BootNotification")
-    try:
-        if facts.boot is None and has(d, "RemoteTrigger"):
-            until = d.clock + BOOT_WAIT_MS
-            trigger = v16.TriggerMessageRequest(requestedMessage="BootNotification")
-            try:
-                answer = yield from d.ask("charger", trigger, BOOT_WAIT_MS / 1000)
-                if answer.status == "Accepted" and until > d.clock:
-                    yield from d.wait((until - d.clock) / 1000, lambda: bool(facts.registration))
-            except (Refusal, Silence):
-                pass
-    finally:
-        awaited.discard("BootNotification")
-    if facts.registration:
-        return None
-    try:
-        register(facts, (yield from d.ask("csms", known_boot(d))))
-    except Refusal:
-        pass
-    except Silence:
-        facts.introduced = False
-        raise
-    return None
+    asks = facts_of(d).boot is None and has(d, "RemoteTrigger")
+    trigger = v16.TriggerMessageRequest(requestedMessage="BootNotification") if asks else None
+    return introduce(d, trigger, known_boot, register)
 
 
 def heartbeat(d: Dialogue, request: v16.HeartbeatRequest) -> Rule:

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
+from ..dialogue import Dialogue, Row, Rule, Talk
 from ..models import v16, v201
+from ..registration import introduce, require_registered, unknown
 from ..values import format_time, tidy_time
 from . import carried
 from .availability import tell_station
@@ -15,31 +16,18 @@ from .discovery import booted
 from .peers import boot_request, known_boot, register, tell
 from .state import Facts, facts_of, options_of
 
-BOOT_WAIT_MS: Final = 10_000
-"""How long a station that the CSMS does not know may take to boot when asked to."""
-
-_MEANT_BY: Final[dict[str, str]] = {
-    "LogStatusNotification": "DiagnosticsStatusNotification",
-    "SignCertificate": "SignChargePointCertificate",
+_MEANT_BY: Final[dict[str, tuple[str, ...]]] = {
+    "LogStatusNotification": ("DiagnosticsStatusNotification",),
+    "SignCertificate": ("SignChargePointCertificate",),
 }
 _ALWAYS: Final = ("BootNotification", "NotifyReport")
 """What passes without an accepted registration: nothing of it is for the CSMS but the boot."""
 
 
 def gate(d: Dialogue) -> None:
-    """Refuse a charger CALL while the CSMS has not accepted the station; an unknown registration passes.
-
-    What was acknowledged already must be delivered, and a message that the CSMS asked for may pass while Pending.
-    """
-    facts = facts_of(d)
-    if facts.registration not in ("Pending", "Rejected") or d.action in _ALWAYS or d.early:
-        return
-    if facts.registration == "Pending":
-        names = (d.action, _MEANT_BY.get(d.action, d.action))
-        for trigger, expires in facts.triggers.items():
-            if trigger.partition(":")[0] in names and expires > d.now:
-                return
-    raise Refusal("SecurityError", f"the registration is {facts.registration}")
+    """Refuse a charger CALL while the CSMS has not accepted the station."""
+    if d.action not in _ALWAYS:
+        require_registered(d, _MEANT_BY)
 
 
 def boot(d: Dialogue, request: v201.BootNotificationRequest) -> Rule:
@@ -47,7 +35,7 @@ def boot(d: Dialogue, request: v201.BootNotificationRequest) -> Rule:
     facts = facts_of(d)
     carried.heed(d, request)
     reply = yield from d.ask("csms", boot_request(d, request))
-    accepted = keep(facts, request, reply.status, reply.interval)
+    accepted = keep(facts, request, reply)
     facts.carried = carried.own(d, request.chargingStation.customData) is not None
     current = tidy_time(reply.currentTime)
     if current is None:
@@ -67,10 +55,10 @@ def boot(d: Dialogue, request: v201.BootNotificationRequest) -> Rule:
     return None
 
 
-def keep(facts: Facts, request: v201.BootNotificationRequest, status: str, interval: int) -> bool:
+def keep(facts: Facts, request: v201.BootNotificationRequest, reply: v16.BootNotificationResponse) -> bool:
     """Remember a boot and what the CSMS said to it; whether that was Accepted."""
     before = facts.boot
-    register(facts, status, interval)
+    register(facts, reply)
     facts.boot = msgspec.to_builtins(request)
     if facts.registration != "Accepted":
         return False
@@ -98,41 +86,10 @@ def connected(facts: Facts, at: int) -> None:
 
 def first(d: Dialogue) -> Rule | None:
     """A station that the CSMS was never told of is introduced before its first message (spec 3.1)."""
-    facts = facts_of(d)
-    if facts.registration or facts.introduced or d.action == "BootNotification":
+    if not unknown(d):
         return None
-    return _introduce(d)
-
-
-def _introduce(d: Dialogue) -> Rule:
-    """Ask the charger to boot; if it does not within 10 s, boot in its name. What the CSMS says to that decides nothing
-    here: a station of unknown registration is never refused."""
-    facts, awaited = facts_of(d), d.translator.awaited
-    facts.introduced = True
-    if facts.boot is None:
-        awaited.add("BootNotification")
-        try:
-            until = d.clock + BOOT_WAIT_MS
-            trigger = v201.TriggerMessageRequest(requestedMessage="BootNotification")
-            answer = yield from d.ask("charger", trigger, BOOT_WAIT_MS / 1000)
-            if answer.status == "Accepted" and until > d.clock:
-                yield from d.wait((until - d.clock) / 1000, lambda: bool(facts.registration))
-        except (Refusal, Silence):
-            pass
-        finally:
-            awaited.discard("BootNotification")
-    if facts.registration:
-        return None
-    d.lose("BootNotification", "synthesised")
-    try:
-        reply = yield from d.ask("csms", known_boot(d))
-        register(facts, reply.status, reply.interval)
-    except Refusal:
-        pass
-    except Silence:
-        facts.introduced = False
-        raise
-    return None
+    trigger = v201.TriggerMessageRequest(requestedMessage="BootNotification") if facts_of(d).boot is None else None
+    return introduce(d, trigger, known_boot, register)
 
 
 def heartbeat(d: Dialogue, request: v201.HeartbeatRequest) -> Rule:

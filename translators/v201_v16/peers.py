@@ -60,23 +60,23 @@ def tell(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R]:
     except Refusal as refusal:
         if refusal.code != "SecurityError" or facts.registration != "Accepted":
             raise
-        d.lose("BootNotification", "synthesised")
         reply = yield from d.ask("csms", known_boot(d))
-        register(facts, reply.status, reply.interval)
+        register(facts, reply)
         if reply.status != "Accepted":
             raise
     response = yield from d.ask("csms", request)
     return response
 
 
-def register(facts: Facts, status: str, interval: int) -> None:
+def register(facts: Facts, reply: v16.BootNotificationResponse) -> None:
     """Keep what the CSMS said to a boot."""
-    facts.registration = "Accepted" if status == "Accepted" else "Pending" if status == "Pending" else "Rejected"
-    facts.interval = interval
+    facts.registration = reply.status if reply.status in ("Accepted", "Pending", "Rejected") else "Rejected"
+    facts.interval = reply.interval
 
 
 def known_boot(d: Dialogue) -> v16.BootNotificationRequest:
     """The last boot once more, or one of a station that never told who it is."""
+    d.lose("BootNotification", "synthesised")
     stored = facts_of(d).boot
     if stored is None:
         return v16.BootNotificationRequest(chargePointVendor="unknown", chargePointModel="unknown")

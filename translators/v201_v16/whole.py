@@ -118,7 +118,7 @@ def _learn(d: Dialogue, request: Request[Any], answer: Any) -> None:
     facts, before = facts_of(d), d.losses()
     match request:
         case v201.BootNotificationRequest():
-            keep(facts, request, answer.status, answer.interval)
+            keep(facts, request, answer)
         case v201.AuthorizeRequest() if not is_free(request.idToken):
             no_auth = options_of(d).no_auth_idtag
             id_tag = tag_of(d, request.idToken)
