@@ -4,7 +4,7 @@ A payload that is as the schema wants it costs one strict decode. Only one that 
 had to be repaired is returned, as `label path`. The labels:
 
     payload_null    null for the whole payload: read as {}
-    null_member     null in a list, or for a member that gets a default: dropped
+    null_member     null for a member, or in a list: dropped
     num_as_string   a number for a string: its own digits
     type_coerced    "1" or 1.0 for 1, "true" or 1 for true, true for "true", "1.5" for 1.5
     obj_as_list     a lone item for a list: wrapped
@@ -16,8 +16,9 @@ had to be repaired is returned, as `label path`. The labels:
     default_filled  the timestamp is missing: the caller's
     old_names       a 2.0.1 boot that names its station as 1.6 does: renamed, for the reason Unknown if it gives none
 
-Absent members may be null, unknown members are ignored and empty strings allowed, all without a label. A payload with
-`enum_unknown`, `too_long` or `empty_list` does not pass `check` unchanged: its translation has to decide.
+Unknown members are ignored and empty strings allowed without a label, and so is null for an optional member where nothing
+else is wrong. A payload with `enum_unknown`, `too_long` or `empty_list` does not pass `check` unchanged: its translation
+has to decide.
 
 Sources: reliability.md sections 1.5, 3 (Q18 to Q38) and 6.4.
 """
@@ -35,6 +36,7 @@ from msgspec import Raw, inspect
 
 from .. import frames
 from .base import decoder, is_plain
+from .rewriting import Changes, lists, objects, rewrite
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -71,6 +73,16 @@ def decode(type_: type[T], raw: bytes | Raw, *, timestamp: str | None = None) ->
         raise Invalid("FormatViolation", "") from None
 
 
+def repair(type_: type[msgspec.Struct], raw: bytes, *, timestamp: str | None = None) -> tuple[bytes, list[str]]:
+    """The payload with what has to be repaired in it, everything else as it was written; and the repairs. Raises Invalid."""
+    walk = _Walk(timestamp)
+    try:
+        walk.payload(type_, raw.strip())
+        return rewrite(b"{}" if raw.strip() == b"null" else raw, walk.changes, walk.wrapped), walk.repairs
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Invalid("FormatViolation", "") from None
+
+
 def check(payload: msgspec.Struct) -> bytes:
     """Encode a payload that is about to leave. Raises msgspec.ValidationError when its schema would refuse it."""
     try:
@@ -89,13 +101,13 @@ def _fields(type_: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
     return cast(inspect.StructType, inspect.type_info(type_)).fields
 
 
-_objects: msgspec.json.Decoder[dict[str, Raw]] = msgspec.json.Decoder(dict[str, Raw])
-_lists: msgspec.json.Decoder[list[Raw]] = msgspec.json.Decoder(list[Raw])
 _texts: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
 _anything: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?")
+_LEADING = re.compile(r"^\+?(-?)0*(?=[0-9])")
+"""What JSON does not allow before a number."""
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _STATION = {
     "chargePointVendor": "vendorName",
@@ -112,6 +124,9 @@ class _Walk:
     def __init__(self, timestamp: str | None) -> None:
         self.timestamp = timestamp
         self.repairs: list[str] = []
+        self.changes: Changes = {}
+        self.wrapped: set[str] = set()
+        """Where a lone item stands for a list."""
 
     def payload(self, type_: type[msgspec.Struct], raw: bytes) -> msgspec.Struct:
         if raw == b"null":
@@ -124,10 +139,15 @@ class _Walk:
     def _repaired(self, label: str, path: str) -> None:
         self.repairs.append(f"{label} {path}".rstrip())
 
+    def _replaced(self, label: str, path: str, value: str | bool | bytes | None) -> None:
+        """The text at `path` gives way to another; None: it goes. Bytes are JSON already."""
+        self._repaired(label, path)
+        self.changes[path] = frames.encode(value) if isinstance(value, str | bool) else value
+
     def _struct(self, type_: type[msgspec.Struct], raw: bytes, path: str) -> msgspec.Struct:
         if not raw.startswith(b"{"):
             _refuse(path)
-        given = _objects.decode(raw)
+        given = objects(raw)
         fields = _fields(type_)
         if not path and "chargePointVendor" in given and any(each.name == "chargingStation" for each in fields):
             given = self._renamed(given)
@@ -140,22 +160,27 @@ class _Walk:
                 members[field.name] = self._value(field.type, text, where)
             elif field.required:
                 members[field.name] = self._missing(where, null=name in given)
+            elif name in given:
+                self._replaced("null_member", where, None)
         return type_(**members)
 
     def _renamed(self, given: dict[str, Raw]) -> dict[str, Raw]:
         """A boot with its station in one piece."""
         if "chargingStation" in given:
             return given
-        self._repaired("old_names", "chargingStation")
-        station = {new: given[old] for old, new in _STATION.items() if old in given}
-        return {"reason": Raw(b'"Unknown"'), **given, "chargingStation": Raw(frames.encode(station))}
+        station = frames.encode({new: given[old] for old, new in _STATION.items() if old in given})
+        self._replaced("old_names", "chargingStation", station)
+        self.changes |= dict.fromkeys((old for old in _STATION if old in given), None)
+        if "reason" not in given:
+            self.changes["reason"] = b'"Unknown"'
+        return {"reason": Raw(b'"Unknown"'), **given, "chargingStation": Raw(station)}
 
     def _missing(self, path: str, *, null: bool) -> str:
         if self.timestamp is None or path != "timestamp":
             raise Invalid("OccurrenceConstraintViolation", path)
         if null:
             self._repaired("null_member", path)
-        self._repaired("default_filled", path)
+        self._replaced("default_filled", path, self.timestamp)
         return self.timestamp
 
     def _value(self, kind: inspect.Type, text: bytes, path: str) -> Any:
@@ -186,15 +211,16 @@ class _Walk:
 
     def _list(self, item: inspect.Type, least: int, most: int | None, text: bytes, path: str) -> list[Any]:
         if text.startswith(b"["):
-            texts = [bytes(each).strip() for each in _lists.decode(text)]
+            texts = [bytes(each).strip() for each in lists(text)]
         else:
             self._repaired("obj_as_list", path)
+            self.wrapped.add(path)
             texts = [text]
         values = []
         for index, each in enumerate(texts):
             where = f"{path}[{index}]"
             if each == b"null":
-                self._repaired("null_member", where)
+                self._replaced("null_member", where, None)
             else:
                 values.append(self._value(item, each, where))
         if most is not None and len(values) > most:
@@ -207,13 +233,13 @@ class _Walk:
         if text.startswith(b'"'):
             value = _texts.decode(text)
         elif text in (b"true", b"false"):
-            self._repaired("type_coerced", path)
             value = text.decode()
+            self._replaced("type_coerced", path, value)
         elif text[:1] in (b"{", b"["):
             _refuse(path)
         else:
-            self._repaired("num_as_string", path)
             value = text.decode()
+            self._replaced("num_as_string", path, value)
         if longest is not None and len(value) > longest:
             self._repaired("too_long", path)
         return value
@@ -228,7 +254,7 @@ class _Walk:
         for label, wanted in (("enum_case", folded), ("enum_synonym", _SYNONYMS.get(folded))):
             found = _only(each for each in values if each.casefold() == wanted)
             if found is not None:
-                self._repaired(label, path)
+                self._replaced(label, path, found)
                 return found
         self._repaired("enum_unknown", path)
         return value
@@ -249,7 +275,7 @@ class _Walk:
         if not least <= number <= most:
             raise Invalid("PropertyConstraintViolation", path)
         if text != str(number).encode():
-            self._repaired("type_coerced", path)
+            self._replaced("type_coerced", path, str(number).encode())
         return number
 
     def _number(self, text: bytes, path: str) -> Decimal:
@@ -260,7 +286,7 @@ class _Walk:
         if not is_plain(number):
             raise Invalid("PropertyConstraintViolation", path)
         if text.startswith(b'"'):
-            self._repaired("type_coerced", path)
+            self._replaced("type_coerced", path, _LEADING.sub(r"\1", value).encode())
         return number
 
     def _boolean(self, text: bytes, path: str) -> bool:
@@ -268,7 +294,7 @@ class _Walk:
         if value is None:
             _refuse(path)
         if text not in (b"true", b"false"):
-            self._repaired("type_coerced", path)
+            self._replaced("type_coerced", path, value)
         return value
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests import schemas
 from translators import frames
 from translators.models import v16, v201
-from translators.models.lenient import Invalid, check, decode
+from translators.models.lenient import Invalid, check, decode, repair
 
 from . import samples
 
@@ -60,7 +60,11 @@ REPAIRS: list[tuple[type[msgspec.Struct], Any, Any, list[str]]] = [
         v16.SendLocalListRequest,
         {"listVersion": 1, "updateType": "full", "localAuthorizationList": [None, {"idTag": "a", "idTagInfo": None}]},
         {"listVersion": 1, "updateType": "Full", "localAuthorizationList": [{"idTag": "a"}]},
-        ["enum_case updateType", "null_member localAuthorizationList[0]"],
+        [
+            "enum_case updateType",
+            "null_member localAuthorizationList[0]",
+            "null_member localAuthorizationList[1].idTagInfo",
+        ],
     ),
     # strings
     (v16.MeterValuesRequest, meter(value=1), meter(value="1"), [f"num_as_string {SAMPLE}.value"]),
@@ -129,6 +133,32 @@ def test_a_number_for_a_string_keeps_its_digits(digits: str) -> None:
     found, repairs = decode(v16.MeterValuesRequest, raw)
     assert found.meterValue[0].sampledValue[0].value == digits
     assert repairs == [f"num_as_string {SAMPLE}.value"]
+
+
+@pytest.mark.parametrize(("type_", "payload", "read", "repairs"), REPAIRS)
+def test_a_payload_is_repaired_as_text_like_it_is_read(
+    type_: type[msgspec.Struct], payload: Any, read: Any, repairs: list[str]
+) -> None:
+    text, made = repair(type_, json.dumps(payload).encode())
+    assert made == repairs or (not repairs and {each.split()[0] for each in made} == {"null_member"})
+    found, _ = decode(type_, text)
+    assert json.loads(frames.encode(found)) == read
+    again, left = repair(type_, text)
+    assert again == text
+    assert {each.split()[0] for each in left} <= {"enum_unknown", "too_long", "empty_list"}
+
+
+def test_what_needs_no_repair_stays_as_it_was_written() -> None:
+    raw = b'{ "connectorId" : "1", "more": [1.10, {"x":null}],"meterValue":{"timestamp":"t","sampledValue":[{"value":1.10}]} }'
+    text, made = repair(v16.MeterValuesRequest, raw)
+    assert text == (
+        b'{"connectorId":1,"more":[1.10, {"x":null}],'
+        b'"meterValue":[{"timestamp":"t","sampledValue":[{"value":"1.10"}]}]}'
+    )
+    assert made == ["type_coerced connectorId", "obj_as_list meterValue", f"num_as_string {SAMPLE}.value"]
+    assert repair(v16.StopTransactionRequest, b'{"meterStop":1,"transactionId":"+007"}', timestamp="now")[0] == (
+        b'{"meterStop":1,"transactionId":7,"timestamp":"now"}'
+    )
 
 
 def test_a_repair_elsewhere_leaves_numbers_and_data_exact() -> None:
