@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Positive, Secret, Text, Version
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
-from gateway.config_route import Canary, Local, RouteConfig, When
+from gateway.config_route import Canary, Lifeline, Local, RouteConfig, When
 from gateway.config_upstream import Forward, Upstream
 
 ROLES = frozenset({"edge", "hub"})
@@ -148,6 +148,7 @@ __all__ = [
     "Config",
     "Drain",
     "Forward",
+    "Lifeline",
     "Listen",
     "Local",
     "Log",

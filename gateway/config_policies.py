@@ -121,6 +121,7 @@ def of_route(route: RouteConfig, upstreams: Mapping[str, Upstream], versions: tu
             "is longer than boot_ttl: who may charge there would outlast the charger's own registration",
         )
     yield from _answers(route)
+    yield from _lifeline(route)
     here = {name for name in (route.primary, *route.mirrors, canary.upstream) if name in upstreams}
     yield from _authority(route, upstreams, here)
     yield from _unanswered(route, upstreams, versions)
@@ -146,6 +147,14 @@ def _answers(route: RouteConfig) -> Found:
             yield f"answers.{name}", f"is no action of a charger and no class{_near(name, (*CLASSES, *TOLD))}"
         elif mode == "early" and name in DECISIONS | _LIVE:
             yield f"answers.{name}", "the answer is a decision of the CSMS: it cannot be given before"
+
+
+def _lifeline(route: RouteConfig) -> Found:
+    lifeline = route.lifeline
+    if lifeline.address == "rewrite" and not lifeline.url.startswith(("ws://", "wss://")):
+        yield "lifeline.url", "address: rewrite needs the ws:// or wss:// address by which chargers reach this gateway"
+    if lifeline.url and lifeline.address != "rewrite":
+        yield "lifeline.url", "is for address: rewrite"
 
 
 def _authority(route: RouteConfig, upstreams: Mapping[str, Upstream], here: set[str]) -> Found:

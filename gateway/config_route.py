@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -50,6 +50,35 @@ class Local(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`interval` of such a Pending, and of an Accepted when the primary's is not known."""
 
 
+Change: TypeAlias = Literal["deny", "consume", "alert", "allow"]
+"""What becomes of a command: refused (SecurityError); answered Accepted here while the charger never hears of it; passed on and
+told in log and metrics; passed on."""
+
+
+class Lifeline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a CSMS may change of that by which a charger reaches the gateway: `deny` it (SecurityError), `consume` it (the CSMS hears
+    Accepted, the charger nothing), let it pass with an `alert` (log line and metric), or `allow` it silently. All but `allow` are
+    told. See [Hardening](hardening.md)."""
+
+    address: Literal["deny", "consume", "rewrite", "alert", "allow"] = "deny"
+    """Where it connects to, and as whom: SetNetworkProfile, NetworkConfigurationPriority, ChargePointId, keys of vendors with
+    the CSMS's address, every value that begins with ws:// or wss://. `rewrite` puts `url` in its place."""
+    security_profile: Change = "deny"
+    """SecurityProfile, AllowSecurityProfileDowngrade."""
+    passwords: Change = "alert"
+    """AuthorizationKey, BasicAuthPassword."""
+    organization: Change = "alert"
+    """CpoName, OrganizationName."""
+    certificates: Literal["deny", "alert", "allow"] = "alert"
+    """InstallCertificate of a root by which it knows the CSMS, CertificateSigned (not for ISO 15118), DeleteCertificate."""
+    firmware: Literal["deny", "alert", "allow"] = "alert"
+    """UpdateFirmware, SignedUpdateFirmware."""
+    keys: tuple[str, ...] = ()
+    """Further keys (2.x: variables) of vendors that hold the CSMS's address."""
+    url: str = ""
+    """Of `address: rewrite`: by which the chargers reach this gateway, `{id}` stands for the identity."""
+
+
 class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which upstreams serve which chargers; the first route that fits wins."""
 
@@ -88,6 +117,7 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Charging profiles of several upstreams: `stack` them at the charger (each within its `stack_levels`), or give the
     charger the `minimum` of all as one profile."""
     canary: Canary = Canary()
+    lifeline: Lifeline = Lifeline()
 
     @property
     def patterns(self) -> tuple[str, ...]:

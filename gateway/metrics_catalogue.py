@@ -76,7 +76,7 @@ FROM, TO = _label("from_version", *VERSIONS, OTHER), _label("to_version", *VERSI
 ACTION, GROUP = Label("action", (*ACTIONS, OTHER)), Label("action_group", ACTION_GROUPS)
 SIDE, INITIATOR = Label("side", SIDES), Label("initiator", SIDES)
 UPSTREAM = Label("upstream", UPSTREAMS)
-ROW = _label("row", *(f"{kind}{number:02}" for kind in "HR" for number in range(1, 51)), OTHER)
+ROW = _label("row", *(f"{kind}{number:02}" for kind in "RPW" for number in range(1, 51)), OTHER)
 
 DISCONNECT_REASONS = (
     "client_close",
@@ -272,7 +272,7 @@ CATALOGUE: tuple[Spec, ...] = (
          "Commands of a CSMS about what a charger reaches the gateway by, by what became of them (`routes[].lifeline`).",
          "sum by (upstream, subject, policy) (increase($m[1h]))",
          (UPSTREAM, _label("subject", "address", "security_profile", "passwords", "organization", "certificates", "firmware"),
-          _label("policy", "deny", "consume", "rewrite", "alert")), limit=60),
+          _label("policy", "deny", "consume", "rewrite", "alert")), limit=16),
     Spec("upstream_sessions", "gauge", "Sockets to a CSMS by state.",
          'sum by (upstream) ($m{state="connected"}) / sum by (upstream) ($m)',
          (UPSTREAM, _label("state", *SESSION_STATES))),

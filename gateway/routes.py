@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from gateway.config_route import Local, RouteConfig, When
+    from gateway.config_route import Lifeline, Local, RouteConfig, When
     from gateway.config_upstream import Upstream
 
 CLASSES = {"billing": "K0", "must_arrive": "K1", "perishable": "K2"}
@@ -107,6 +107,8 @@ class Route(msgspec.Struct, frozen=True):
     commands: Mapping[str, frozenset[str]] = {}
     """Command in every spelling -> the upstreams that own it."""
     charging_profiles: Literal["stack", "minimum"] = "stack"
+    lifeline: Lifeline | None = None
+    """What a CSMS may change of that by which the charger reaches the gateway; None: the defaults."""
 
     @property
     def upstreams(self) -> tuple[str, ...]:
@@ -216,6 +218,7 @@ class _Rule:
                 for spelling in spellings(action)
             },
             charging_profiles=config.charging_profiles,
+            lifeline=config.lifeline,
         )
         self.canary = config.canary
         self.other = with_primary(self.route, config.canary.upstream) if config.canary.upstream else self.route

@@ -18,6 +18,7 @@ from .backlog import Backlog, Exchange, order
 from .comparing import Comparison
 from .intake import Intake
 from .lane import Lane
+from .lifeline import Filter
 from .local import Local, heard, line_up
 from .lot import Lot
 from .refusals import refusal
@@ -52,6 +53,7 @@ class Link:
         "barred",
         "done",
         "down_since",
+        "filter",
         "intake",
         "introducing",
         "leaving",
@@ -101,6 +103,8 @@ class Link:
         """Anything at all."""
         self.allows: Callable[[str], bool] | None = None
         """Whether it may send CALLs with this action; None: with any, if it may command."""
+        self.filter: Filter | None = None
+        """What it may not change at the charger; None: it may change anything."""
         self.intake: Intake | None = None
         """What it takes of what the charger says; None: everything."""
         self.local: Local | None = None
@@ -232,6 +236,8 @@ class Link:
 
     def from_command(self, frame: Result | Error, now: int) -> None:
         """The charger's answer to a CALL of this link."""
+        if self.filter is not None:
+            frame = self.filter.mend(frame)
         self._receive("charger", frame, now)
         self.pump(now)
 

@@ -15,6 +15,7 @@ from gateway.routes import Route
 from translators import Options, Renumbering, in_role, translator
 
 from .intake import intake
+from .lifeline import filter_of
 from .link import Link
 from .local import Local
 from .session import Session
@@ -51,7 +52,7 @@ def make(
         stopwatch=None if version == settings.version else time.perf_counter,
     )
     link.stored = dict(stored)
-    _allow(link, route, upstreams)
+    _allow(link, session, route, upstreams)
     link.intake = intake(name, route, settings)
     return link
 
@@ -67,7 +68,7 @@ def fit(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upst
     if isinstance(link.translator, Renumbering) and link.translator is not before:
         for each in _foreign(session, link.name):
             link.translator.adopt(each.entry, each.number)
-    _allow(link, route, upstreams)
+    _allow(link, session, route, upstreams)
     old, link.intake = link.intake, intake(link.name, route, settings)
     if old is None or old.throttle is None:
         return
@@ -80,7 +81,7 @@ def fit(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upst
         link.enqueue(exchange, now)
 
 
-def _allow(link: Link, route: Route, upstreams: Mapping[str, Upstream]) -> None:
+def _allow(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upstream]) -> None:
     settings = upstreams[link.name]
     link.primary = link.name == route.primary
     link.answers = link.name in route.answerers
@@ -89,6 +90,7 @@ def _allow(link: Link, route: Route, upstreams: Mapping[str, Upstream]) -> None:
     same = link.versions[0] == link.versions[1]
     link.local = Local(route, same=same) if link.answers and route.primary_down != "close" else None
     link.may_command = link.name in route.commanders(upstreams)
+    link.filter = filter_of(route.lifeline, session.charger, link.filter)
     link.allows = partial(route.may_command, link.name, settings)
     link.attempts = settings.options.tx_attempts
     link.retry_ms = round(settings.options.tx_retry_interval * 1000)

@@ -119,6 +119,17 @@ class Metering(Observer):
     def commanded(self, link: Link, action: str, frame: Result | Error, ms: int) -> None:
         self._call("csms", action, "ok" if type(frame) is Result else "call_error", ms)
 
+    def lifeline(self, link: Link, action: str, subject: str, policy: str) -> None:
+        self._metrics.lifeline_commands.cell(link.name, subject, policy).n += 1
+        log.warning(
+            "lifeline_command",
+            charger=link.charger,
+            upstream=link.name,
+            action=action,
+            subject=subject,
+            policy=policy,
+        )
+
     def command_timeout(self, charger: str) -> None:
         self._metrics.calls.cell("csms", "other", "timeout").n += 1
 

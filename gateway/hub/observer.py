@@ -45,6 +45,9 @@ class Observer:
     def commanded(self, link: Link, action: str, frame: Result | Error, ms: int) -> None:
         """A CALL of an upstream is answered."""
 
+    def lifeline(self, link: Link, action: str, subject: str, policy: str) -> None:
+        """A command of an upstream would have changed what the charger hangs by; `policy`: what became of it."""
+
     def command_timeout(self, charger: str) -> None:
         """A charger did not answer a CALL."""
 

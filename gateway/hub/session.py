@@ -302,10 +302,23 @@ class Session:
             link.command_failed(call.id, "NotSupported", "this upstream may not command the charger", now)
         elif not self.edge:
             link.command_failed(call.id, "GenericError", OFFLINE, now)
-        elif self.arbiter is not None and self.arbiter.begin(link.name, call, timeout_ms, now):
+        elif (told := call if link.filter is None else self._sift(link, call, now)) is None or (
+            self.arbiter is not None and self.arbiter.begin(link.name, told, timeout_ms, now)
+        ):
             return
-        elif not self.lane.offer(call, link.name, timeout_ms):
+        elif not self.lane.offer(told, link.name, timeout_ms):
             link.command_failed(call.id, "InternalError", "queue full", now)
+
+    def _sift(self, link: Link, call: Call, now: int) -> Call | None:
+        """What the charger gets of a command that may cut it off from here; None: the link has its answer."""
+        assert link.filter is not None
+        told, seen = link.filter.sift(call)
+        for subject, policy in seen:
+            self.observer.lifeline(link, call.action, subject, policy)
+        if isinstance(told, Call):
+            return told
+        link.from_command(told, now)
+        return None
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
