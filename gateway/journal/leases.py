@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from gateway.journal import keys
 from gateway.journal.errors import StoreDown
 from gateway.journal.inbox import INBOX_TTL
+from gateway.journal.ring import Lease
 from gateway.journal.store import Store
 
 LEASE_TTL = 15
@@ -58,7 +60,7 @@ class Leases:
 
     async def nobody_else(self, partitions: int, edge: str) -> None:
         """Ends every lease but that of `edge`. Only for a store that nobody else can use: the others are dead."""
-        for listed, lease in ((keys.HUBS, keys.hub), (keys.EDGES, keys.edge)):
+        for listed, lease in ((keys.HUBS, keys.hub), (keys.EDGES, keys.edge), (keys.PROCESSES, keys.process)):
             for name in await self._store.call("SMEMBERS", listed):
                 if name.decode() != edge:
                     await self._gone(listed, name.decode(), lease(name.decode()))
@@ -84,16 +86,26 @@ class Leases:
 
         A hub that already is the owner gets a new token and its old one is refused from then on.
         """
-        made = (keys.lease(partition), keys.token(partition))
+        made, until = (keys.lease(partition), keys.token(partition)), time.monotonic() + LEASE_TTL
         token = await self._store.run("acquire", made, hub, LEASE_TTL * 1000, self._now_ms() // 1000)
-        return None if token is None else int(token)
+        if token is None:
+            return None
+        if self._store.ring is not None:
+            self._store.ring.leases[partition] = Lease(int(token), hub, until)
+        return int(token)
 
     async def renew(self, partition: int, token: int) -> bool:
         """Prolongs the ownership. False: it is lost, the partition must be dropped."""
-        return bool(await self._store.run("renew", (keys.lease(partition),), token, LEASE_TTL * 1000))
+        until, ring = time.monotonic() + LEASE_TTL, self._store.ring
+        renewed = bool(await self._store.run("renew", (keys.lease(partition),), token, LEASE_TTL * 1000))
+        if ring is not None and (lease := ring.leases.get(partition)) is not None and lease.token == token:
+            ring.leases[partition] = lease._replace(until=until if renewed else 0.0)
+        return renewed
 
     async def release(self, partition: int, token: int) -> None:
         """Gives a partition up, for another hub to take at once; does nothing if it is lost already."""
+        if self._store.ring is not None:
+            self._store.ring.leases.pop(partition, None)
         await self._store.run("renew", (keys.lease(partition),), token, 0)
 
     async def publish_upstream(self, name: str, state: str) -> None:

@@ -79,5 +79,5 @@ def recovered(
         top = f"{group.top[0]}-{group.top[1]}"
         yield (
             (keys.lease(partition), keys.stream(partition)),
-            (token, name, top, len(group.acked), *group.acked, *done),
+            (token, name, top, len(group.acked), *group.acked, len(group.open), *group.open, *done),
         )

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from gateway.journal import keys
 from gateway.journal.connection import Connection
@@ -45,6 +45,15 @@ only when they are needed. A flat tuple, because one is made for every append an
 """
 
 
+class Lease(NamedTuple):
+    """Of a partition."""
+
+    token: int
+    hub: str
+    until: float
+    """Until when it certainly lives, as `time.monotonic`."""
+
+
 class Ring:
     """The last 30 s or 64 MiB of acknowledged appends and commits. Grows old only while new ones come."""
 
@@ -61,6 +70,8 @@ class Ring:
         """By partition: where the store keeps the number of the newest commit of this process."""
         self.decisions = [0] * partitions
         """By partition: the number of the newest commit."""
+        self.leases: dict[int, Lease] = {}
+        """By partition: what this process owns."""
         self._steps: deque[Step] = deque()
         self._size = 0
         self.again = 0
@@ -105,6 +116,7 @@ class Ring:
 
         `connection`: by partition. `decisions`: it is another server, or its history is another one; what a hub here had
         read and committed comes back too, under its old fencing tokens, so that what another hub decided later is left alone.
+        A lease that the store has never heard of is taken again first.
         Raises StoreDown.
         """
         done = await _numbers(connection, self.keys, {kept[2] for kept in self._kept})
@@ -118,6 +130,10 @@ class Ring:
             await self._decide_again(connection, scripts)
 
     async def _decide_again(self, connection: Callable[[int], Connection], scripts: dict[str, Script]) -> None:
+        now, held = time.monotonic(), self.leases.items()
+        lives = [(number, lease) for number, lease in held if lease.until > now]
+        taken = [(connection(number), scripts["reclaim"], *_reclaim(number, lease, now)) for number, lease in lives]
+        await _run(taken, strict=False)
         steps: dict[int, list[Step]] = {}
         for step in self._steps:
             steps.setdefault(step.partition, []).append(step)
@@ -129,6 +145,7 @@ class Ring:
         for kept in self._kept:
             own.setdefault(kept[2], []).append((kept[7] if kept[6] else kept[5][2]).decode())
         for partition in {step.partition for step in lost}:
+            await _run([(connection(partition), scripts["ensure"], *_begin(partition, steps[partition]))], strict=False)
             found = recovered(partition, steps[partition], own.get(partition, ()))
             await _run([(connection(partition), scripts["recover"], *call) for call in found], strict=False)
 
@@ -142,6 +159,19 @@ class Ring:
         keys = (stream, epochs, homes, live, self.keys[partition], *more)
         what = (id, "repeat" if repeat else kind, charger, epoch, head, frame, ttl, tx, "", 1 if seed else 0)
         return keys, (number, NUMBER_TTL, *what)
+
+
+def _reclaim(partition: int, lease: Lease, now: float) -> tuple[Keys, Args]:
+    """Keys and arguments of reclaim.lua."""
+    made = (keys.lease(partition), keys.token(partition))
+    return made, (lease.token, lease.hub, max(1, round((lease.until - now) * 1000)))
+
+
+def _begin(partition: int, steps: list[Step]) -> tuple[Keys, Args]:
+    """Keys and arguments of ensure.lua, for a partition that its first hub had just begun."""
+    groups = {name for step in steps for name in (*step.read, *step.passed, *step.acks)}
+    made = (keys.stream(partition), keys.begun(partition))
+    return made, tuple(part for name in sorted({*groups, "session"}) for part in (name, ""))
 
 
 async def _numbers(connection: Callable[[int], Connection], names: list[str], partitions: set[int]) -> dict[int, int]:

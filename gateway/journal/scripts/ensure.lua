@@ -1,4 +1,5 @@
--- Creates the groups that are missing. KEYS stream, begun; ARGV pairs: group, id after which it begins ('$': the tail)
+-- Creates the groups that are missing. KEYS stream, begun; ARGV pairs: group, id after which it begins ('$': the tail; '': none is
+-- created on a stream in use)
 -- Returns {groups created, {group, id after which it began ...} of all that were added to a stream in use}.
 -- They start at 0 on a stream that is empty or that no group ever read: edges may have appended before the first hub came.
 local known, made, newest = {}, {}, nil
@@ -22,7 +23,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 for i = 1, #ARGV, 2 do
   local group, start = ARGV[i], ARGV[i + 1]
-  if not known[group] then
+  if not known[group] and not (newest and start == '') then
     if not newest then
       start = '0'
       redis.call('HDEL', KEYS[2], group)

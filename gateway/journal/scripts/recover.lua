@@ -1,6 +1,7 @@
 -- Brings a group to where its hub had it, on a store that took over and knows less (see recovery.py).
--- KEYS lease, stream; ARGV token, group, id up to which the hub has taken entries, n, n * id acknowledged, ids it had done with
--- besides. What lies before that id and is neither goes to the group's pending list. Returns how many those are.
+-- KEYS lease, stream; ARGV token, group, id up to which the hub has taken entries, n, n * id acknowledged, n, n * id taken and not
+-- done, ids it had done with besides. What lies before that first id and is not done goes to the group's pending list. Returns how
+-- many those are. What is not done and not there yet comes from the process that appended it: the group stays before it.
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
@@ -31,6 +32,15 @@ local function parts(id)
   return tonumber(ms), tonumber(seq)
 end
 
+local opened = acknowledged + 1 + tonumber(ARGV[acknowledged + 1])
+for i = acknowledged + 2, opened do
+  local ms, seq = parts(ARGV[i])
+  local to_ms, to_seq = parts(top)
+  local before = ms < to_ms or (ms == to_ms and seq <= to_seq)
+  if before and #redis.call('XRANGE', stream, ARGV[i], ARGV[i]) == 0 then
+    top = seq > 0 and string.format('%d-%d', ms, seq - 1) or string.format('%d-18446744073709551615', ms - 1)
+  end
+end
 local ms, seq = parts(last)
 local to_ms, to_seq = parts(top)
 if to_ms < ms or (to_ms == ms and to_seq <= seq) then
@@ -38,7 +48,7 @@ if to_ms < ms or (to_ms == ms and to_seq <= seq) then
 end
 local done, open = {}, {}
 for i = 5, #ARGV do
-  done[ARGV[i]] = true
+  done[ARGV[i]] = i <= acknowledged or i > opened
 end
 for _, entry in ipairs(redis.call('XRANGE', stream, '(' .. last, top)) do
   if entry[2][2] == 'call' and not done[entry[1]] then

@@ -145,6 +145,81 @@ async def test_what_a_hub_decided_is_given_back_too(pair: Pair) -> None:
             await journal.wait({number: "0-0"}, 10)
 
 
+async def test_so_is_the_lease_that_it_was_decided_under(pair: Pair) -> None:
+    """The replica knows nothing of this hub yet, nor of the groups."""
+    async with opened(RedisConfig(url=pair.url)) as journal:
+        number = journal.partition("CP-1")
+        pair.between.set("blackhole")
+        token = await journal.acquire(number, "hub")
+        assert token is not None
+        await journal.ensure_groups(number, ["session", "a", "b"])
+        head = await connected(journal, "CP-1")
+        ids = [(await journal.append("call", head, b"%d" % n)).id for n in range(3)]
+        assert len((await journal.read(number, token, ["session", "a", "b"], pending=False, count=9))["b"]) == 3
+        commit = Commit(facts={("CP-1", "shared"): b"new"}, acks={"a": [ids[0]], "b": ids})
+        await journal.commit(number, token, commit)
+        await pair.fail_over()
+        await until(lambda: not journal.healthy)
+        await until(lambda: journal.healthy)
+        assert await journal.renew(number, token)
+        assert await journal.load_facts(number, "CP-1") == {"shared": b"new"}
+        again = await journal.read(number, token, ["a", "b"], pending=True, count=9)
+        assert [entry.id for entry in again["a"]] == ids[1:] and again["b"] == []
+        new = await journal.read(number, token, ["session", "a", "b"], pending=False, count=9)
+        assert (len(new["session"]), new["a"], new["b"]) == (1, [], [])
+
+
+async def test_a_lease_that_another_hub_was_given_since_stays_its(pair: Pair) -> None:
+    async with opened(RedisConfig(url=pair.url)) as journal:
+        pair.between.set("blackhole")
+        token = await journal.acquire(0, "hub")
+        assert token is not None
+        pair.front.set("refuse")
+        pair.primary.kill()
+        await pair.replica.ask("REPLICAOF", "NO", "ONE")
+        async with opened(RedisConfig(url=pair.replica.url)) as other:
+            theirs = await other.acquire(0, "other")
+            assert theirs is not None
+            await until(lambda: not journal.healthy)
+            pair.front.target = ("127.0.0.1", pair.replica.port)
+            pair.front.heal()
+            await until(lambda: journal.healthy)
+            assert not await journal.renew(0, token) or theirs == token
+            assert await other.renew(0, theirs)
+
+
+async def test_an_entry_that_its_edge_has_not_brought_back_yet_is_waited_for(pair: Pair) -> None:
+    """Edge and hub are two processes, and the hub is sooner."""
+    async with opened(RedisConfig(url=pair.url)) as hub, opened(RedisConfig(url=pair.url)) as edge:
+        token = await hub.acquire(0, "hub")
+        assert token is not None
+        charger = next(f"CP-{n}" for n in range(999) if hub.partition(f"CP-{n}") == 0)
+        await hub.ensure_groups(0, ["session", "a"])
+        head = await connected(edge, charger)
+        await hub.read(0, token, ["session", "a"], pending=False, count=9)
+        await asyncio.sleep(0.3)
+        pair.between.set("blackhole")
+        ids = [(await edge.append("call", head, b"%d" % n)).id for n in range(3)]
+        assert len((await hub.read(0, token, ["session", "a"], pending=False, count=9))["a"]) == 3
+        await hub.commit(0, token, Commit(acks={"a": ids[2:]}))
+        brings = edge._store.ring.reconcile  # type: ignore[union-attr]
+        late = asyncio.Event()
+
+        async def later(*args, **more):  # type: ignore[no-untyped-def]
+            await late.wait()
+            await brings(*args, **more)
+
+        edge._store.ring.reconcile = later  # type: ignore[union-attr,method-assign]
+        await pair.fail_over()
+        await until(lambda: not hub.healthy)
+        await until(lambda: hub.healthy)
+        assert (await hub.read(0, token, ["a"], pending=True, count=9))["a"] == []
+        late.set()
+        await until(lambda: edge.healthy)
+        new = (await hub.read(0, token, ["session", "a"], pending=False, count=9))["a"]
+        assert [entry.id for entry in new][:2] == ids[:2]
+
+
 async def test_a_flushed_store_raises_an_alarm_and_is_filled_again(
     binary: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
