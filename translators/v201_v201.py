@@ -6,43 +6,21 @@ it, and its end is told for what it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
-
 import msgspec
 from msgspec import Raw
 
-from .dialogue import Out, Step
+from .dialogue import Step
 from .frames import Call, Frame, Result, Side
+from .late import Late
 from .standin import info_of, read, status_of
-from .untouched import Untouched
-
-RETRY_MS: Final = 10_000
-"""After which a charger that did not stop is told once more."""
-ATTEMPTS: Final = 2
 
 _members = msgspec.json.Decoder(dict[str, Raw])
 
 
-class _Status(msgspec.Struct):
-    status: str = ""
-
-
-_status = msgspec.json.Decoder(_Status)
-
-
-class Recalling(Untouched):
+class Recalling(Late):
     """A translator that stops what should not have begun (same interface as `engine.Translator`)."""
 
-    deauthorise = True
-    """A transaction whose token was accepted here and that the upstream refuses is stopped."""
-
-    def __init__(self, new_id: Callable[[], str]) -> None:
-        super().__init__(new_id)
-        self._stops: dict[str, tuple[str, int]] = {}
-        """Id of a RequestStopTransaction of ours -> (transaction, how often it was sent)."""
-        self._again: dict[str, int] = {}
-        """Transaction -> when the charger is told once more to stop."""
+    cause = "TransactionEvent"
 
     def receive(
         self,
@@ -56,9 +34,7 @@ class Recalling(Untouched):
         early: bool = False,
     ) -> list[Step]:
         """Pass a frame to the other side under an id of our own."""
-        if side == "charger" and (stop := self._stops.pop(frame.id, None)) is not None:
-            if type(frame) is not Result or not _accepted(bytes(frame.payload)):
-                self._stop_again(*stop, clock)
+        if self.answers_stop(side, frame, clock):
             return []
         refused = ""
         stand_in = self.stand_in
@@ -73,14 +49,7 @@ class Recalling(Untouched):
             if info is not None and status_of(info) != "Accepted":
                 refused = began
         steps = super().receive(side, frame, clock, now=now, key=key, tx=tx, early=early)
-        return [*steps, *self._stop(refused, 1)] if refused else steps
-
-    def expire(self, side: Side, id: str, clock: int) -> list[Step]:
-        """The CALL `id` that left for `side` got no answer in time."""
-        if side == "charger" and (stop := self._stops.pop(id, None)) is not None:
-            self._stop_again(*stop, clock)
-            return []
-        return super().expire(side, id, clock)
+        return [*steps, *self.stop(refused)] if refused else steps
 
     @property
     def early_until(self) -> str:
@@ -97,36 +66,19 @@ class Recalling(Untouched):
         self.early_until = ""
         return []
 
-    def tick(self, clock: int) -> list[Step]:
-        """Time has passed."""
-        due = [transaction for transaction, at in self._again.items() if at <= clock]
-        for transaction in due:
-            del self._again[transaction]
-        self.next_wake = min(self._again.values(), default=None)
-        return [step for transaction in due for step in self._stop(transaction, ATTEMPTS)]
-
-    def _stop(self, transaction: str, attempt: int) -> list[Step]:
-        """Have the charger stop a transaction that the upstream has refused, unless it has ended."""
-        if not self.deauthorise or self.stand_in is None or not transaction:
-            return []
-        if attempt > 1 and transaction not in self.stand_in.kept.stopped:
-            return []  # it has ended meanwhile
+    def command(self, transaction: str, attempt: int) -> Call | None:
+        """What makes the charger stop a transaction that the upstream has refused; None if it has ended."""
+        if self.stand_in is None or (attempt > 1 and transaction not in self.stand_in.kept.stopped):
+            return None
         waiting = [read(bytes(call.payload)) for call in self.backlog() if call.action == "TransactionEvent"]
         if any(
             each is not None and each.eventType == "Ended" and each.transactionInfo.transactionId == transaction
             for each in waiting
         ):
-            return []
+            return None
         self.stand_in.stop(transaction)
-        id = self._new_id()
-        self._stops[id] = transaction, attempt
         stop = Raw(msgspec.json.encode({"transactionId": transaction}))
-        return [Out("charger", Call(id, "RequestStopTransaction", stop), (), 0, "TransactionEvent")]
-
-    def _stop_again(self, transaction: str, attempt: int, clock: int) -> None:
-        if attempt < ATTEMPTS:
-            self._again[transaction] = clock + RETRY_MS
-            self.next_wake = min(self._again.values())
+        return Call(self._new_id(), "RequestStopTransaction", stop)
 
     def _ended(self, call: Call) -> Call:
         """The end of a transaction that was stopped: if the charger says that it was stopped remotely, what it was
@@ -148,10 +100,3 @@ class Recalling(Untouched):
             info["stoppedReason"] = Raw(b'"DeAuthorized"')
             payload["transactionInfo"] = Raw(msgspec.json.encode(info))
         return Call(call.id, call.action, Raw(msgspec.json.encode(payload)))
-
-
-def _accepted(payload: bytes) -> bool:
-    try:
-        return _status.decode(payload).status == "Accepted"
-    except msgspec.MsgspecError:
-        return False

@@ -17,9 +17,10 @@ from msgspec import Raw
 from ..dialogue import Done, Out, Step
 from ..frames import Call, Frame, Result, Side
 from ..kept import HOT
-from ..untouched import Untouched
-from . import late, members
+from ..late import Late
+from . import members
 from .facts import ENDED_MOST, OPEN_MOST, Transaction, decode, encode, order
+from .verdicts import deauthorised, refused_in
 
 NOWHERE: Final = -1
 """The transactionId of what belongs to a transaction that the upstream does not know (1.6 errata 3.18)."""
@@ -34,8 +35,10 @@ _ID: Final = ("transactionId",)
 _REJECTED: Final = Raw(b'{"status":"Rejected"}')
 
 
-class Renumbering(Untouched):
+class Renumbering(Late):
     """A translator that translates transaction ids (same interface as `engine.Translator`)."""
+
+    cause = "StartTransaction"
 
     def __init__(self, state: bytes, new_id: Callable[[], str], *, primary: bool, accept_away: bool = False) -> None:
         """`accept_away`: a StartTransaction that the primary does not answer is accepted under the minted number.
@@ -52,14 +55,8 @@ class Renumbering(Untouched):
         """Number minted for a StartTransaction that is under way."""
         self._ending: dict[str, str] = {}
         """Id of a StopTransaction that is under way -> the entry of its StartTransaction."""
-        self.deauthorise = True
-        """A transaction that was accepted here and that the upstream refuses is stopped."""
         self._early: set[str] = set()
         """Entries of StartTransactions under way that the charger was answered before."""
-        self._stops: dict[str, tuple[str, int]] = {}
-        """Id of a RemoteStopTransaction of ours -> (entry of the StartTransaction, how often it was sent)."""
-        self._again: dict[str, int] = {}
-        """Entry of a StartTransaction -> when the charger is told once more to stop."""
 
     def receive(
         self,
@@ -74,9 +71,7 @@ class Renumbering(Untouched):
     ) -> list[Step]:
         """Pass a frame to the other side under an id of our own, with the other side's number for its transaction."""
         start = refused = ""
-        if side == "charger" and (stop := self._stops.pop(frame.id, None)) is not None:
-            if type(frame) is not Result or not late.stopped(bytes(frame.payload)):
-                self._stop_again(*stop, clock)
+        if self.answers_stop(side, frame, clock):
             return []
         if type(frame) is Call:
             if side == "csms" and (path := _ASKED.get(frame.action)) is not None:
@@ -93,7 +88,7 @@ class Renumbering(Untouched):
 
                 payload = members.edit(bytes(frame.payload), _ID, own)
                 if start and frame.action == "StopTransaction" and self._facts.transactions[start].deauthorised:
-                    payload = late.deauthorised(payload)
+                    payload = deauthorised(payload)
                 frame = Call(frame.id, frame.action, Raw(payload))
             elif side == "charger" and frame.action == "StartTransaction":
                 known = self._facts.transactions.get(key)
@@ -106,7 +101,7 @@ class Renumbering(Untouched):
         elif side == "csms" and type(frame) is Result and (opened := self._open.get((side, frame.id))) is not None:
             _, _, entry, action = opened
             if action == "StartTransaction" and entry:
-                if entry in self._early and not self._denied(entry) and late.refused(bytes(frame.payload)):
+                if entry in self._early and not self._denied(entry) and refused_in(bytes(frame.payload)):
                     refused = entry
                 frame = Result(frame.id, Raw(self._started(entry, bytes(frame.payload))))
             elif action == "StopTransaction":
@@ -115,43 +110,21 @@ class Renumbering(Untouched):
         if start and type(frame) is Call and frame.action == "StopTransaction":
             self._ending = {id: each for id, each in self._ending.items() if ("csms", id) in self._open}
             self._ending[steps[0].frame.id] = start  # type: ignore[union-attr]
-        return [*steps, *self._stop(refused, 1)] if refused else steps
+        return [*steps, *self.stop(refused)] if refused else steps
 
-    def expire(self, side: Side, id: str, clock: int) -> list[Step]:
-        """The CALL `id` that left for `side` got no answer in time."""
-        if side == "charger" and (stop := self._stops.pop(id, None)) is not None:
-            self._stop_again(*stop, clock)
-            return []
-        return super().expire(side, id, clock)
-
-    def tick(self, clock: int) -> list[Step]:
-        """Time has passed."""
-        due = [entry for entry, at in self._again.items() if at <= clock]
-        for entry in due:
-            del self._again[entry]
-        self.next_wake = min(self._again.values(), default=None)
-        return [step for entry in due for step in self._stop(entry, late.ATTEMPTS)]
-
-    def _stop(self, entry: str, attempt: int) -> list[Step]:
-        """Have the charger stop a transaction that this upstream has refused, unless it has ended."""
-        known = self._facts.transactions.get(entry)
-        if not (self.primary and self.deauthorise) or known is None or known.ended or known.number is None:
-            return []
+    def command(self, transaction: str, attempt: int) -> Call | None:
+        """What makes the charger stop the transaction of a StartTransaction's entry; None if it has ended."""
+        known = self._facts.transactions.get(transaction)
+        if not self.primary or known is None or known.ended or known.number is None:
+            return None
         if any(
             call.action == "StopTransaction" and members.read(bytes(call.payload), _ID) == known.number
             for call in self.backlog()
         ):
-            return []
+            return None
         known.deauthorised, self._state = True, None
-        id = self._new_id()
-        self._stops[id] = entry, attempt
         stop = Raw(msgspec.json.encode({"transactionId": known.number}))
-        return [Out("charger", Call(id, "RemoteStopTransaction", stop), (), 0, "StartTransaction")]
-
-    def _stop_again(self, entry: str, attempt: int, clock: int) -> None:
-        if attempt < late.ATTEMPTS:
-            self._again[entry] = clock + late.RETRY_MS
-            self.next_wake = min(self._again.values())
+        return Call(self._new_id(), "RemoteStopTransaction", stop)
 
     def numbered(self, key: str, tx: int, number: int) -> None:
         """The charger was told `number` as the answer to the StartTransaction of entry `key`."""
@@ -195,7 +168,7 @@ class Renumbering(Untouched):
             payload = super().away(call, clock, key=key, tx=tx)
             if payload is not None:
                 self.numbered(key, tx, tx)
-                self._of(key).denied = late.refused(bytes(payload))
+                self._of(key).denied = refused_in(bytes(payload))
             return payload
         if call.action != "StartTransaction" or not (tx and self.accept_away):
             return super().away(call, clock, key=key, tx=tx)

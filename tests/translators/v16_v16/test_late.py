@@ -11,8 +11,9 @@ from msgspec import Raw
 
 from translators.dialogue import Out, Step
 from translators.frames import Call, Error, Result
+from translators.late import RETRY_MS, stops
 from translators.v16_v16 import Renumbering
-from translators.v16_v16.late import RETRY_MS, deauthorised, refused, stopped
+from translators.v16_v16.verdicts import deauthorised, refused_in
 
 NOW = 1_000_000
 
@@ -112,5 +113,5 @@ def test_a_charger_that_does_not_stop_is_told_once_more(answer: Result | Error |
 
 
 def test_answers_that_cannot_be_read() -> None:
-    assert not refused(b"[]") and not refused(b"{}") and not stopped(b"3")
+    assert not refused_in(b"[]") and not refused_in(b"{}") and not stops(b"3")
     assert deauthorised(b"[]") == b"[]"

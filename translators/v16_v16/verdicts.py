@@ -1,15 +1,9 @@
-"""A transaction that was accepted here while the CSMS was away, and that the CSMS then does not accept (spec 8.3)."""
+"""What 1.x messages say of a transaction that the CSMS does not accept (spec 8.3)."""
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 from msgspec import Raw
-
-RETRY_MS: Final = 10_000
-"""After which a charger that did not stop is told once more."""
-ATTEMPTS: Final = 2
 
 
 class _Info(msgspec.Struct, frozen=True):
@@ -21,22 +15,13 @@ class _Answer(msgspec.Struct):
 
 
 _answer = msgspec.json.Decoder(_Answer)
-_status = msgspec.json.Decoder(_Info)
 _members = msgspec.json.Decoder(dict[str, Raw])
 
 
-def refused(payload: bytes) -> bool:
+def refused_in(payload: bytes) -> bool:
     """Whether the answer to a StartTransaction does not let it go on. One that cannot be read does."""
     try:
         return _answer.decode(payload).idTagInfo.status not in ("Accepted", "")
-    except msgspec.MsgspecError:
-        return False
-
-
-def stopped(payload: bytes) -> bool:
-    """Whether the answer to a RemoteStopTransaction is that it stops."""
-    try:
-        return _status.decode(payload).status == "Accepted"
     except msgspec.MsgspecError:
         return False
 
