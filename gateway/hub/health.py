@@ -51,6 +51,8 @@ class Health:
         self._journal = journal
         self._tls = tls_context
         self._on_back = on_back
+        self.paused: frozenset[str] = frozenset()
+        """Upstreams that an operator has paused: as good as down."""
         self._connected = dict.fromkeys(upstreams, 0)
         self._failing: set[str] = set()
         self._told: dict[str, tuple[str, float]] = {}
@@ -65,12 +67,17 @@ class Health:
         self._failing &= upstreams.keys()
 
     def down(self, name: str) -> bool:
-        """Dials to this upstream fail and no charger has a socket to it."""
-        return name in self._failing
+        """Dials to this upstream fail and no charger has a socket to it, or it is paused."""
+        return name in self._failing or name in self.paused
 
     def up(self, name: str) -> bool:
         """Chargers of this hub have sockets to this upstream."""
         return self._connected.get(name, 0) > 0 and name not in self._failing
+
+    def pause(self, paused: frozenset[str]) -> None:
+        """These are paused from now on, and no others."""
+        self.paused = paused
+        self._news.set()
 
     def happened(self, name: str, event: str) -> None:
         """What `Upstream` said of one of its sockets."""
@@ -115,7 +122,7 @@ class Health:
 
     async def _tell(self, name: str) -> None:
         now = asyncio.get_running_loop().time()
-        state = "down" if name in self._failing else "up" if self._connected[name] else ""
+        state = "down" if self.down(name) else "up" if self._connected[name] else ""
         before, at = self._told.get(name, ("", 0.0))
         if not state:
             if before != "down":

@@ -21,9 +21,11 @@ from gateway.wheel import Wheel
 from . import watching
 from .answering import trace
 from .metering import Metering
+from .operations import Operations
 from .ownership import Ownership
 from .parking import Parking
 from .partition import Partition
+from .pausing import Pausing
 from .reader import Reader
 from .reconfigure import Reconfigure
 from .retention import Retention
@@ -89,6 +91,9 @@ class Hub:
         self._reconfigure = Reconfigure(
             journal, self._sessions, self.partitions, self._groups, self._turn, self._parking.attach
         )
+        self._pausing = Pausing(journal, wheel, self._sessions, self.partitions)
+        self.operations = Operations(journal, self.partitions, self._sessions, self._turn)
+        """What operators may ask of this hub."""
         self._turn.on_boot = self._reconfigure.booted
         journal.on_change = self._reader.ring
         journal.on_append = self._reader.hand_over
@@ -107,6 +112,7 @@ class Hub:
             tasks.create_task(self._sessions.health.run())
             tasks.create_task(self._retention.run())
             tasks.create_task(self._reconfigure.run())
+            tasks.create_task(self._pausing.run())
 
     async def drain(self, seconds: float) -> None:
         """Take no new commands; close the upstream sockets of each partition and hand its lease back once its open

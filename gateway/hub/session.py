@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -54,6 +55,7 @@ class Session:
         "links",
         "observer",
         "opened_at",
+        "operator",
         "route",
         "shared",
         "terms",
@@ -105,6 +107,8 @@ class Session:
         """Where several upstreams may command, or one not everything."""
         self.comparison: Comparison | None = None
         """Where an upstream is a shadow, or was."""
+        self.operator: Callable[[str, Result | Error | None], None] | None = None
+        """Takes (id, answer) of CALLs that no upstream but an operator has asked; no answer: the charger gave none."""
         self.compared = b""
         """Its records as loaded, until they are needed."""
 
@@ -188,6 +192,8 @@ class Session:
             pass
         elif link := self.links.get(source):
             link.from_command(frame, now)
+        elif self.operator is not None:
+            self.operator(frame.id, frame)
         self._pump(now)
 
     # -- what the upstreams did --------------------------------------------------------------------------------------
@@ -217,6 +223,8 @@ class Session:
                 continue
             if link := self.links.get(source):
                 link.command_failed(id, "GenericError", OFFLINE, now)
+            elif self.operator is not None:
+                self.operator(id, None)
         if self.arbiter is not None and self.edge:
             self.arbiter.tick(now)
         for link in self.links.values():
@@ -333,6 +341,8 @@ class Session:
             return
         if link := self.links.get(source):
             link.command_expired(id, now)
+        elif self.operator is not None:
+            self.operator(id, None)
 
     def _tell(self, arbiter: Arbiter, link: Link, entry: Entry, now: int) -> None:
         """An upstream hears what the charger says in its own ids, and nothing of what is another's."""

@@ -233,7 +233,7 @@ class Sessions:
     def connect(self, session: Session) -> None:
         """Sockets for a charger that is here, and for an absent one whose backlog is not empty."""
         for name, link in session.links.items():
-            if not session.edge and link.idle:
+            if (not session.edge and link.idle) or name in self.health.paused:
                 continue
             upstream = self.upstreams.get(link)
             if upstream is None:

@@ -140,8 +140,8 @@ class Upstream:
         self._opened_at = 0.0
         self._heard = False
         self._bad = 0
-        self._numbers: dict[str, bytes] = {}
-        """Ids that the CSMS wrote as numbers: as text -> as received."""
+        self._numbers: dict[str, bytes | Callable[[bytes], None]] = {}
+        """Ids that the CSMS wrote as numbers: as text -> as received. Ids whose answer somebody else takes -> who."""
 
     @property
     def state(self) -> str:
@@ -180,9 +180,21 @@ class Upstream:
             if self._numbers and frame[1:4] in (b'3,"', b'4,"'):
                 id = frame[4 : frame.index(b'"', 4)]
                 number = self._numbers.pop(id.decode(), None)
+                if callable(number):
+                    number(frame)
+                    return
                 if number is not None:
                     frame = frame[:3] + number + frame[5 + len(id) :]
             self._socket.send(frame)
+
+    def divert(self, id: str, to: Callable[[bytes], None]) -> None:
+        """The answer under this id, which goes out next, is not for the CSMS."""
+        self._numbers[id] = to
+
+    def reconnect(self) -> None:
+        """Close the socket, and dial again as after a loss."""
+        if self._socket is not None:
+            self._socket.close(1000, "reconnect")
 
     def opened(self, socket: _Socket) -> None:
         self._socket = socket

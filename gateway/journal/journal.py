@@ -20,6 +20,7 @@ from gateway.journal.groups import Groups
 from gateway.journal.inbox import Inbox
 from gateway.journal.leases import Leases
 from gateway.journal.letters import Letters
+from gateway.journal.mail import Mail
 from gateway.journal.parking import Parking
 from gateway.journal.store import Store
 from gateway.journal.streams import Streams
@@ -43,7 +44,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers):
+class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a

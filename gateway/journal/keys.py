@@ -9,6 +9,7 @@ PARTITIONS = "ocppgw:partitions"
 
 EDGES = "edges"
 HUBS = "hubs"
+PROCESSES = "processes"
 """Sets of the processes that announced themselves; whoever has no lease any more is dead."""
 
 
@@ -106,6 +107,16 @@ def inbox(edge: str) -> str:
 def hub(hub: str) -> str:
     """Lease of a hub."""
     return f"hub:{{{hub}}}"
+
+
+def process(name: str) -> str:
+    """Lease of a process; shares its slot with its mailbox."""
+    return f"process:{{{name}}}"
+
+
+def mailbox(name: str) -> str:
+    """Stream of what other processes say to a process."""
+    return f"mail:{{{name}}}"
 
 
 def upstream(name: str) -> str:
