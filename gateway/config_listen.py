@@ -87,6 +87,11 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """TCP port; 0 takes a free one and logs it."""
     subprotocols: tuple[Version, ...] = ("ocpp2.0.1", "ocpp1.6", "ocpp1.5")
     """OCPP versions that chargers may speak, the preferred first."""
+    assume_subprotocol: Literal["", "ocpp2.1", "ocpp2.0.1", "ocpp1.6", "ocpp1.5"] = ""
+    """Version of chargers that name none in Sec-WebSocket-Protocol. Empty: they get 400."""
+    subprotocol_mismatch: Literal["reject", "complete_then_close"] = "reject"
+    """Chargers that offer no version spoken here: `reject` with 400 (OCPP 2.0.1 certification), or `complete_then_close` the
+    connection with 1002 (the text of the specifications)."""
     security_profile: Annotated[int, Meta(ge=0, le=3)] = 0
     """Security profile of OCPP: 0 none, 1 HTTP Basic, 2 HTTP Basic over TLS, 3 client certificates."""
     allow_from: tuple[str, ...] = ()

@@ -94,6 +94,9 @@ class Wire(asyncio.Protocol):
     def on_pong(self) -> None:
         """A pong came."""
 
+    def on_ping(self) -> None:
+        """A ping came, and was answered."""
+
     def on_overflow(self) -> None:
         """More than `write_limit` bytes wait for the peer. Default: close 1013."""
         self.close(1013, "not reading")
@@ -330,6 +333,8 @@ class Wire(asyncio.Protocol):
                 self._fail(1009, "too many fragments")
         elif opcode is Opcode.PONG:
             self.on_pong()
+        elif opcode is Opcode.PING:
+            self.on_ping()
 
     def _message(self, data: bytes) -> None:
         if not data.isascii():

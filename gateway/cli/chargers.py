@@ -44,6 +44,9 @@ def add(
     version: Annotated[
         list[OcppVersion] | None, typer.Option("--version", help="OCPP version that it may speak (again for more).")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A certification run: tolerate nothing that it does wrong.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Register a charger, or give a registered one other settings; its password stays unless another one is given."""
@@ -63,7 +66,7 @@ def add(
         stored = secret or (old.password if old is not None else "")
         blocked = old is not None and old.blocked
         versions = tuple(each.value for each in version or ())
-        await journal.register({charger: Charger(charger, stored, serial, group, route, versions, blocked)})
+        await journal.register({charger: Charger(charger, stored, serial, group, route, versions, blocked, strict)})
 
     _with_registry(config, work)
 

@@ -35,9 +35,11 @@ class Admission(msgspec.Struct, frozen=True, gc=False):
     version: str
     """Canonical name of the subprotocol."""
     subprotocol: str
-    """The subprotocol exactly as offered; it is echoed like that."""
+    """The subprotocol exactly as offered; it is echoed like that. Empty: none was offered."""
     serials: frozenset[str] = frozenset()
     """With a certificate: serial numbers that the BootNotification may have (casefolded); empty: any."""
+    strict: bool = False
+    """Nothing that it does wrong is tolerated."""
 
 
 class Rate:
@@ -93,10 +95,14 @@ def fits(identity: str, version: str) -> bool:
     return version.startswith("ocpp1") or _IDENTIFIER.fullmatch(identity) is not None
 
 
-def negotiate(identity: str, offered: Sequence[str], supported: Collection[str]) -> list[tuple[str, str]]:
+def negotiate(
+    identity: str, offered: Sequence[str], supported: Collection[str], *, exact: bool = False, assumed: str = ""
+) -> list[tuple[str, str]]:
     """The versions that both sides speak, as (canonical, as offered), in the charger's order. Case does not matter in a
-    subprotocol (H04). Raises Denied."""
-    common = [(name.lower(), name) for name in offered if name.lower() in supported]
+    subprotocol (H04) unless `exact`. `assumed`: the version of a charger that offers none (H01). Raises Denied."""
+    common = [(name.lower(), name) for name in offered if (name if exact else name.lower()) in supported]
+    if not offered and assumed:
+        common = [(assumed, "")]
     if not common:
         what = "no Sec-WebSocket-Protocol header" if not offered else "none of the subprotocols is supported"
         text = f"Refused: {what}; this server speaks {', '.join(supported)}.\n"

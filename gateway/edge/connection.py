@@ -31,6 +31,9 @@ HOLD: Final = 8.0
 """Seconds for which a charger's frames wait for the store to come back; then its socket is closed with 1013, soon."""
 LEAVE_SECONDS: Final = 10.0
 """For open exchanges to finish before a socket is closed that could as well be at another edge."""
+MOST_PINGS: Final = 500
+"""Pings of a charger within `PINGS_SECONDS`; one more closes its socket with 1008 (row W09)."""
+PINGS_SECONDS: Final = 10.0
 SILENT_INTERVALS: Final = 3
 """Ping intervals without any inbound byte after which a charger is dead."""
 
@@ -49,6 +52,8 @@ class ChargerConnection(Knocking):
         "_hold",
         "_home",
         "_pinged_at",
+        "_pings",
+        "_pings_since",
         "_reopen",
         "_waiting",
         "epoch",
@@ -62,6 +67,8 @@ class ChargerConnection(Knocking):
         self._hold: Timer | None = None
         self._reopen: Timer | None = None
         self._waiting: list[Pending] | None = None
+        self._pings = 0
+        self._pings_since = 0.0
         self._pinged_at = 0.0
         self.epoch = 0
         """Number of this connection; 0 until the journal has given it."""
@@ -81,6 +88,10 @@ class ChargerConnection(Knocking):
         self.close(code, text)
 
     def on_open(self) -> None:
+        if not self.charger:  # listen.subprotocol_mismatch: complete_then_close
+            self._edge.refused(self.reason)
+            self.close(1002, "no subprotocol in common")
+            return
         self.pause()  # frames wait until the journal knows this connection
         self._edge.opened(self)
         interval = self.gate.ping_interval
@@ -116,6 +127,18 @@ class ChargerConnection(Knocking):
 
     def on_binary(self) -> None:
         self._edge.counters.binary += 1
+        count(self._edge.counters.malformed, "W01")
+        if self.guard.strict:
+            self.part("protocol_error", 1003, "binary frame")
+
+    def on_ping(self) -> None:
+        now = self.last_received
+        if now - self._pings_since > PINGS_SECONDS:
+            self._pings, self._pings_since = 0, now
+        self._pings += 1
+        if self._pings > MOST_PINGS and self.is_open:
+            count(self._edge.counters.malformed, "W09")
+            self.part("protocol_error", 1008, "too many pings")
 
     def on_text(self, data: bytes) -> None:
         edge, guard = self._edge, self.guard
@@ -355,6 +378,8 @@ class ChargerConnection(Knocking):
         self.part("slow_consumer", 1013, "not reading")
 
     def on_lost(self, code: int, reason: str) -> None:
+        if not self.charger:
+            return
         edge = self._edge
         for timer in (self._alive, self._hold, self._reopen):
             if timer is not None:

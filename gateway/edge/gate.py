@@ -98,8 +98,11 @@ class Gate:
             raise closed
         source = self._source(visitor, headers)
         identity = identity_of(path)
-        common = negotiate(identity, offered, listen.subprotocols)
         exists, charger = terms.registry.exists(identity), terms.registry.get(identity)
+        common = negotiate(
+            identity, offered, listen.subprotocols,
+            exact=charger is not None and charger.strict, assumed=listen.assume_subprotocol,
+        )  # fmt: skip
         if not exists and not (listen.hide_unknown and profile in (1, 2)):
             raise unknown()
         password, serials = None, frozenset[str]()
@@ -118,7 +121,10 @@ class Gate:
             raise Denied(403, "Blocked.\n", "blocked")
         common = claim.common
         if charger is not None and charger.versions:
-            common = negotiate(identity, [spelled for _, spelled in common], charger.versions)
+            common = negotiate(
+                identity, [spelled for _, spelled in common if spelled], charger.versions,
+                assumed=common[0][0] if not common[0][1] and common[0][0] in charger.versions else "",
+            )  # fmt: skip
         await self._downgrade(claim)
         # All of it may have changed meanwhile.
         if (closed := terms.closed()) is not None:
@@ -135,7 +141,7 @@ class Gate:
         if not self._rate.take(terms.clock()):
             raise Denied(503, "Too many new connections.\n", "rate_limited")
         version, spelled = choose(common, terms.native(identity) if terms.native is not None else "")
-        return Admission(identity, version, spelled, claim.serials)
+        return Admission(identity, version, spelled, claim.serials, charger is not None and charger.strict)
 
     # Inside.
 

@@ -8,7 +8,7 @@ what each defect gets is data: malformed.yaml (reliability 6.3).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -122,6 +122,9 @@ class Guard:
         "seq",
         "version",
     )
+
+    strict: ClassVar[bool] = False
+    """Nothing is tolerated."""
 
     def __init__(self, version: str, budget_ms: int = 25_000) -> None:
         """`version`: the subprotocol. `budget_ms`: how long a charger's CALL waits for its answer."""
@@ -326,11 +329,11 @@ class Guard:
         id = header_id(data)
         return self._refuse("R01", now) if id is None else self._refuse(row, now, id)
 
-    def _refuse(self, row: str, now: int, id: bytes = b'"-1"') -> Refuse:
+    def _refuse(self, row: str, now: int, id: bytes = b'"-1"', why: str = "") -> Refuse:
         reaction = self._reactions[row]
         reply = b""
         if reaction.kind == "error":
-            reply = b'[4,%b,"%b",%b,{}]' % (id, reaction.code.encode(), _json(reaction.title))
+            reply = b'[4,%b,"%b",%b,{}]' % (id, reaction.code.encode(), _json(why or reaction.title))
         close = 0
         if reaction.strikes:
             if self._strikes is None:

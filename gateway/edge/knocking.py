@@ -13,6 +13,7 @@ from gateway.edge import certificates
 from gateway.edge.access import Admission, Denied
 from gateway.edge.gate import Claim, Gate, Visitor
 from gateway.edge.guard import Guard
+from gateway.edge.strict import StrictGuard
 from gateway.serve import ServerWire
 
 if TYPE_CHECKING:
@@ -84,11 +85,14 @@ class Knocking(ServerWire):
 
     def _welcome(self, admission: Admission) -> None:
         self.charger = admission.charger
-        self.guard = Guard(admission.version, self._edge.budget_ms)
-        self.accept(admission.subprotocol, deflate=not admission.version.startswith("ocpp1"))
+        self.guard = (StrictGuard if admission.strict else Guard)(admission.version, self._edge.budget_ms)
+        self.accept(admission.subprotocol or None, deflate=not admission.version.startswith("ocpp1"))
 
     def _deny(self, denied: Denied) -> None:
         self.reason = denied.outcome
+        if denied.outcome == "subprotocol_mismatch" and self.gate.listen.subprotocol_mismatch == "complete_then_close":
+            self.accept(None)
+            return
         self.reject(denied.status, denied.text, (*denied.headers, *self._edge.advice(denied.status)))
 
     def on_refused(self, status: int, why: str) -> None:

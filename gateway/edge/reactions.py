@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import yaml
@@ -25,7 +25,7 @@ class Reaction(msgspec.Struct, frozen=True):
     close: int
 
 
-def _load() -> dict[str, dict[str, Reaction]]:
+def _load() -> tuple[dict[str, dict[str, Reaction]], dict[str, dict[str, Reaction]]]:
     rows = yaml.safe_load((files("gateway.edge") / "malformed.yaml").read_text("utf-8"))
     columns = {
         "ocpp1.5": ("ocpp1.5", "ocpp1.6"),
@@ -33,16 +33,25 @@ def _load() -> dict[str, dict[str, Reaction]]:
         "ocpp2.0.1": ("ocpp2.0.1",),
         "ocpp2.1": ("ocpp2.1", "ocpp2.0.1"),
     }
-    found: dict[str, dict[str, Reaction]] = {version: {} for version in columns}
+    usual: dict[str, dict[str, Reaction]] = {version: {} for version in columns}
+    strict: dict[str, dict[str, Reaction]] = {version: {} for version in columns}
     for row in rows:
         for version, names in columns.items():
-            kind, _, code = next(row[name] for name in names if name in row).partition(" ")
-            counts = code == "RpcFrameworkError" or (kind == "drop" and row.get("defect", False))
-            limit, close = (row["limit"], 1008) if "limit" in row else (DEFECTS if counts else 0, 1002)
-            strikes = row["row"] if "limit" in row else "defect" if counts else ""
-            found[version][row["row"]] = Reaction(kind, code, row["title"], strikes, limit, close)
-    return found
+            said = next(row[name] for name in names if name in row)
+            usual[version][row["row"]] = _reaction(row, said)
+            strictly = row.get("strict", {})
+            said = next((strictly[name] for name in names if name in strictly), said)
+            strict[version][row["row"]] = _reaction(row, said)
+    return usual, strict
 
 
-REACTIONS: Final = _load()
-"""Version -> row -> reaction."""
+def _reaction(row: dict[str, Any], said: str) -> Reaction:
+    kind, _, code = said.partition(" ")
+    counts = code == "RpcFrameworkError" or (kind == "drop" and row.get("defect", False))
+    limit, close = (row["limit"], 1008) if "limit" in row else (DEFECTS if counts else 0, 1002)
+    strikes = row["row"] if "limit" in row else "defect" if counts else ""
+    return Reaction(kind, code, row["title"], strikes, limit, close)  # type: ignore[arg-type]
+
+
+REACTIONS, STRICT = _load()
+"""Version -> row -> reaction; `STRICT`: for chargers in certification runs."""

@@ -25,6 +25,8 @@ class Charger(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """OCPP versions that it may speak; empty: those of the listener."""
     blocked: bool = False
     """It may not connect."""
+    strict: bool = False
+    """A certification run: nothing that it does wrong is tolerated."""
 
 
 class Change(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from gateway.config_kinds import VERSIONS
 from gateway.config_source import suggestion
 from gateway.registry import Charger
 
-COLUMNS = ("id", "password", "password_hash", "serial", "group", "route", "versions", "blocked")
+COLUMNS = ("id", "password", "password_hash", "serial", "group", "route", "versions", "blocked", "strict")
 LONGEST_ID = 100
 _TRUE, _FALSE = ("true", "yes", "1", "on"), ("", "false", "no", "0", "off")
 
@@ -84,7 +84,8 @@ def charger_of(row: Mapping[str, Any], hashed: bool = False) -> Charger:
         group=str(given.get("group", "")),
         route=str(given.get("route", "")),
         versions=_versions(given.get("versions", "")),
-        blocked=_truth(given.get("blocked", "")),
+        blocked=_truth("blocked", given.get("blocked", "")),
+        strict=_truth("strict", given.get("strict", "")),
     )
 
 
@@ -110,12 +111,12 @@ def _versions(given: object) -> tuple[str, ...]:
     return found
 
 
-def _truth(given: object) -> bool:
+def _truth(key: str, given: object) -> bool:
     if isinstance(given, bool):
         return given
     word = str(given).strip().casefold()
     if word not in _TRUE + _FALSE:
-        raise ValueError(f"blocked: must be true or false, not {given}")
+        raise ValueError(f"{key}: must be true or false, not {given}")
     return word in _TRUE
 
 

@@ -46,6 +46,7 @@ async def test_a_charger_comes_and_goes(client: aiohttp.ClientSession, journal: 
         "route": "",
         "versions": ["ocpp1.6"],
         "blocked": False,
+        "strict": False,
     }
     assert (made.status, await made.json()) == (201, shown)
     changed = await client.put("chargers/cp%201", json={"blocked": True})

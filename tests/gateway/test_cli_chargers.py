@@ -56,6 +56,7 @@ async def test_one_charger_from_beginning_to_end(place: Path) -> None:
             "route": "",
             "versions": ["ocpp1.6"],
             "blocked": True,
+            "strict": False,
         }
     ]
     code, out, err = chargers(place, "set-password", "CP1", "--generate")

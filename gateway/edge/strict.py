@@ -1,0 +1,108 @@
+"""Chargers in certification runs (`strict` in the registry): nothing is tolerated, and payloads must conform to the schema.
+
+The schemas are those that the `ocpp` package ships, 1.5's are our own. They are read when the first strict charger sends
+an action for the first time; a check takes up to a millisecond.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.edge.guard import Guard, Verdict
+from gateway.edge.jsontext import doubled
+from gateway.edge.reactions import STRICT
+from gateway.journal.entry import Class
+
+_ROWS: Final = {
+    "required": "P01",
+    "additionalProperties": "P03",
+    "type": "P05",
+    "enum": "P07",
+    "maxLength": "P09",
+    "minItems": "P11",
+    "maxItems": "P11",
+}
+_OTHER: Final = "P17"
+"""What is left: limits of numbers."""
+
+
+class StrictGuard(Guard):
+    """The two directions of a connection of a strict charger."""
+
+    __slots__ = ()
+    strict = True
+
+    def __init__(self, version: str, budget_ms: int = 25_000) -> None:
+        super().__init__(version, budget_ms)
+        self._reactions = STRICT[version]
+
+    def _call(
+        self, data: bytes, frame: bytes, id: bytes, action: str, cls: Class, payload: bytes, now: int, row: str
+    ) -> Verdict:
+        if not row and doubled(payload):
+            row = "R38"
+        if row and self._reactions[row].kind != "accept":
+            return self._refuse(row, now, id)
+        broken = violation(self.version, action, payload)
+        if broken is None:
+            return super()._call(data, frame, id, action, cls, payload, now, row)
+        return self._refuse(broken[0], now, id, broken[1])
+
+
+def violation(version: str, action: str, payload: bytes) -> tuple[str, str] | None:
+    """The row of the first thing that is wrong with a payload, and what it is; None: it conforms.
+
+    Members that are null count as absent (P04).
+    """
+    validator = _validator(version, action)
+    if validator is None:
+        return None  # a signed message, or one without a schema
+    try:
+        value = _without_nulls(json.loads(payload, parse_float=Decimal))
+    except ValueError:
+        return None  # a number too long for a number: row R40
+    errors: Iterator[Any] = validator.iter_errors(value)
+    error = min(errors, key=lambda each: (len(each.path), list(map(str, each.path))), default=None)
+    if error is None:
+        return None
+    row = _ROWS.get(error.validator, _OTHER)
+    if row == "P05":
+        row = "P12" if error.validator_value == "array" else "P06" if isinstance(error.instance, dict | list) else row
+    return row, f"{error.json_path.removeprefix('$.')}: {error.message}"[:255]
+
+
+@cache
+def _validator(version: str, action: str) -> Any:
+    from jsonschema.validators import validator_for
+
+    if version == "ocpp1.5":
+        own = json.loads((files("translators.models") / "schemas15.json").read_text("utf-8"))
+        if action not in own["messages"]:
+            return None
+        schema = {**own["messages"][action], "definitions": own["definitions"]}
+    else:
+        found = importlib.util.find_spec("ocpp")
+        if found is None or not found.submodule_search_locations:
+            return None
+        name = f"{action}.json" if version == "ocpp1.6" else f"{action}Request.json"
+        folder = "v" + version.removeprefix("ocpp").replace(".", "")
+        path = Path(found.submodule_search_locations[0]) / folder / "schemas" / name
+        if not path.is_file():
+            return None
+        schema = json.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
+    return validator_for(schema)(schema)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return value
