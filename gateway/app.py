@@ -86,6 +86,7 @@ class App:
         self._logging = config.log
         self._rebalance = Rebalance(self._journal, config.redis.partitions)
         self._reloading: set[asyncio.Task[list[str]]] = set()
+        self._admin: AdminApi | None = None
         self._edge: Edge | None = None
         self._hub: Hub | None = None
         self._store_problem = "the store is not connected yet"
@@ -100,7 +101,7 @@ class App:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         config, wheel = self._config, Wheel()
         async with AsyncExitStack() as stack:
-            admin = AdminApi(
+            self._admin = admin = AdminApi(
                 config.admin.host,
                 config.admin.port,
                 metrics=self._metrics,
@@ -267,6 +268,8 @@ class App:
             self._logging = config.log
             logs.configure(config.log)
         self._metrics.know(config.upstreams)
+        if self._admin is not None:
+            self._admin.admit(config.admin.tokens)
         if self._edge is not None:
             self._edge.budget_ms = int(config.charger.answer_timeout * 1000)
             self._edge.passes_authorization = passes_authorization(config)

@@ -41,19 +41,30 @@ def load_watched(
 ) -> tuple[Config, frozenset[Path]]:
     """The configuration, and all files that it was read from or that it names. Raises ConfigError."""
     problems = Problems()
-    if path is None:
-        root = Node({}, "environment")
-    else:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise ConfigError([f"{path}:1: file: cannot be read: {reason}"]) from None
-        problems.files.add(path)
-        root = read_yaml(text, str(path), environ, problems)
-        if problems.lines and not root.value:
-            raise ConfigError(problems.sorted())
+    root = _read(path, environ, problems)
     return _finish(root, environ, roles, problems), frozenset(problems.files)
+
+
+def load_traced(path: Path | None, environ: Mapping[str, str], roles: frozenset[str] = ROLES) -> tuple[Config, Node]:
+    """The configuration, and the tree that it was made from, which knows where each value stands. Raises ConfigError."""
+    problems = Problems()
+    root = _read(path, environ, problems)
+    return _finish(root, environ, roles, problems), root
+
+
+def _read(path: Path | None, environ: Mapping[str, str], problems: Problems) -> Node:
+    if path is None:
+        return Node({}, "environment")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError([f"{path}:1: file: cannot be read: {reason}"]) from None
+    problems.files.add(path)
+    root = read_yaml(text, str(path), environ, problems)
+    if problems.lines and not root.value:
+        raise ConfigError(problems.sorted())
+    return root
 
 
 def load_upstream_argument(argument: str, environ: Mapping[str, str], roles: frozenset[str] = ROLES) -> Config:

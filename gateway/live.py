@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from gateway import config_policies
+from gateway import config_policies, config_print
 from gateway.config import Canary, Config
 from gateway.config_file import ConfigError
 from gateway.config_source import suggestion
@@ -33,8 +33,6 @@ LOOK_SECONDS = 0.5
 """Between two looks at the files; they are read once they have not changed for as long."""
 FOLLOW_SECONDS = 1.0
 """Between two looks at the overrides in the store."""
-FIXED = ("listen", "registry", "redis", "admin")
-"""Sections that a running process cannot change."""
 
 Reread = Callable[[], tuple[Config, frozenset[Path]]]
 """Reads the configuration again: it, and the files that it came from. Raises ConfigError."""
@@ -74,11 +72,7 @@ class Live:
         async with self._reading:
             try:
                 config, self._known = await asyncio.to_thread(self._reread)
-                errors = [
-                    f"{section}: cannot change while the gateway runs; restart it, or undo the change"
-                    for section in FIXED
-                    if getattr(config, section) != getattr(self.config, section)
-                ]
+                errors = refused(self.config, config)
             except ConfigError as error:
                 errors = error.errors
             if errors:
@@ -175,6 +169,15 @@ class Live:
     def _reloaded(self) -> None:
         self._metrics.config_last_reload_successful.cell().n = 1
         self._metrics.config_last_reload_success.cell().n = time.time()
+
+
+def refused(old: Config, new: Config) -> list[str]:
+    """What a running process cannot change, with the reasons."""
+    return [
+        f"{key}: cannot change while the gateway runs ({why}); restart it, or undo the change"
+        for key in config_print.changed(old, new)
+        if (why := config_print.fixed(key))
+    ]
 
 
 def changes(old: Config, new: Config) -> list[str]:

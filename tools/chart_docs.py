@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from tools import config_schema
+from gateway import config_schema
 
 CHART = Path(__file__).parent.parent / "helm" / "ocpp-gateway"
 _KEY = re.compile(r"( *)([A-Za-z][A-Za-z0-9]*):(?:\s|$)")

@@ -5,27 +5,27 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import msgspec
-from msgspec import inspect as types
-
-from gateway.config import Config
-from gateway.config_check import TRANSLATE_ONLY
+from gateway import config_schema
+from gateway.config_keys import sections
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
 from tools import chart_docs, runtime_lock, translation_docs
-from tools.config_texts import field_texts
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
     "",
     "run",
     "check-config",
+    "config schema",
+    "config default",
+    "config docs",
+    "config show",
+    "config diff",
+    "config reload",
     "routes list",
     "routes show",
     "routes switch",
@@ -55,99 +55,15 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _type(kind: types.Type) -> str:
-    special = None
-    if isinstance(kind, types.Metadata):
-        special, kind = (kind.extra or {}).get("kind"), kind.type
-    if isinstance(kind, types.UnionType):
-        return " or ".join(_type(each) for each in kind.types if not isinstance(each, types.NoneType))
-    if isinstance(kind, types.FloatType):
-        return "duration"
-    if special == "secret" and isinstance(kind, types.DictType):
-        return "mapping to text, or `*_file`"
-    if special in ("size", "secret"):
-        return {"size": "size", "secret": "text, or `*_file`"}[special]
-    if isinstance(kind, types.IntType):
-        return f"number {kind.ge}..{kind.le}" if kind.le is not None else "number"
-    if isinstance(kind, types.BoolType):
-        return "true, false"
-    if isinstance(kind, types.LiteralType):
-        return ", ".join(f"`{value}`" for value in kind.values)
-    if isinstance(kind, types.VarTupleType):
-        return f"list of {_type(kind.item_type)}"
-    if isinstance(kind, types.TupleType):
-        return "[" + ", ".join(_type(item) for item in kind.item_types) + "]"
-    if isinstance(kind, types.DictType):
-        return f"mapping to {_type(kind.value_type)}"
-    return "text"
-
-
-def _default(field: types.Field) -> str:
-    if field.required:
-        return "required"
-    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    if value == "":
-        return "empty"
-    if value is None:
-        return "not given"
-    if isinstance(value, float | int) and not isinstance(value, bool) and _type(field.type) == "duration":
-        return f"{value / 86400:g} d" if value and not value % 86400 else f"{value:g} s"
-    if _type(field.type) == "size":
-        return next(
-            f"{value // unit} {name}"
-            for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
-            if not value % unit
-        )
-    return f"`{msgspec.json.encode(value).decode()}`" if isinstance(value, bool | list | tuple | dict) else f"`{value}`"
-
-
-def _environment(path: str) -> str:
-    name = path.replace("<name>", "NAME").replace("[0]", "__0").replace(".", "__")
-    return f"OCPPGW_{name.upper()}"
-
-
-def _section(kind: types.StructType, path: str) -> list[str]:
-    texts = field_texts(kind.cls)
-    lines = [f"## {path.replace('[0]', '[]')}", "", inspect.getdoc(kind.cls) or "", ""]
-    lines += ["| Key | Type | Default | Environment variable | Meaning |", "|---|---|---|---|---|"]
-    nested: list[str] = []
-    for field in kind.fields:
-        if kind.cls.__name__ == "Options" and field.name in TRANSLATE_ONLY:
-            continue
-        key = f"{path}.{field.encode_name}"
-        if isinstance(field.type, types.StructType):
-            nested += ["", *_section(field.type, key)]
-            continue
-        if isinstance(field.type, types.VarTupleType) and isinstance(field.type.item_type, types.StructType):
-            nested += ["", *_section(field.type.item_type, f"{key}[0]")]
-            continue
-        cells = (
-            f"`{field.encode_name}`",
-            _type(field.type),
-            _default(field),
-            f"`{_environment(key)}`",
-            texts[field.name],
-        )
-        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
-    return lines + nested
-
-
 def config_page() -> str:
     """docs/config.md."""
-    root = types.type_info(Config)
-    assert isinstance(root, types.StructType)
     lines = ["# Configuration", "", _NOTE, _CONFIG_INTRODUCTION.strip()]
-    for field in root.fields:
-        kind: Any = field.type
-        path = field.name
-        if isinstance(kind, types.Metadata):  # one, or a list of them
-            whole: Any = kind.type
-            kind = whole.item_type
-        if isinstance(kind, types.DictType):
-            kind, path = kind.value_type, f"{path}.<name>"
-        elif isinstance(kind, types.VarTupleType):
-            kind, path = kind.item_type, f"{path}[0]"
-        lines += ["", *_section(kind, path)]
+    for section in sections():
+        lines += ["", f"## {section.path.replace('[0]', '[]')}", "", section.text, ""]
+        lines += ["| Key | Type | Default | Environment variable | Meaning |", "|---|---|---|---|---|"]
+        for key in section.keys:
+            cells = (f"`{key.name}`", key.type, key.default, f"`{key.variable}`", key.text)
+            lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -171,7 +87,11 @@ upstreams:
 * No routes and exactly one upstream: every charger goes there. A charger that no route fits gets 404.
 * Policies that contradict each other are errors too, with the reason.
 * A running gateway takes changes of the file (or of a file that it names), a SIGHUP or `POST /api/v1/config/reload` without
-  dropping a charger; `listen`, `registry`, `redis` and `admin` need a restart. See [Switching](switching.md).
+  dropping a charger; `listen`, `registry`, `redis` and `admin` (but `admin.tokens`) need a restart and are refused with
+  the reason. See [Switching](switching.md).
+* `ocpp-gateway config show --origin` says where each value came from, `config diff` which keys differ and need a restart,
+  `config default` writes a file with every key. [config.schema.json](config.schema.json) is for editors:
+  `# yaml-language-server: $schema=config.schema.json`.
 """
 
 
@@ -229,6 +149,7 @@ def _help(command: str) -> str:
 
 PAGES = {
     "config.md": config_page,
+    "config.schema.json": config_schema.document,
     "metrics.md": metrics_page,
     "cli.md": cli_page,
     **translation_docs.pages(),

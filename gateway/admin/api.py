@@ -55,6 +55,10 @@ class AdminApi:
         """The port it listens on, once started (the configured one may be 0)."""
         return self._port
 
+    def admit(self, tokens: Sequence[AdminToken]) -> None:
+        """From now on these tokens count."""
+        self._guard.tokens = tuple(tokens)
+
     async def start(self) -> None:
         """Begins to listen. Raises OSError when the address cannot be had."""
         app = web.Application(middlewares=[self._guard.check, own_pages_only], client_max_size=LARGEST_BODY)

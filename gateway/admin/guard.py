@@ -45,7 +45,8 @@ class Guard:
 
     def __init__(self, tokens: Sequence[AdminToken], clock: Callable[[], float]) -> None:
         """`clock`: seconds, never going back."""
-        self._tokens = tuple(tokens)
+        self.tokens = tuple(tokens)
+        """Those that count; a reload may exchange them."""
         self._clock = clock
         self._failures: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
@@ -70,7 +71,7 @@ class Guard:
     def _admit(self, request: web.Request) -> web.Response | str:
         """Who calls, or the refusal."""
         remote = request.remote or ""
-        if not self._tokens:
+        if not self.tokens:
             # A page in an operator's browser could reach this port under a name of its own.
             if _loopback(remote) and _plain_host(request.headers.get("Host", "")):
                 return "local"
@@ -97,7 +98,7 @@ class Guard:
         scheme, _, text = header.partition(" ")
         shown = digest(text.strip())
         found = None
-        for token in self._tokens:
+        for token in self.tokens:
             if hmac.compare_digest(token.hash.casefold().encode(), shown.encode()):
                 found = token
         return found if scheme.casefold() == "bearer" else None

@@ -1,4 +1,4 @@
-"""/api/v1/config and /api/v1/routes: the configuration read again, routes shown, primaries switched."""
+"""/api/v1/config and /api/v1/routes: the configuration shown and read again, routes shown, primaries switched."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.config import RouteConfig
+from gateway.config_print import flat
 from gateway.journal.errors import StoreDown
 from gateway.live import Live
 from gateway.routes import Facts, NoRoute, Override
@@ -38,10 +39,15 @@ class Routing:
 
     def add_to(self, app: web.Application) -> None:
         """Registers the endpoints."""
+        app.router.add_get("/api/v1/config", self._config)
         app.router.add_post("/api/v1/config/reload", self._reload)
         app.router.add_get("/api/v1/routes", self._list)
         app.router.add_get("/api/v1/routes/{charger}", self._show)
         app.router.add_post("/api/v1/routes/switch", self._switch)
+
+    async def _config(self, _request: web.Request) -> web.Response:
+        """What is in force: key -> value as in the file, secrets hidden."""
+        return reply({"config": flat(self._live.config)})
 
     async def _reload(self, _request: web.Request) -> web.Response:
         """200 when the configuration is in force, 422 with all errors when the old one stays."""

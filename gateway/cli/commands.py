@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import chargers, check_config, dlq, offline, probe, rebalance, routes, run, shadow, token, upstreams
+from gateway.cli import (
+    chargers,
+    check_config,
+    config,
+    dlq,
+    offline,
+    probe,
+    rebalance,
+    routes,
+    run,
+    shadow,
+    token,
+    upstreams,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,6 +48,7 @@ def _root(
 
 app.command("run")(run.run)
 app.command("check-config")(check_config.check_config)
+app.add_typer(config.app, name="config")
 app.command("translate")(offline.translate)
 app.command("demo")(offline.demo)
 app.command("healthcheck")(probe.healthcheck)

@@ -95,8 +95,14 @@ async def test_a_bad_file_keeps_the_old_configuration(
     gateway.config["admin"]["host"] = "127.0.0.2"
     write(gateway)
     status, found = await reload(gateway)
-    fixed = "cannot change while the gateway runs; restart it, or undo the change"
-    assert (status, found["errors"]) == (422, [f"listen: {fixed}", f"admin: {fixed}"])
+    fixed = "cannot change while the gateway runs ({}); restart it, or undo the change"
+    assert (status, found["errors"]) == (
+        422,
+        [
+            "listen.port: " + fixed.format("its sockets are open"),
+            "admin.host: " + fixed.format("its socket is open"),
+        ],
+    )
     assert await primary_of(gateway, "CP1") == "main"
     gateway.config["listen"]["port"] -= 1
     gateway.config["admin"]["host"] = "127.0.0.1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,7 +10,8 @@ from msgspec import inspect as types
 
 from gateway.config import Config
 from gateway.config_check import TRANSLATE_ONLY
-from tools.config_texts import field_texts
+from gateway.config_print import FIXED
+from gateway.config_texts import field_texts
 
 DURATION = {
     "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)?$"}]
@@ -23,8 +25,21 @@ SIZE = {
 
 
 def schema() -> dict[str, Any]:
-    """The schema of the whole file. No key is required: environment variables may give it."""
-    return _of(types.type_info(Config))
+    """The schema of the whole file. No key is required: environment variables may give it.
+
+    `x-restart` marks the sections that a running gateway cannot change.
+    """
+    root = _of(types.type_info(Config))
+    for name, section in root["properties"].items():
+        if name in FIXED:
+            section["x-restart"] = True
+    return root
+
+
+def document() -> str:
+    """docs/config.schema.json: the schema as a file of its own, for editors."""
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Configuration of ocpp-gateway"}
+    return json.dumps(head | schema(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _of(kind: types.Type) -> dict[str, Any]:

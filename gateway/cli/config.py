@@ -1,0 +1,134 @@
+"""`ocpp-gateway config`: what may be configured, what is, and what a change would do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.options import CONFIG_VARIABLE, fail
+from gateway.cli.routes import DEFAULT_SERVER, Server, ask
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from gateway.config_source import Node
+
+app = typer.Typer(no_args_is_help=True, help="What may be configured, what is, and what a change would do.")
+
+File = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE",
+        envvar=CONFIG_VARIABLE,
+        help="Configuration file. Default: gateway.yaml, if it exists.",
+        show_default=False,
+    ),
+]
+
+
+@app.command("schema")
+def schema() -> None:
+    """The JSON Schema (draft-07) of the file, for editors: `# yaml-language-server: $schema=FILE`."""
+    from gateway.config_schema import document
+
+    typer.echo(document(), nl=False)
+
+
+@app.command("default")
+def default() -> None:
+    """A file with every key at its default and its meaning above it, for one CSMS."""
+    from gateway.config_file import load_upstream_argument
+    from gateway.config_print import described
+
+    typer.echo(described(load_upstream_argument("ocpp2.0.1=ws://127.0.0.1:9100/ocpp", {})), nl=False)
+
+
+@app.command("docs")
+def docs(
+    key: Annotated[
+        str, typer.Argument(metavar="[KEY]", help="A key or a section: listen.port, upstreams.url.", show_default=False)
+    ] = "",
+) -> None:
+    """What the keys mean: all of them, or KEY and those below it."""
+    from gateway.config_keys import known
+
+    found = known(key)
+    if not found:
+        fail([f"{key}: no key of the configuration (all of them: ocpp-gateway config docs)"])
+    for each in found:
+        typer.echo(f"{each.path}\n    {each.type}; default: {each.default}; {each.variable}\n    {each.text}\n")
+
+
+@app.command("show")
+def show(
+    file: File = None,
+    redacted: Annotated[bool, typer.Option("--redacted/--secrets", help="Hide secrets, or show them.")] = True,
+    origin: Annotated[bool, typer.Option("--origin", help="Say of each value where it came from.")] = False,
+) -> None:
+    """The configuration that a gateway started here would have: file, environment variables and defaults together.
+
+    With --secrets and without --origin it is a file that reads back to the same.
+    """
+    from gateway.config_print import shown
+
+    config, root = _load(file)
+    typer.echo(shown(config, reveal=not redacted, origin=root if origin else None), nl=False)
+
+
+@app.command("diff")
+def diff(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A configuration file.", show_default=False)],
+    other: Annotated[
+        Path | None,
+        typer.Argument(metavar="[NEW]", help="Another one. Default: what a running gateway has.", show_default=False),
+    ] = None,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """The keys in which two configurations differ, and which of them need a restart.
+
+    FILE and NEW, or what a running gateway has and FILE. Defaults count as written. Exits with 0 when there is no difference,
+    else with 1. Secrets are not shown; of a running gateway only their length is known.
+    """
+    from gateway.config_print import fixed, flat
+
+    if other is None:
+        before: dict[str, str] = ask(server, "GET", "/api/v1/config")["config"]
+        after = flat(_load(file)[0])
+        differ = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    else:
+        old, new = _load(file)[0], _load(other)[0]
+        before, after = flat(old), flat(new)
+        left, right = flat(old, reveal=True), flat(new, reveal=True)
+        differ = {key for key in left.keys() | right.keys() if left.get(key) != right.get(key)}
+    for key in [*after, *(key for key in before if key not in after)]:
+        if key not in differ:
+            continue
+        note = f"  # needs a restart: {why}" if (why := fixed(key)) else ""
+        if key in before:
+            typer.echo(f"- {key}: {before[key]}")
+        if key in after:
+            typer.echo(f"+ {key}: {after[key]}{note}")
+        elif note:
+            typer.echo(note.strip())
+    if differ:
+        raise typer.Exit(1)
+
+
+@app.command("reload")
+def reload(server: Server = DEFAULT_SERVER) -> None:
+    """Let a running gateway read its configuration again; it tells why when it cannot, and then nothing has changed."""
+    ask(server, "POST", "/api/v1/config/reload")
+    typer.echo("reloaded")
+
+
+def _load(file: Path | None) -> tuple[Config, Node]:
+    from gateway.config_file import ConfigError, load_traced
+
+    default = Path("gateway.yaml")
+    path = file if file is not None else default if default.exists() else None
+    try:
+        return load_traced(path, os.environ)
+    except ConfigError as error:
+        fail(error.errors)
