@@ -31,6 +31,7 @@ class Owner(Protocol):
     effects: Effects
     shared: Shared
     observer: Observer
+    opened_at: int
 
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
     def learn(self, link: Link, exchange: Exchange, answer: Result) -> None: ...
@@ -65,6 +66,8 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
     if outcome == "ok" and exchange.call.action == "BootNotification":
         link.barred = False
     if outcome == "ok" or (outcome == "error" and not told):
+        if exchange.early:
+            link.owner.observer.told_late(link, entry)
         ack(link, exchange)
         return
     if not link.up:  # not the message's fault, but if it happens again and again

@@ -61,6 +61,7 @@ class Desk(Protocol):
     def unanswered(self, source: str, id: str, now: int) -> None: ...
     def slow_down(self, source: str, meter_ms: int) -> None: ...
     def keep(self, terms: Terms) -> None: ...
+    def conflict(self, source: str, action: str) -> None: ...
 
 
 class Scene:
@@ -96,6 +97,7 @@ class Scene:
 
     def refuse(self) -> Payload:
         """The answer in which nothing happens. Raises Refused where the action has none."""
+        self.arbiter.desk.conflict(self.link, self.action)
         frame = refusal(self.arbiter.version, Call("", self.action))
         if isinstance(frame, Error):
             raise Refused(frame)

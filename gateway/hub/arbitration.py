@@ -49,6 +49,10 @@ class Desk:
                 link.intake = Intake(source, Route(primary=source if link.primary else ""), None, 0)
             link.intake.slow_down(max(meter_ms, link.intake.least_ms))
 
+    def conflict(self, source: str, action: str) -> None:
+        """A command of an upstream was refused because of another one."""
+        self._session.observer.conflict(source, action)
+
     def keep(self, terms: Terms) -> None:
         """Store the terms with the next commit, before anything that was decided since leaves."""
         self._session.effects.terms[self._session.charger] = terms

@@ -18,8 +18,12 @@ from translators.losses import Loss
 
 from . import watching
 from .answering import trace
+from .backlog import Exchange
+from .happenings import Happenings
 from .link import Link
 from .observer import Observer
+from .outcomes import command, translation, violation
+from .shared import LEARNED_FROM
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +33,22 @@ def known(action: str) -> str:
     return action if action in ACTION_GROUP else "other"
 
 
+POLICY = {
+    "ChangeConfiguration": "configuration",
+    "SetVariables": "configuration",
+    "SetChargingProfile": "charging_profiles",
+    "ClearChargingProfile": "charging_profiles",
+    "ReserveNow": "reservations",
+    "CancelReservation": "reservations",
+    "RemoteStartTransaction": "transactions",
+    "RequestStartTransaction": "transactions",
+    "RemoteStopTransaction": "transactions",
+    "RequestStopTransaction": "transactions",
+    "UnlockConnector": "transactions",
+    "Reset": "transactions",
+    "SendLocalList": "local_list",
+}
+"""Command -> what several upstreams may want differently."""
 _KINDS = {"K0": "transaction", "K1": "status", "K2": "other", "K3": "other"}
 _DIALS = {
     "connected": "connected",
@@ -44,7 +64,17 @@ _DIALS = {
 class Metering(Observer):
     """Counts for one hub."""
 
-    __slots__ = ("_cells", "_delivered", "_metrics", "_timed", "_translated")
+    __slots__ = (
+        "_cells",
+        "_conflicting",
+        "_delivered",
+        "_dequeuing",
+        "_happenings",
+        "_metrics",
+        "_timed",
+        "_translated",
+        "_translating",
+    )
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -52,6 +82,11 @@ class Metering(Observer):
         self._translated: dict[tuple[object, ...], tuple[Cell, ...]] = {}
         self._timed: dict[tuple[tuple[str, str], Side], HistogramCell] = {}
         self._delivered: dict[str, tuple[Cell, HistogramCell]] = {}
+        self._dequeuing = metrics.processing_duration.cell("dequeue")
+        self._translating = metrics.processing_duration.cell("translate")
+        self._happenings = Happenings(metrics)
+        self._conflicting = ""
+        """Upstream whose command has just been refused because of another's: its answer comes in the same turn."""
 
     def unmatched(self, side: str) -> None:
         self._metrics.unmatched_responses.cell(side).n += 1
@@ -61,21 +96,24 @@ class Metering(Observer):
             watching.translated(link, step)
         frame, source, losses = step.frame, step.source, step.losses
         action = frame.action if type(frame) is Call else source
-        key = (link.versions, step.to, type(frame), source, action, not losses)
+        outcome = "exact" if not losses and type(frame) is not Error else translation(step)
+        key = (link.versions, step.to, type(frame), source, action, outcome)
         cells = self._translated.get(key)
         if cells is None:
-            cells = self._left(link, step, action)
+            cells = self._left(link, step, action, outcome)
             if known(source) == source and known(action) == action:
                 self._translated[key] = cells
         for cell in cells:
             cell.n += 1
+        if outcome == "error" and violation(step):
+            version = link.versions[step.to == "csms"]
+            self._metrics.schema_violations.cell(step.to, version, source, "rejected").n += 1
         if losses:
             self.lost(link, step.to, source, losses, frame.action if type(frame) is Call else "")
 
-    def _left(self, link: Link, step: Out, action: str) -> tuple[Cell, ...]:
+    def _left(self, link: Link, step: Out, action: str, outcome: str) -> tuple[Cell, ...]:
         """What counts a frame that a translator sends."""
         frame, (charger, csms) = step.frame, link.versions
-        outcome = "lossy" if step.losses else "exact"
         if step.to == "charger":
             return (self._metrics.translations.cell(csms, charger, step.source, outcome),)
         kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
@@ -100,7 +138,15 @@ class Metering(Observer):
         for loss in losses:
             self._metrics.translation_lossy_fields.cell(from_version, to_version, source, loss.field).n += 1
 
+    def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:
+        if exchange.call.action in LEARNED_FROM and type(frame) is Result:
+            self._happenings.answered(link, exchange, frame)
+
+    def told_late(self, link: Link, entry: Entry) -> None:
+        self._happenings.told_late(entry)
+
     def timed(self, link: Link, side: Side, seconds: float) -> None:
+        self._translating.observe(seconds)
         key = (link.versions, side)
         cell = self._timed.get(key)
         if cell is None:
@@ -117,7 +163,24 @@ class Metering(Observer):
         cell.observe(ms / 1000)
 
     def commanded(self, link: Link, action: str, frame: Result | Error, ms: int) -> None:
-        self._call("csms", action, "ok" if type(frame) is Result else "call_error", ms)
+        if self._conflicting == link.name:
+            self._conflicting, outcome = "", "conflict"
+        elif not link.may_command or (link.allows is not None and not link.allows(action)):
+            outcome = "forbidden"
+        else:
+            outcome = command(frame)
+        self._metrics.commands.cell(link.name, action, outcome).n += 1
+        ended = {
+            "conflict": "rejected_policy",
+            "forbidden": "rejected_policy",
+            "charger_offline": outcome,
+            "timeout": outcome,
+        }
+        self._call("csms", action, ended.get(outcome, "ok" if type(frame) is Result else "call_error"), ms)
+
+    def conflict(self, upstream: str, action: str) -> None:
+        self._metrics.command_conflicts.cell(POLICY.get(action, "other")).n += 1
+        self._conflicting = upstream
 
     def lifeline(self, link: Link, action: str, subject: str, policy: str) -> None:
         self._metrics.lifeline_commands.cell(link.name, subject, policy).n += 1
@@ -129,9 +192,6 @@ class Metering(Observer):
             subject=subject,
             policy=policy,
         )
-
-    def command_timeout(self, charger: str) -> None:
-        self._metrics.calls.cell("csms", "other", "timeout").n += 1
 
     def dropped(self, link: Link, entry: Entry, reason: str) -> None:
         self._metrics.messages_dropped.cell(
@@ -215,7 +275,10 @@ class Metering(Observer):
             delivered, wait = cells
             delivered.n += len(entries)
             for entry in entries:
-                wait.observe(max(now - entry.head.received_at, 0) / 1000)
+                seconds = max(now - entry.head.received_at, 0) / 1000
+                wait.observe(seconds)
+            if not int(delivered.n) & 15:
+                self._dequeuing.observe(seconds)
 
     def redelivered(self, batch: Batch) -> None:
         """A new owner has read what was pending."""

@@ -54,6 +54,12 @@ class Observer:
     def locally(self, link: Link, action: str, policy: str) -> None:
         """A charger CALL was answered here, in place of the upstream: under `primary_down`, or `early`."""
 
+    def told_late(self, link: Link, entry: Entry) -> None:
+        """An upstream has taken what it was away for."""
+
+    def conflict(self, upstream: str, action: str) -> None:
+        """A command was refused because of what another upstream may do with the charger."""
+
     def barred(self, link: Link) -> None:
         """An upstream refuses a charger (SecurityError): what it was to be told waits until the charger boots."""
 
