@@ -66,8 +66,8 @@ def violation(version: str, action: str, payload: bytes) -> tuple[str, str] | No
         return None  # a signed message, or one without a schema
     try:
         value = _without_nulls(json.loads(payload, parse_float=Decimal))
-    except ValueError:
-        return None  # a number too long for a number: row R40
+    except (ValueError, ArithmeticError):
+        return "R40", "a number that is out of every range"
     errors: Iterator[Any] = validator.iter_errors(value)
     error = min(errors, key=lambda each: (len(each.path), list(map(str, each.path))), default=None)
     if error is None:
