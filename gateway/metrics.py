@@ -157,6 +157,7 @@ class Metrics(Collector):
         self.send_queue = self._plain("send_queue_bytes")
         self.messages = self._plain("messages_total")
         self.malformed_frames = self._plain("malformed_frames_total")
+        self.quirks = self._plain("quirks_total")
         self.refused_frames = self._plain("refused_frames_total")
         self.quarantined_frames = self._plain("quarantined_frames_total")
         self.calls = self._plain("calls_total")

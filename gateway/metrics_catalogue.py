@@ -13,6 +13,7 @@ import msgspec
 from gateway.metrics_actions import ACTION_GROUPS, ACTIONS
 from gateway.readiness import KINDS
 from translators.losses import names
+from translators.quirks import LABELS as QUIRKS
 
 PREFIX = "ocppgw_"
 OTHER = "other"
@@ -181,9 +182,11 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("send_queue_bytes", "gauge", "Bytes written that the peers have not taken yet.", "sum by (side) ($m)", (SIDE,)),
     Spec("messages_total", "counter", "OCPP frames that passed a socket of the gateway.",
          "topk(10, sum by (action) (rate($m[5m])))",
-         (SIDE, _label("direction", "in", "out"), Label("type", TYPES), ACTION, VERSION), limit=390),
+         (SIDE, _label("direction", "in", "out"), Label("type", TYPES), ACTION, VERSION), limit=376),
     Spec("malformed_frames_total", "counter", "Frames refused, by the row of the table of bad inputs.",
          "sum by (row) (rate($m[5m]))", (ROW,), limit=60),
+    Spec("quirks_total", "counter", "What peers do that the specification does not say, by the row of [Quirks](quirks.md).",
+         "topk(10, sum by (quirk) (increase($m[1d])))", (_label("quirk", *QUIRKS, OTHER), VERSION, SIDE), limit=40),
     Spec("refused_frames_total", "counter", "Frames of chargers answered or dropped because of their form, not kept.",
          "sum(rate($m[5m]))"),
     Spec("quarantined_frames_total", "counter", "Billing frames that could not be accepted, kept for a person to look at.",

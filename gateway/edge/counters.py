@@ -25,15 +25,20 @@ class EdgeCounters:
         "hex_passwords",
         "in_flight",
         "late_answers",
+        "limits",
         "malformed",
+        "memory",
+        "memory_limit",
         "messages",
         "observe_call",
         "observe_connection",
         "observe_decoding",
         "observe_handshake",
         "observe_ping",
+        "paused",
         "pending",
         "quarantined",
+        "quirks",
         "received",
         "received_bytes",
         "refused",
@@ -52,6 +57,12 @@ class EdgeCounters:
         """(version, outcome) -> handshakes."""
         self.closings: dict[tuple[str, int], int] = {}
         """(reason, close code) -> sockets that ended."""
+        self.limits: dict[str, int] = {}
+        """Limit -> how often it was hit."""
+        self.paused = 0
+        """Chargers that send too fast and are not read now."""
+        self.memory = self.memory_limit = 0
+        """Bytes in use, and at which the process is full; 0: not known, none."""
         self.security: dict[str, int] = {}
         """Type of security event -> how often."""
         self.hex_passwords = 0
@@ -60,6 +71,8 @@ class EdgeCounters:
         """(direction in/out, type call/result/error, action, version) -> frames."""
         self.malformed: dict[str, int] = {}
         """Row of reliability 6.3 (R01...) -> frames, tolerated ones included."""
+        self.quirks: dict[tuple[str, str], int] = {}
+        """(label of translators/quirks/table.yaml, version) -> what chargers did."""
         self.received = 0
         """Frames that came: each is a CALL that has ended or is in flight, an answer, refused or quarantined."""
         self.refused = 0
@@ -105,3 +118,9 @@ class EdgeCounters:
 
 def count(table: dict[str, int], key: str) -> None:
     table[key] = table.get(key, 0) + 1
+
+
+def odd(counters: EdgeCounters, quirk: str, version: str = "") -> None:
+    """A charger has shown a quirk."""
+    key = (quirk, version)
+    counters.quirks[key] = counters.quirks.get(key, 0) + 1

@@ -73,12 +73,19 @@ def decode(type_: type[T], raw: bytes | Raw, *, timestamp: str | None = None) ->
         raise Invalid("FormatViolation", "") from None
 
 
-def repair(type_: type[msgspec.Struct], raw: bytes, *, timestamp: str | None = None) -> tuple[bytes, list[str]]:
-    """The payload with what has to be repaired in it, everything else as it was written; and the repairs. Raises Invalid."""
+def repair(
+    type_: type[msgspec.Struct], raw: bytes, *, timestamp: str | None = None, drastic: bool = False
+) -> tuple[bytes, list[str]]:
+    """The payload with what has to be repaired in it, everything else as it was written; and the repairs. Raises Invalid.
+
+    `drastic`: also where something is lost by it. Over-long strings are cut, unknown values become Other, list items that are
+    empty themselves go.
+    """
     walk = _Walk(timestamp)
     try:
         walk.payload(type_, raw.strip())
-        return rewrite(b"{}" if raw.strip() == b"null" else raw, walk.changes, walk.wrapped), walk.repairs
+        changes = walk.changes | walk.drastic if drastic else walk.changes
+        return rewrite(b"{}" if raw.strip() == b"null" else raw, changes, walk.wrapped), walk.repairs
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Invalid("FormatViolation", "") from None
 
@@ -125,6 +132,8 @@ class _Walk:
         self.timestamp = timestamp
         self.repairs: list[str] = []
         self.changes: Changes = {}
+        self.drastic: Changes = {}
+        """Further ones by which something is lost."""
         self.wrapped: set[str] = set()
         """Where a lone item stands for a list."""
 
@@ -227,6 +236,8 @@ class _Walk:
             raise Invalid("OccurrenceConstraintViolation", path)
         if len(values) < least:
             self._repaired("empty_list", path)
+            if path.endswith("].sampledValue"):
+                self.drastic[path.removesuffix(".sampledValue")] = None
         return values
 
     def _string(self, longest: int | None, text: bytes, path: str) -> str:
@@ -242,6 +253,7 @@ class _Walk:
             self._replaced("num_as_string", path, value)
         if longest is not None and len(value) > longest:
             self._repaired("too_long", path)
+            self.drastic[path] = frames.encode(value[:longest])
         return value
 
     def _enum(self, values: tuple[str, ...], text: bytes, path: str) -> str:
@@ -257,6 +269,10 @@ class _Walk:
                 self._replaced(label, path, found)
                 return found
         self._repaired("enum_unknown", path)
+        if other := next((each for each in ("Other", "OtherError") if each in values), ""):
+            self.drastic[path] = frames.encode(other)
+            if path == "errorCode":
+                self.drastic["vendorErrorCode"] = frames.encode(value[:50])
         return value
 
     def _integer(self, least: int, most: int, text: bytes, path: str) -> int:
