@@ -222,6 +222,14 @@ class Dialogue:
         value: T = given[name]
         return value
 
+    def mark(self, name: str) -> None:
+        """A step of this journal entry is complete: it is not taken again when the entry is decided again."""
+        self.once(name, lambda: True)
+
+    def marked(self, name: str) -> bool:
+        """Whether a step of this journal entry was complete before a crash."""
+        return bool(self.key) and name in self.facts.given.get(self.key, {})
+
     def new_id(self) -> str:
         """A random id for something that lasts; use it through `once`."""
         self.drew = True

@@ -175,6 +175,8 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True):
     """Values without a 2.0.1 measurand (Temperature, RPM), by name."""
     connected_at: int = 0
     """When the charger's current connection was accepted, ms; 0: not known."""
+    booted_at: int = 0
+    """When the station booted, ms, while the tasks that follow a boot are not complete."""
     introduced: bool = False
     """On this connection a charger of unknown registration was asked to boot, or the gateway booted in its name."""
     unsupported: list[str] = []

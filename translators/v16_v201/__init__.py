@@ -91,6 +91,12 @@ def _admitted(row: Row) -> Row:
     raise TypeError(f"no gate for {row}")
 
 
+def _resume(d: Dialogue) -> None:
+    """After a restart: what waited before it."""
+    boot.resume(d)
+    reservations.resume(d)
+
+
 PAIR = Pair(
     charger="1.6",
     csms="2.0.1",
@@ -108,7 +114,7 @@ PAIR = Pair(
     connected=boot.connected,
     numbered=transactions.numbered,
     first=boot.first,
-    resume=reservations.resume,
+    resume=_resume,
     neutral=frozenset(away.NEUTRAL),
     custom_data=frozenset({"csms"}),
 )

@@ -52,6 +52,7 @@ def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
         for connector in facts.connectors.values():
             connector.told = connector.told_state = ""
         if options_of(d).post_boot:
+            facts.booted_at = d.clock
             d.spawn(booted, "GetConfiguration")
     if reply.statusInfo is not None:
         d.lose("statusInfo")
@@ -100,24 +101,36 @@ def _reason(d: Dialogue) -> v201.BootReason:
 
 def booted(d: Dialogue) -> Rule:
     """Post-boot tasks: learn the charger's configuration; ask for the statuses it does not send by itself."""
-    facts, since = facts_of(d), d.clock - PIPELINED_MS
-    try:
-        response = yield from d.ask("charger", v16.GetConfigurationRequest())
-        keep_configuration(facts, response, d.clock)
-    except (Refusal, Silence):
-        pass
+    facts = facts_of(d)
+    at = facts.booted_at
+    if facts.keys_read_at < at:
+        try:
+            response = yield from d.ask("charger", v16.GetConfigurationRequest())
+            keep_configuration(facts, response, d.clock)
+        except (Refusal, Silence):
+            pass
 
     def reported() -> bool:
         known = connectors(d)
+        since = at - PIPELINED_MS
         heard = [number for number in known if number in facts.connectors and facts.connectors[number].heard >= since]
         return bool(known) and heard == known
 
-    if not reported() and not (yield from d.wait(STATUS_WAIT, reported)) and has(d, "RemoteTrigger"):
+    left = STATUS_WAIT - (d.clock - at) / 1000
+    if not reported() and not (left > 0 and (yield from d.wait(left, reported))) and has(d, "RemoteTrigger"):
         try:
             yield from d.ask("charger", v16.TriggerMessageRequest(requestedMessage="StatusNotification"))
         except (Refusal, Silence):
             pass
+    if facts.booted_at == at:
+        facts.booted_at = 0
     return None
+
+
+def resume(d: Dialogue) -> None:
+    """After a restart: the tasks of a boot that are not complete."""
+    if facts_of(d).booted_at:
+        d.spawn(booted, "GetConfiguration")
 
 
 def keep_configuration(facts: Facts, response: v16.GetConfigurationResponse, clock: int) -> None:

@@ -182,13 +182,15 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
         found = []
     if request.transactionId is not None and (loose or tagged is None or transaction is None):
         d.lose("transactionId")
-    if loose:
+    if loose and not d.marked("metered"):
         yield from ask(
             d,
             v201.MeterValuesRequest(
                 evseId=place_of(d, connector)[0] if connector > 0 else 0, meterValue=[each.value for each in loose]
             ),
         )
+        if load(d).custom:
+            d.mark("metered")
         if asked:
             trigger_served(d, "MeterValues", connector)
     if transaction is not None and found:

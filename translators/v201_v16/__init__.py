@@ -67,7 +67,8 @@ def _admitted(row: Row) -> Row:
 
 
 def _resume(d: Dialogue) -> None:
-    """After a restart: starts that wait for a register, refusals that the charger has not heard of."""
+    """After a restart: what follows a boot, starts that wait for a register, refusals that the charger has not heard of."""
+    boot.resume(d)
     for each in facts_of(d).transactions:
         if each.state == "new" and each.awaits_register and not each.ending:
             d.spawn(lambda d, each=each: transactions.waits_for_register(d, each), "StartTransaction")  # type: ignore[misc]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Generator
+from typing import Any, Final
 
 import msgspec
 
@@ -34,25 +35,42 @@ def boot(d: Dialogue, request: v201.BootNotificationRequest) -> Rule:
     """The station's identity; an accepted boot makes every status news again, and the station's own is told."""
     facts = facts_of(d)
     carried.heed(d, request)
+    booted_before: dict[str, Any] | None = facts.given.get(d.key, {}).get("booted")
+    if booted_before is None:
+        answer = yield from _told(d, request)
+        d.once("booted", lambda: msgspec.to_builtins(answer))
+    else:
+        answer = msgspec.convert(booted_before, v201.BootNotificationResponse)
+    yield from d.answer(answer)
+    if answer.status == "Accepted" and not facts.carried:
+        yield from tell_station(d, format_time(d.clock))
+    return None
+
+
+def _told(d: Dialogue, request: v201.BootNotificationRequest) -> Generator[Any, Any, v201.BootNotificationResponse]:
+    """Tell the CSMS of a boot; the charger's answer."""
+    facts = facts_of(d)
     reply = yield from d.ask("csms", boot_request(d, request))
     accepted = keep(facts, request, reply)
     facts.carried = carried.own(d, request.chargingStation.customData) is not None
+    if accepted and options_of(d).post_boot:
+        facts.booted_at, facts.report_id = d.clock, 0
+        d.spawn(booted, "GetBaseReport")
     current = tidy_time(reply.currentTime)
     if current is None:
         d.lose("currentTime", "defaulted")
-    yield from d.answer(
-        v201.BootNotificationResponse(
-            currentTime=current or format_time(d.clock),
-            interval=reply.interval,
-            status="Accepted" if accepted else "Pending" if facts.registration == "Pending" else "Rejected",
-        )
+    return v201.BootNotificationResponse(
+        currentTime=current or format_time(d.clock),
+        interval=reply.interval,
+        status="Accepted" if accepted else "Pending" if facts.registration == "Pending" else "Rejected",
     )
-    if accepted:
-        if options_of(d).post_boot:
-            d.spawn(booted, "GetBaseReport")
-        if not facts.carried:
-            yield from tell_station(d, format_time(d.clock))
-    return None
+
+
+def resume(d: Dialogue) -> None:
+    """After a restart: what follows a boot and is not complete."""
+    facts = facts_of(d)
+    if facts.booted_at:
+        d.spawn(booted, "GetBaseReport")
 
 
 def keep(facts: Facts, request: v201.BootNotificationRequest, reply: v16.BootNotificationResponse) -> bool:

@@ -110,19 +110,33 @@ def _place(d: Dialogue, *, whole: bool) -> None:
 def booted(d: Dialogue) -> Rule:
     """Post-boot tasks: read the device model once, then make the charger's transactions like those of 1.6."""
     facts = facts_of(d)
+    at = facts.booted_at
     if not facts.model_read_at:
-        facts.report_id = next_number(d, "report")
-        try:
-            request = v201.GetBaseReportRequest(requestId=facts.report_id, reportBase="FullInventory")
-            answer = yield from command(d, request)
-            if answer.status == "Accepted":
-                yield from d.wait(REPORT_WAIT, lambda: facts.model_read_at > 0)
-        except (Refusal, Silence):
-            pass
+        if not facts.report_id:
+            yield from _ask_report(d)
+        left = REPORT_WAIT - (d.clock - at) / 1000
+        if facts.report_id and left > 0:
+            yield from d.wait(left, lambda: facts.model_read_at > 0)
     try:
         yield from _provision(d)
     except (Refusal, Silence):
         pass
+    if facts.booted_at == at:
+        facts.booted_at = 0
+    return None
+
+
+def _ask_report(d: Dialogue) -> Rule:
+    """Ask for a full report; `report_id` is 0 if none will come."""
+    facts = facts_of(d)
+    facts.report_id = next_number(d, "report")
+    request = v201.GetBaseReportRequest(requestId=facts.report_id, reportBase="FullInventory")
+    try:
+        accepted = (yield from command(d, request)).status == "Accepted"
+    except (Refusal, Silence):
+        accepted = False
+    if not accepted:
+        facts.report_id = 0
     return None
 
 

@@ -9,7 +9,7 @@ from ..values import charger_time, cut
 from . import carried
 from .availability import reported, send_status, station_status, status_of, tell_status, tell_words
 from .places import number_of
-from .state import Fault, connector_of, done, mark
+from .state import Fault, connector_of
 from .tunnel import offer
 
 FAULTS_MOST = 32
@@ -33,9 +33,9 @@ def notify_event(d: Dialogue, request: v201.NotifyEventRequest) -> Rule:
             d.lose("eventData")
             continue
         try:
-            if not done(d, f"event {number}"):
+            if not d.marked(f"event {number}"):
                 yield from _tell(d, event)
-                mark(d, f"event {number}")
+                d.mark(f"event {number}")
         except (Refusal, Silence):
             if not heard:
                 raise

@@ -144,6 +144,8 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True, tag_field="pair", tag
     interval: int = 0
     boot: dict[str, Any] | None = None
     """Last BootNotification of the charger (2.0.1 payload)."""
+    booted_at: int = 0
+    """When the station booted, ms, while the tasks that follow a boot are not complete."""
     introduced: bool = False
     """On this connection a charger of unknown registration was asked to boot, or the gateway booted in its name."""
     connected_at: int = 0
@@ -240,13 +242,3 @@ def next_number(d: Dialogue, name: str) -> int:
         return facts.last_number
 
     return d.once(name, take)
-
-
-def done(d: Dialogue, name: str) -> bool:
-    """Whether this step of the entry was completed before a crash."""
-    return bool(d.key) and name in facts_of(d).given.get(d.key, {})
-
-
-def mark(d: Dialogue, name: str) -> None:
-    """This step of the entry is complete."""
-    d.once(name, lambda: True)

@@ -18,7 +18,7 @@ from .ledger import answer_again, close, found, read_meter, see, start_register,
 from .metering import final_readings, readings, send
 from .peers import tell
 from .places import number_of
-from .state import Transaction, connector_of, done, facts_of, mark, options_of
+from .state import Transaction, connector_of, facts_of, options_of
 from .stopping import STOPS, reason_of
 from .verdicts import refuse_late, respond
 
@@ -36,7 +36,7 @@ def event(d: Dialogue, request: v201.TransactionEventRequest) -> Rule:
         d.lose("timestamp", "defaulted")
     carried.heed(d, request)
     _lose(d, request)
-    if transaction.state == "ended" and not done(d, "stopped"):
+    if transaction.state == "ended" and not d.marked("stopped"):
         _unsaid(d, request)
         if request.idToken is not None:
             d.lose("idToken")
@@ -142,12 +142,12 @@ def _before_start(
         refuse_late(d, transaction, info)
     rest = _rest(d, request)
     yield from d.answer(answer)
-    if rest and not done(d, "metered"):
+    if rest and not d.marked("metered"):
         try:
             yield from send(d, transaction.connector, rest, transaction.tid)
         except (Refusal, Silence):
             pass
-        mark(d, "metered")
+        d.mark("metered")
     yield from _status(d, transaction, moment)
     return answer
 
@@ -222,7 +222,7 @@ def start(d: Dialogue, transaction: Transaction) -> Generator[Any, Any, v201.IdT
     info = heed(d, transaction.id_tag, reply.idTagInfo)
     if info.status != "Accepted":
         transaction.stopping = True
-    mark(d, "started")
+    d.mark("started")
     return info
 
 
@@ -247,7 +247,7 @@ def _updated(
     d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest, moment: Moment
 ) -> Generator[Any, Any, v201.TransactionEventResponse]:
     """MeterValues first, then the status. The event that made the start true comes here again after a crash."""
-    if done(d, "started"):
+    if d.marked("started"):
         info: v201.IdTokenInfo | None = yield from start(d, transaction)
         if request.idToken is None and info is not None and info.status == "Accepted":
             info = None
@@ -258,9 +258,9 @@ def _updated(
     stops = options_of(d).stop_on == "deauthorized" and request.triggerReason in STOPS
     if not stops and (d.early or not is_changed(d, transaction.connector)):
         d.lose("timestamp")
-    if metered and not done(d, "metered"):
+    if metered and not d.marked("metered"):
         yield from send(d, transaction.connector, metered, transaction.tid)
-        mark(d, "metered")
+        d.mark("metered")
     if stops:
         yield from _stop(d, transaction, request, moment)
     answer = respond(d, transaction, info)
@@ -335,7 +335,7 @@ def _stop(
 ) -> Generator[Any, Any, v201.IdTokenInfo]:
     """Tell the CSMS the end; what it says of the token."""
     facts = facts_of(d)
-    if done(d, "stopped"):
+    if d.marked("stopped"):
         return v201.IdTokenInfo(status="Accepted")
     ended = request.eventType == "Ended"
     id_tag = tag_of(d, request.idToken) if request.idToken is not None else None
@@ -357,7 +357,7 @@ def _stop(
         if not id_tag:
             d.lose("idTagInfo")
         info = heed(d, id_tag, reply.idTagInfo) if id_tag else id_token_info(reply.idTagInfo, facts.tokens)
-    mark(d, "stopped")
+    d.mark("stopped")
     return info
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from ..dialogue import Dialogue, Refusal, Rule, Silence
 from ..models import v201
-from .state import Transaction, done, facts_of
+from .state import Transaction, facts_of
 
 PATIENCE: Final = 60.0
 """How long the charger has to send an event whose answer can tell it the refusal, s."""
@@ -20,10 +20,10 @@ def respond(d: Dialogue, transaction: Transaction, info: v201.IdTokenInfo | None
     answer = v201.TransactionEventResponse(idTokenInfo=info)
     if d.answered:
         return answer
-    if (transaction.refusal is not None and not transaction.ending) or done(d, "refusal"):
+    if (transaction.refusal is not None and not transaction.ending) or d.marked("refusal"):
         answer.idTokenInfo = msgspec.convert(d.once("refusal", lambda: transaction.refusal), v201.IdTokenInfo)
         transaction.refusal = None
-    if facts.message is not None or done(d, "message"):
+    if facts.message is not None or d.marked("message"):
         answer.updatedPersonalMessage = msgspec.convert(d.once("message", lambda: facts.message), v201.MessageContent)
         facts.message = None
     return answer
