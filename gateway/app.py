@@ -33,6 +33,7 @@ from gateway.metrics import Metrics
 from gateway.rebalance import Rebalance
 from gateway.registry.feed import feed_of, registry_of
 from gateway.routes import Facts, NoRoute, Routes, facts_of
+from gateway.systemd import Systemd
 from gateway.wheel import Wheel
 
 log = structlog.get_logger(__name__)
@@ -86,6 +87,7 @@ class App:
         self._logging = config.log
         self._rebalance = Rebalance(self._journal, config.redis.partitions)
         self._reloading: set[asyncio.Task[list[str]]] = set()
+        self._systemd = Systemd()
         self._admin: AdminApi | None = None
         self._edge: Edge | None = None
         self._hub: Hub | None = None
@@ -133,12 +135,17 @@ class App:
                 self._edge.passes_authorization = passes_authorization(config)
                 watch(self._edge.counters, self._metrics)
             async with asyncio.TaskGroup() as tasks:
+                watched = tasks.create_task(self._systemd.watch(self._unready))
                 serving = tasks.create_task(self._serve(wheel, admin))
                 await self._stop.wait()
-                log.info("draining", within=grace(self._live.config, self._roles))
+                within = grace(self._live.config, self._roles)
+                log.info("draining", within=within)
+                self._systemd.stopping(within)
                 self._metrics.draining.cell().n = 1
                 await self._drain()
                 serving.cancel()
+                watched.cancel()
+        self._systemd.close()
         log.info("stopped")
         return 0
 
@@ -258,7 +265,14 @@ class App:
 
     def _reload(self) -> None:
         """SIGHUP."""
-        task = asyncio.get_running_loop().create_task(self._live.reload())
+
+        async def reload() -> list[str]:
+            self._systemd.reloading()
+            errors = await self._live.reload()
+            self._systemd.reloaded(good=not errors)
+            return errors
+
+        task = asyncio.get_running_loop().create_task(reload())
         self._reloading.add(task)
         task.add_done_callback(self._reloading.discard)
 
