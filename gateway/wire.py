@@ -18,6 +18,7 @@ from typing import Final, cast
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Protocol, Side, State
+from websockets.streams import StreamReader
 
 from gateway.masking import apply_mask, new_mask
 from gateway.wheel import Timer, Wheel
@@ -36,6 +37,9 @@ STALL_TIMEOUT: Final = 30.0
 """Seconds for which a peer may leave written bytes unread, then the socket is reset."""
 
 _HIGH_WATER: Final = 64 * 1024
+_BETWEEN_FRAMES: Final = StreamReader.at_eof.__code__
+"""Where the library's parser waits when it has read no part of a frame: an empty buffer alone does not say so, as the parser
+takes a header away before it has the rest."""
 _TEXT_HEADERS: Final = [bytes((0x81, size)) for size in range(256)]
 _MEDIUM: Final = b"\x81\x7e"
 _MEDIUM_MASKED: Final = b"\x81\xfe"
@@ -217,7 +221,7 @@ class Wire(asyncio.Protocol):
         protocol = self._protocol
         if (
             protocol._state is State.OPEN
-            and not protocol.reader.buffer
+            and protocol.parser.gi_yieldfrom.gi_code is _BETWEEN_FRAMES  # type: ignore[attr-defined]
             and protocol.current_size is None
             and not protocol.extensions
         ):
