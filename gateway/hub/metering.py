@@ -286,6 +286,11 @@ class Metering(Observer):
             if entries:
                 self._metrics.stream_redelivered.cell(group).n += len(entries)
 
+    def gone(self, upstream: str, count: int) -> None:
+        """Entries that an upstream had not finished are in the store no more; nobody knows what they said."""
+        self._metrics.messages_dropped.cell(upstream, "transaction", "trimmed").n += count
+        log.error("entries_lost", upstream=upstream, entries=count, reason="somebody trimmed or deleted them")
+
     def acknowledged(self, upstream: str, count: int) -> None:
         """An upstream is done with entries."""
         self._metrics.stream_acked.cell(upstream).n += count

@@ -38,7 +38,7 @@ async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartG
     def value(name: str, **labels: str) -> float:
         return samples.get((name, tuple(sorted(labels.items()))), 0.0)
 
-    assert value("connections", ocpp_version="1.6") == 1
+    assert value("connections", ocpp_version="1.6", security_profile="0") == 1
     assert value("connection_attempts_total", ocpp_version="1.6", outcome="accepted") == 1
     events = {"direction": "out", "ocpp_version": "2.0.1", "side": "csms", "type": "call"}
     assert value("messages_total", action="TransactionEvent", **events) == 3
