@@ -15,10 +15,6 @@ import uvloop
 
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
-from gateway.admin.chargers import Chargers
-from gateway.admin.rebalancing import Rebalancing
-from gateway.admin.routing import Routing
-from gateway.admin.shadow import Shadows
 from gateway.config import Config
 from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
@@ -30,6 +26,7 @@ from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
 from gateway.metrics import Metrics
+from gateway.operators import Operators
 from gateway.rebalance import Rebalance
 from gateway.registry.feed import feed_of, registry_of
 from gateway.routes import Facts, NoRoute, Routes, facts_of
@@ -89,6 +86,18 @@ class App:
         self._reloading: set[asyncio.Task[list[str]]] = set()
         self._systemd = Systemd()
         self._admin: AdminApi | None = None
+        self._operators = Operators(
+            config,
+            self._journal,
+            self._live,
+            self._registry,
+            self._rebalance,
+            roles=roles,
+            learned=self._learned,
+            unready=self._unready,
+            drain=self._stop.set,
+            now_ms=now_ms,
+        )
         self._edge: Edge | None = None
         self._hub: Hub | None = None
         self._store_problem = "the store is not connected yet"
@@ -108,18 +117,14 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
-                parts=(
-                    Routing(self._live, self._learned),
-                    Shadows(self._journal, self._live),
-                    Rebalancing(self._rebalance, self._close_rate),
-                    Chargers(self._journal, config),
-                ),
+                parts=self._operators.parts,
                 tokens=config.admin.tokens,
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
             stack.push_async_callback(self._journal.stop)
             stack.push_async_callback(self._rebalance.stop)
+            stack.push_async_callback(self._operators.fleet.stop)
             self._metrics.sources.append(self._measure)
             if "edge" in self._roles:
                 self._edge = Edge(
@@ -162,6 +167,9 @@ class App:
                 self._hub = Hub(self._live.config, self._journal, wheel, Metering(self._metrics), edge)
                 self._hub.reconfigure(self._live.config, self._live.routes)
                 tasks.create_task(self._hub.run())
+                self._operators.serves(self._hub)
+            self._operators.edge = edge
+            tasks.create_task(self._operators.fleet.run())
             tasks.create_task(self._live.watch())
             tasks.create_task(self._live.follow())
             if feed is not None:
@@ -289,9 +297,6 @@ class App:
             self._edge.passes_authorization = passes_authorization(config)
         if self._hub is not None:
             self._hub.reconfigure(config, routes)
-
-    def _close_rate(self) -> float:
-        return self._live.config.drain.close_rate
 
     async def _learned(self, charger: str) -> Facts | None:
         """What a charger has said of itself, from the store."""

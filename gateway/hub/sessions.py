@@ -24,6 +24,7 @@ from . import watching
 from .arbitration import arbitrate
 from .backlog import order
 from .comparing import compare
+from .credentials import Contexts
 from .health import Health
 from .introduction import introduction
 from .link import Link
@@ -73,6 +74,16 @@ class Sessions:
         self._dials = Dials(DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
+
+    @property
+    def wheel(self) -> Wheel:
+        """Of the timers."""
+        return self._wheel
+
+    @property
+    def contexts(self) -> Contexts:
+        """TLS towards the upstreams."""
+        return self._dials.contexts
 
     # -- a session and its links -------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from gateway.journal.entry import Entry, Head, Kind
 from gateway.journal.facts import Facts
 from gateway.journal.groups import Groups
 from gateway.journal.inbox import Inbox
+from gateway.journal.known import Known
 from gateway.journal.leases import Leases
 from gateway.journal.letters import Letters
 from gateway.journal.mail import Mail
@@ -44,7 +45,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail):
+class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a
