@@ -26,6 +26,21 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
         metrics.disconnects.cell(reason, shown).n = n
     for kind, n in list(counters.security.items()):
         metrics.security_events.cell(kind).n = n
+    metrics.hex_passwords.cell().n = counters.hex_passwords
+    sums: dict[tuple[str, str, str, str, str], int] = {}
+    for (direction, kind, action, version), n in list(counters.messages.items()):
+        labels = ("charger", direction, kind, action or "other", version or "other")
+        sums[labels] = sums.get(labels, 0) + n
+    for labels, n in sums.items():
+        metrics.messages.cell(*labels).n = n
+    rows: dict[str, int] = {}
+    for row, n in list(counters.malformed.items()):
+        number = row.partition(".")[0]
+        rows[number] = rows.get(number, 0) + n
+    for row, n in rows.items():
+        metrics.malformed_frames.cell(row).n = n
+    for (action, outcome), n in list(counters.calls.items()):
+        metrics.calls.cell("charger", action or "other", outcome).n = n
     for (quirk, version), n in list(counters.quirks.items()):
         metrics.quirks.cell(quirk, version or "other", "charger").n = n
     metrics.refused_frames.cell().n = counters.refused
