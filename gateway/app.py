@@ -136,6 +136,7 @@ class App:
                     wheel=wheel,
                     now_ms=now_ms,
                     registry=self._registry,
+                    limits=config.limits,
                 )
                 self._edge.passes_authorization = passes_authorization(config)
                 watch(self._edge.counters, self._metrics)
@@ -293,6 +294,7 @@ class App:
         if self._admin is not None:
             self._admin.admit(config.admin.tokens)
         if self._edge is not None:
+            self._edge.limits = config.limits
             self._edge.budget_ms = int(config.charger.answer_timeout * 1000)
             self._edge.passes_authorization = passes_authorization(config)
         if self._hub is not None:

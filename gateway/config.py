@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Positive, Secret, Text, Version
+from gateway.config_limits import Limits
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
 from gateway.config_route import Canary, Lifeline, Local, RouteConfig, When
 from gateway.config_upstream import Forward, Upstream
@@ -114,6 +115,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: tuple[RouteConfig, ...] = ()
     """Tried in order. None and exactly one upstream: every charger goes there."""
     charger: Charger = Charger()
+    limits: Limits = Limits()
     log: Log = Log()
     drain: Drain = Drain()
 
@@ -149,6 +151,7 @@ __all__ = [
     "Drain",
     "Forward",
     "Lifeline",
+    "Limits",
     "Listen",
     "Local",
     "Log",

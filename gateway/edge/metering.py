@@ -26,6 +26,12 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
         metrics.disconnects.cell(reason, shown).n = n
     for kind, n in list(counters.security.items()):
         metrics.security_events.cell(kind).n = n
+    for limit, n in list(counters.limits.items()):
+        metrics.limit_hits.cell(limit).n = n
+    metrics.handshakes_pending.cell().n = counters.pending
+    metrics.chargers_paused.cell().n = counters.paused
+    metrics.memory_used.cell().n = counters.memory
+    metrics.memory_limit.cell().n = counters.memory_limit
     metrics.hex_passwords.cell().n = counters.hex_passwords
     sums: dict[tuple[str, str, str, str, str], int] = {}
     for (direction, kind, action, version), n in list(counters.messages.items()):
