@@ -99,6 +99,9 @@ class Charger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Time a charger has to answer a CALL."""
     answer_timeout: Positive = 25
     """Time within which a charger's CALL is answered; later answers are dropped (many chargers give up at 30 s)."""
+    repair: Literal["off", "safe", "full"] = "safe"
+    """What is repaired on its way from a charger to a CSMS of the same version: `off` nothing, `safe` what cannot change the
+    meaning, `full` also what loses something by it. What needs no repair passes byte for byte. See [Quirks](quirks.md)."""
     boot_gate_seconds: Duration = 60
     """A charger gets no CALL before its BootNotification was answered, or for this long after it connected."""
 

@@ -88,6 +88,9 @@ class Metering(Observer):
         self._conflicting = ""
         """Upstream whose command has just been refused because of another's: its answer comes in the same turn."""
 
+    def quirk(self, label: str, version: str, side: str = "charger") -> None:
+        self._metrics.quirks.cell(label, version, side).n += 1
+
     def unmatched(self, side: str) -> None:
         self._metrics.unmatched_responses.cell(side).n += 1
 

@@ -29,6 +29,7 @@ from .health import Health
 from .introduction import introduction
 from .link import Link
 from .linking import make
+from .mending import mend
 from .metering import Metering
 from .partition import Partition
 from .session import Session
@@ -150,6 +151,7 @@ class Sessions:
             self.forget(session, name)
         arbitrate(session, route, self.settings, new_id)
         compare(session, route, self.settings)
+        mend(session, route.repair or self.config.charger.repair)
 
     def add(self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str) -> None:
         """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
