@@ -25,7 +25,7 @@ from gateway.hub.metering import Metering
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, store_timer
 from gateway.operators import Operators
 from gateway.rebalance import Rebalance
 from gateway.registry.feed import feed_of, registry_of
@@ -126,6 +126,8 @@ class App:
             stack.push_async_callback(self._rebalance.stop)
             stack.push_async_callback(self._operators.fleet.stop)
             self._metrics.sources.append(self._measure)
+            self._metrics.looks.append(self._look)
+            self._journal.observe(store_timer(self._metrics))
             if "edge" in self._roles:
                 self._edge = Edge(
                     config.listen,
@@ -305,14 +307,25 @@ class App:
         shared = await Hub.shared(self._journal, charger)
         return facts_of(shared.version, shared.boot) if shared.boot else None
 
+    def _look(self) -> None:
+        """Called before each scrape, in the loop."""
+        if self._edge is not None:
+            self._metrics.send_queue.cell("charger").n = self._edge.buffered
+        if self._hub is not None:
+            self._hub.look(self._metrics)
+
     def _measure(self) -> None:
         """Called at each scrape."""
         self._metrics.redis_up.cell().n = float(self._journal.healthy)
         self._metrics.store_durability.cell().n = self._journal.durability.level
         self._metrics.store_resets.cell().n = self._journal.resets
         self._metrics.store_reappended.cell().n = self._journal.again
+        for state, n in self._journal.pool.items():
+            self._metrics.redis_pool_connections.cell(state).n = n
         if self._edge is not None:
             export(self._edge.counters, self._metrics)
+            here = sum(list(self._edge.counters.connections.values()))
+            self._metrics.drain_remaining.cell().n = here if self._stop.is_set() else 0
             self._metrics.certificate_not_after_timestamp.cell().n = self._edge.certificates_end
             self._metrics.connections_limit.cell().n = self._config.max_connections
         if self._hub is not None:

@@ -105,6 +105,7 @@ class AdminApi:
 
     async def _render(self, _request: web.Request) -> web.Response:
         """The metrics, rendered in a thread: no charger waits for a scrape."""
+        self._metrics.look()
         body = await asyncio.to_thread(self._metrics.render)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 

@@ -161,6 +161,11 @@ class Edge:
         ]
 
     @property
+    def buffered(self) -> int:
+        """Bytes that the chargers have not taken yet."""
+        return sum(wire.buffered for wire in self._sockets)
+
+    @property
     def certificates_end(self) -> float:
         """When the first of the listeners' certificates ends, seconds since 1970; 0 without TLS."""
         return min((door.keys.expires_at for door in self._doors if door.keys is not None), default=0.0)

@@ -15,6 +15,7 @@ from gateway.journal.entry import Dead, Entry
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
 from gateway.metrics import Metrics
+from gateway.metrics_catalogue import SESSION_STATES
 from gateway.routes import Routes
 from gateway.wheel import Wheel
 
@@ -166,13 +167,24 @@ class Hub:
         self._census.measure(metrics, self._config.upstreams, now)
         self._retention.measure(metrics, self._config.upstreams)
         states: dict[tuple[str, str], int] = {
-            (name, state): 0 for name in self._config.upstreams for state in ("connected", "connecting", "backoff")
+            (name, state): 0 for name in self._config.upstreams for state in SESSION_STATES
         }
-        for upstream in list(self._turn.upstreams.values()):
-            if (upstream.name, upstream.state) in states:
-                states[upstream.name, upstream.state] += 1
+        asking = 0
+        for link, upstream in list(self._turn.upstreams.items()):
+            asking += link.commands_open
+            if (upstream.name, upstream.condition) in states:
+                states[upstream.name, upstream.condition] += 1
+        metrics.calls_in_flight.cell("csms").n = asking
+        traffic = self._sessions.traffic
+        metrics.received_bytes.cell("csms").n = traffic.received_bytes
+        metrics.sent_bytes.cell("csms").n = traffic.sent_bytes
+        metrics.frame_size.cell("csms").copy(traffic.sizes, traffic.received_bytes + traffic.sent_bytes)
         for (name, state), n in states.items():
             metrics.upstream_sessions.cell(name, state).n = n
+
+    def look(self, metrics: Metrics) -> None:
+        """Called before each scrape, in the loop."""
+        metrics.send_queue.cell("csms").n = sum(upstream.buffered for upstream in self._turn.upstreams.values())
 
     # -- partitions come and go --------------------------------------------------------------------------------------
 

@@ -323,6 +323,11 @@ class Link:
         return not (waits or (self.intake is not None and self.intake.holds))
 
     @property
+    def commands_open(self) -> int:
+        """CALLs of the upstream that wait for their answer."""
+        return len(self._open_calls)
+
+    @property
     def under_way(self) -> list[Exchange]:
         """What the upstream is being told."""
         return list(self._current.values())

@@ -73,6 +73,7 @@ class Sessions:
         self.draining = False
         """Commands are refused."""
         self._dials = Dials(DIALS)
+        self.traffic = self._dials.traffic
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
 

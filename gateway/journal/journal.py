@@ -103,6 +103,15 @@ class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers,
         return self._store.durability
 
     @property
+    def pool(self) -> dict[str, int]:
+        """Connections to the store, by what they do: command, waiting, idle."""
+        return self._store.pool
+
+    def observe(self, told: Callable[[str, float], None]) -> None:
+        """Have `told` called with the name and the seconds of one command in a few."""
+        self._store.observe = told
+
+    @property
     def again(self) -> int:
         """How many acknowledged entries a store had lost and was given again."""
         return 0 if self._ring is None else self._ring.again
