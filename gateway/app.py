@@ -29,6 +29,7 @@ from gateway.metrics import Metrics, store_timer
 from gateway.operators import Operators
 from gateway.rebalance import Rebalance
 from gateway.registry.feed import feed_of, registry_of
+from gateway.revision import revision
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.systemd import Systemd
 from gateway.wheel import Wheel
@@ -78,7 +79,7 @@ class App:
         self._hurry = asyncio.Event()
         self._journal = Journal(config.redis, now_ms=now_ms)
         self._registry = registry_of(config.registry)
-        self._metrics = Metrics(config.upstreams)
+        self._metrics = Metrics(config.upstreams, revision=revision())
         self._live = Live(config, self._journal, self._metrics, reread, self._registry)
         self._live.on_change = self._changed
         self._logging = config.log
