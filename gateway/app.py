@@ -15,10 +15,6 @@ import uvloop
 
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
-from gateway.admin.chargers import Chargers
-from gateway.admin.rebalancing import Rebalancing
-from gateway.admin.routing import Routing
-from gateway.admin.shadow import Shadows
 from gateway.config import Config
 from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
@@ -29,9 +25,11 @@ from gateway.hub.metering import Metering
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, store_timer
+from gateway.operators import Operators
 from gateway.rebalance import Rebalance
 from gateway.registry.feed import feed_of, registry_of
+from gateway.revision import revision
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.systemd import Systemd
 from gateway.wheel import Wheel
@@ -81,7 +79,7 @@ class App:
         self._hurry = asyncio.Event()
         self._journal = Journal(config.redis, now_ms=now_ms)
         self._registry = registry_of(config.registry)
-        self._metrics = Metrics(config.upstreams)
+        self._metrics = Metrics(config.upstreams, revision=revision())
         self._live = Live(config, self._journal, self._metrics, reread, self._registry)
         self._live.on_change = self._changed
         self._logging = config.log
@@ -89,6 +87,18 @@ class App:
         self._reloading: set[asyncio.Task[list[str]]] = set()
         self._systemd = Systemd()
         self._admin: AdminApi | None = None
+        self._operators = Operators(
+            config,
+            self._journal,
+            self._live,
+            self._registry,
+            self._rebalance,
+            roles=roles,
+            learned=self._learned,
+            unready=self._unready,
+            drain=self._stop.set,
+            now_ms=now_ms,
+        )
         self._edge: Edge | None = None
         self._hub: Hub | None = None
         self._store_problem = "the store is not connected yet"
@@ -108,19 +118,17 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
-                parts=(
-                    Routing(self._live, self._learned),
-                    Shadows(self._journal, self._live),
-                    Rebalancing(self._rebalance, self._close_rate),
-                    Chargers(self._journal, config),
-                ),
+                parts=self._operators.parts,
                 tokens=config.admin.tokens,
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
             stack.push_async_callback(self._journal.stop)
             stack.push_async_callback(self._rebalance.stop)
+            stack.push_async_callback(self._operators.fleet.stop)
             self._metrics.sources.append(self._measure)
+            self._metrics.looks.append(self._look)
+            self._journal.observe(store_timer(self._metrics))
             if "edge" in self._roles:
                 self._edge = Edge(
                     config.listen,
@@ -131,6 +139,7 @@ class App:
                     wheel=wheel,
                     now_ms=now_ms,
                     registry=self._registry,
+                    limits=config.limits,
                 )
                 self._edge.passes_authorization = passes_authorization(config)
                 watch(self._edge.counters, self._metrics)
@@ -162,6 +171,9 @@ class App:
                 self._hub = Hub(self._live.config, self._journal, wheel, Metering(self._metrics), edge)
                 self._hub.reconfigure(self._live.config, self._live.routes)
                 tasks.create_task(self._hub.run())
+                self._operators.serves(self._hub)
+            self._operators.edge = edge
+            tasks.create_task(self._operators.fleet.run())
             tasks.create_task(self._live.watch())
             tasks.create_task(self._live.follow())
             if feed is not None:
@@ -285,18 +297,23 @@ class App:
         if self._admin is not None:
             self._admin.admit(config.admin.tokens)
         if self._edge is not None:
+            self._edge.limits = config.limits
             self._edge.budget_ms = int(config.charger.answer_timeout * 1000)
             self._edge.passes_authorization = passes_authorization(config)
         if self._hub is not None:
             self._hub.reconfigure(config, routes)
 
-    def _close_rate(self) -> float:
-        return self._live.config.drain.close_rate
-
     async def _learned(self, charger: str) -> Facts | None:
         """What a charger has said of itself, from the store."""
         shared = await Hub.shared(self._journal, charger)
         return facts_of(shared.version, shared.boot) if shared.boot else None
+
+    def _look(self) -> None:
+        """Called before each scrape, in the loop."""
+        if self._edge is not None:
+            self._metrics.send_queue.cell("charger").n = self._edge.buffered
+        if self._hub is not None:
+            self._hub.look(self._metrics)
 
     def _measure(self) -> None:
         """Called at each scrape."""
@@ -304,8 +321,12 @@ class App:
         self._metrics.store_durability.cell().n = self._journal.durability.level
         self._metrics.store_resets.cell().n = self._journal.resets
         self._metrics.store_reappended.cell().n = self._journal.again
+        for state, n in self._journal.pool.items():
+            self._metrics.redis_pool_connections.cell(state).n = n
         if self._edge is not None:
             export(self._edge.counters, self._metrics)
+            here = sum(list(self._edge.counters.connections.values()))
+            self._metrics.drain_remaining.cell().n = here if self._stop.is_set() else 0
             self._metrics.certificate_not_after_timestamp.cell().n = self._edge.certificates_end
             self._metrics.connections_limit.cell().n = self._config.max_connections
         if self._hub is not None:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Positive, Secret, Text, Version
+from gateway.config_limits import Limits
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
 from gateway.config_route import Canary, Lifeline, Local, RouteConfig, When
 from gateway.config_upstream import Forward, Upstream
@@ -98,6 +99,9 @@ class Charger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Time a charger has to answer a CALL."""
     answer_timeout: Positive = 25
     """Time within which a charger's CALL is answered; later answers are dropped (many chargers give up at 30 s)."""
+    repair: Literal["off", "safe", "full"] = "safe"
+    """What is repaired on its way from a charger to a CSMS of the same version: `off` nothing, `safe` what cannot change the
+    meaning, `full` also what loses something by it. What needs no repair passes byte for byte. See [Quirks](quirks.md)."""
     boot_gate_seconds: Duration = 60
     """A charger gets no CALL before its BootNotification was answered, or for this long after it connected."""
 
@@ -114,6 +118,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: tuple[RouteConfig, ...] = ()
     """Tried in order. None and exactly one upstream: every charger goes there."""
     charger: Charger = Charger()
+    limits: Limits = Limits()
     log: Log = Log()
     drain: Drain = Drain()
 
@@ -149,6 +154,7 @@ __all__ = [
     "Drain",
     "Forward",
     "Lifeline",
+    "Limits",
     "Listen",
     "Local",
     "Log",

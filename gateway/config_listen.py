@@ -111,7 +111,7 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Chargers that may be connected to this listener; further handshakes get 503."""
     max_frame: Size = 256 * 1024
     """Largest frame accepted from a charger; a larger one closes the socket with 1009."""
-    write_buffer: Size = 1024 * 1024
+    write_buffer: Size = 256 * 1024
     """Bytes that may wait for a slow charger; beyond that its socket is closed."""
     handshake_timeout: Positive = 10
     """Time a client has to complete the HTTP upgrade, and before it as long for TLS."""

@@ -116,6 +116,8 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     charging_profiles: Literal["stack", "minimum"] = "stack"
     """Charging profiles of several upstreams: `stack` them at the charger (each within its `stack_levels`), or give the
     charger the `minimum` of all as one profile."""
+    repair: Literal["", "off", "safe", "full"] = ""
+    """Like `charger.repair`, which counts where this is empty."""
     canary: Canary = Canary()
     lifeline: Lifeline = Lifeline()
 

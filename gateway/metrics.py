@@ -11,6 +11,7 @@ calls prometheus-client per message. Example:
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
@@ -24,11 +25,12 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.metrics_actions import action_group
-from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, UPSTREAMS, VERSIONS, Label, Spec
+from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, STORE_COMMANDS, UPSTREAMS, VERSIONS, Label, Spec
+from gateway.traffic import buckets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-__all__ = ["CONTENT_TYPE", "Cell", "Family", "HistogramCell", "Metrics", "action_group"]
+__all__ = ["CONTENT_TYPE", "Cell", "Family", "HistogramCell", "Metrics", "action_group", "store_timer"]
 
 
 class Cell:
@@ -54,6 +56,12 @@ class HistogramCell:
         """Adds one observation, in seconds."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def copy(self, sizes: list[int], total: float) -> None:
+        """Takes over sizes that were counted by powers of two (see `traffic`); the bounds are powers of two."""
+        smallest, largest = (int(bound).bit_length() - 1 for bound in (self.bounds[0], self.bounds[-1]))
+        self.counts[:] = buckets(sizes, smallest, largest)
+        self.total = total
 
 
 C = TypeVar("C", Cell, HistogramCell)
@@ -140,6 +148,8 @@ class Metrics(Collector):
         self._families: list[Family[Cell] | Family[HistogramCell]] = []
         self.sources: list[Callable[[], None]] = []
         """Called before each exposition, to copy what is counted elsewhere; in the scrape's thread."""
+        self.looks: list[Callable[[], None]] = []
+        """The same for what only the event loop may look at: called there before each exposition, and quick."""
         self.build_info = self._plain("build_info")
         self.connections = self._plain("connections")
         self.connections_limit = self._plain("connections_limit")
@@ -149,6 +159,11 @@ class Metrics(Collector):
         self.handshake_duration = self._histogram("handshake_duration_seconds")
         self.ping_rtt = self._histogram("ping_rtt_seconds")
         self.security_events = self._plain("security_events_total")
+        self.limit_hits = self._plain("limit_hits_total")
+        self.handshakes_pending = self._plain("handshakes_pending")
+        self.chargers_paused = self._plain("chargers_paused")
+        self.memory_used = self._plain("memory_used_bytes")
+        self.memory_limit = self._plain("memory_limit_bytes")
         self.hex_passwords = self._plain("hex_passwords_total")
         self.certificate_not_after_timestamp = self._plain("certificate_not_after_timestamp_seconds")
         self.received_bytes = self._plain("received_bytes_total")
@@ -248,6 +263,12 @@ class Metrics(Collector):
             if family.spec.kind == "counter":
                 self._begin(family)
 
+    def look(self) -> None:
+        """What has to be done in the event loop before `render`."""
+        self.tasks.cell().n = len(asyncio.all_tasks())
+        for look in self.looks:
+            look()
+
     def render(self) -> bytes:
         """The exposition in Prometheus' text format. Takes milliseconds: call it in a thread."""
         return generate_latest(self.registry)
@@ -283,6 +304,13 @@ class Metrics(Collector):
             known = {"upstream": tuple(sorted(self._upstreams)), **zero}
             for each in product(*(known.get(label.name, label.values) for label in labels)):
                 family.cell(*each)
+
+
+def store_timer(metrics: Metrics) -> Callable[[str, float], None]:
+    """For `Journal.observe`."""
+    known = {command: metrics.redis_command_duration.cell(command) for command in STORE_COMMANDS}
+    other = known[OTHER]
+    return lambda name, seconds: known.get(name, other).observe(seconds)
 
 
 def _exposed(family: Family[Cell] | Family[HistogramCell]) -> Metric:

@@ -92,6 +92,8 @@ DISCONNECT_REASONS = (
     "rebalance",
     "kicked",
     "wrong_serial",
+    "chatty",
+    "memory",
     "transport_error",
     OTHER,
 )
@@ -108,9 +110,23 @@ ATTEMPT_OUTCOMES = (
     "draining",
     "tls_failed",
     "blocked",
+    "duplicate_identity",
     OTHER,
 )
-SECURITY_EVENTS = ("lockout", "certificate", "serial", "downgrade")
+SECURITY_EVENTS = ("lockout", "certificate", "serial", "downgrade", "identity_conflict")
+LIMITS = (
+    "pending",
+    "source_rate",
+    "accept_rate",
+    "connections",
+    "frame_rate",
+    "pause_longest",
+    "write_buffer",
+    "write_stall",
+    "memory_refuse",
+    "memory_shed",
+    "memory_close",
+)
 CALL_OUTCOMES = (
     "ok",
     "call_error",
@@ -171,6 +187,12 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("security_events_total", "counter",
          "Lock-outs; certificates that let nobody in; boots with another serial number; chargers on a lower profile than before.",
          "sum by (type) (increase($m[1h]))", (_label("type", *SECURITY_EVENTS, OTHER),)),
+    Spec("limit_hits_total", "counter", "How often a limit against floods and hogs was hit, by its key in `limits` or `listen`.",
+         "sum by (limit) (increase($m[5m]))", (_label("limit", *LIMITS),)),
+    Spec("handshakes_pending", "gauge", "Sockets of chargers whose handshake is not complete.", "sum($m)"),
+    Spec("chargers_paused", "gauge", "Chargers that send too fast and are not read now.", "sum($m)"),
+    Spec("memory_used_bytes", "gauge", "Memory in use, as `limits.memory` counts it.", "max($m / ocppgw_memory_limit_bytes)"),
+    Spec("memory_limit_bytes", "gauge", "Memory at which the process is full; 0: not known.", "min($m)"),
     Spec("hex_passwords_total", "counter", "Handshakes with the hex digits of an AuthorizationKey instead of its bytes.",
          "sum(increase($m[1d]))"),
     Spec("certificate_not_after_timestamp_seconds", "gauge",
@@ -182,7 +204,7 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("send_queue_bytes", "gauge", "Bytes written that the peers have not taken yet.", "sum by (side) ($m)", (SIDE,)),
     Spec("messages_total", "counter", "OCPP frames that passed a socket of the gateway.",
          "topk(10, sum by (action) (rate($m[5m])))",
-         (SIDE, _label("direction", "in", "out"), Label("type", TYPES), ACTION, VERSION), limit=376),
+         (SIDE, _label("direction", "in", "out"), Label("type", TYPES), ACTION, VERSION), limit=356),
     Spec("malformed_frames_total", "counter", "Frames refused, by the row of the table of bad inputs.",
          "sum by (row) (rate($m[5m]))", (ROW,), limit=60),
     Spec("quirks_total", "counter", "What peers do that the specification does not say, by the row of [Quirks](quirks.md).",

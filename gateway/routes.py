@@ -107,6 +107,8 @@ class Route(msgspec.Struct, frozen=True):
     commands: Mapping[str, frozenset[str]] = {}
     """Command in every spelling -> the upstreams that own it."""
     charging_profiles: Literal["stack", "minimum"] = "stack"
+    repair: Literal["", "off", "safe", "full"] = ""
+    """Of payloads between equal versions; "": like everybody's."""
     lifeline: Lifeline | None = None
     """What a CSMS may change of that by which the charger reaches the gateway; None: the defaults."""
 
@@ -218,6 +220,7 @@ class _Rule:
                 for spelling in spellings(action)
             },
             charging_profiles=config.charging_profiles,
+            repair=config.repair,
             lifeline=config.lifeline,
         )
         self.canary = config.canary

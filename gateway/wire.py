@@ -108,11 +108,20 @@ class Wire(asyncio.Protocol):
         """More than `write_limit` bytes wait for the peer. Default: close 1013."""
         self.close(1013, "not reading")
 
+    def on_stall(self) -> None:
+        """The peer has left what was written unread for `stall_timeout`. Default: reset the socket."""
+        self.abort()
+
     def on_lost(self, code: int, reason: str) -> None:
         """The connection is gone: once per opened connection. The code is that of the first close frame, whoever sent
         it; 1006 without one."""
 
     # For owners to call.
+
+    @property
+    def stall_timeout(self) -> float:
+        """Seconds for which written bytes may stay unread. For owners to override."""
+        return STALL_TIMEOUT
 
     @property
     def is_open(self) -> bool:
@@ -263,7 +272,7 @@ class Wire(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         if self._stall is None:
-            self._stall = self._wheel.after(STALL_TIMEOUT, self.abort)
+            self._stall = self._wheel.after(self.stall_timeout, self.on_stall)
 
     def resume_writing(self) -> None:
         if self._stall is not None:

@@ -42,6 +42,7 @@ PURE = [
     "gateway/hub/composite.py",
     "gateway/hub/control.py",
     "gateway/hub/leases.py",
+    "gateway/hub/mending.py",
     "gateway/hub/numbers.py",
     "gateway/hub/profiles.py",
     "gateway/hub/schedules.py",

@@ -10,6 +10,7 @@ from . import frames
 from .dialogue import Done, Out, Step
 from .frames import OTHER, Call, Error, Result, Side
 from .neutral import NEUTRAL_16, NEUTRAL_201
+from .quirks.mending import Mend
 from .standin import PART, StandIn
 
 _NOTHING: dict[str, bytes] = {}
@@ -26,6 +27,8 @@ class Untouched:
     facts = None
     stand_in: StandIn | None = None
     """Answers for the upstream while it is away; None: nobody does, but for the empty answers."""
+    mend: Mend | None = None
+    """Repairs what the charger answers."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
@@ -37,6 +40,7 @@ class Untouched:
         self._open = untouched._open
         self.backlog = untouched.backlog
         self.stand_in = untouched.stand_in
+        self.mend = untouched.mend
 
     def receive(
         self,
@@ -63,7 +67,8 @@ class Untouched:
         source, id, key, action = opened
         answer: frames.Frame
         if isinstance(frame, Result):
-            answer = Result(id, frame.payload)
+            mends = self.mend is not None and side == "charger"
+            answer = Result(id, self.mend.answer(action, frame.payload) if mends else frame.payload)  # type: ignore[union-attr]
             if self.stand_in is not None and side == "csms":
                 self.stand_in.heed(frame.id, bytes(frame.payload), clock)
         else:

@@ -17,6 +17,8 @@ from gateway.admin.guard import LARGEST_BODY, Guard
 from gateway.config import AdminToken
 from gateway.metrics import CONTENT_TYPE, HistogramCell, Metrics
 
+from .table import SCOPES, TABLE
+
 LAG_INTERVAL = 0.25
 """Seconds between two measurements of the event loop's lag."""
 
@@ -62,6 +64,7 @@ class AdminApi:
     async def start(self) -> None:
         """Begins to listen. Raises OSError when the address cannot be had."""
         app = web.Application(middlewares=[self._guard.check, own_pages_only], client_max_size=LARGEST_BODY)
+        app[TABLE], app[SCOPES] = [], {}
         for part in self._parts:
             part.add_to(app)
         app.router.add_get("/livez", self._livez)
@@ -102,6 +105,7 @@ class AdminApi:
 
     async def _render(self, _request: web.Request) -> web.Response:
         """The metrics, rendered in a thread: no charger waits for a scrape."""
+        self._metrics.look()
         body = await asyncio.to_thread(self._metrics.render)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 

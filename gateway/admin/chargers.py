@@ -1,111 +1,260 @@
-"""/api/v1/chargers: the registry in the store."""
+"""/api/v1/chargers: who is there, who was, who may come; one of them in detail; the registry in the store."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
 from gateway.config import Config
-from gateway.journal.errors import StoreDown
+from gateway.fleet import Fleet
 from gateway.journal.journal import Journal
 from gateway.registry import Charger
 from gateway.registry.file import charger_of
+from translators.values import format_time
 
-from .routing import reply
+from .directory import Directory, Home, Line, Registration, shown
+from .table import Bad, Endpoint, Part, Query, flag, number, reply
 
-MOST = 1000
+MOST: Final = 1000
 """Chargers in one answer."""
+USUAL: Final = 100
 
 
-class Chargers:
-    """Endpoints of the registry. Passwords go in, and never come out."""
+class Page(msgspec.Struct):
+    """Some chargers, by identity."""
 
-    def __init__(self, journal: Journal, config: Config) -> None:
+    chargers: list[Line]
+    total: int
+    """How many fit the question."""
+    connected: int
+    """How many of these are connected."""
+    next: str
+    """`cursor` of the next page; empty: there is none."""
+
+
+class Told(msgspec.Struct):
+    """A CALL of the charger that an upstream is being told."""
+
+    action: str
+    received_at: str
+    failures: int
+
+
+class AtUpstream(msgspec.Struct):
+    """A charger at one of its upstreams, as the hub that has it sees it."""
+
+    version: str
+    role: str
+    answers: bool
+    """The charger gets its answers."""
+    may_command: bool
+    leaving: bool
+    state: str
+    """idle, connecting, connected, backoff"""
+    last_error: str
+    down_since: str | None
+    refuses: bool
+    """The CSMS refuses the charger: it is told nothing until the charger boots."""
+    backlog: int
+    """CALLs in memory that wait to be told."""
+    parked_bytes: int
+    dead_letters: int
+    told: list[Told]
+
+
+class Detail(Line, kw_only=True):
+    """Everything about one charger."""
+
+    hub: str = ""
+    """Process that has its session; empty: none has, as nothing happens to it."""
+    edge_process: str = ""
+    opened_at: str | None = None
+    absent_since: str | None = None
+    command: dict[str, Any] = msgspec.field(default_factory=dict)
+    """The CALL that it has to answer (`open`, empty: none, `source`), and how many wait behind."""
+    upstreams: dict[str, AtUpstream] = msgspec.field(default_factory=dict)
+    parked: dict[str, int] = msgspec.field(default_factory=dict)
+    """Upstream -> bytes put aside for it."""
+    security_profile: int = 0
+    """The highest with which it was ever accepted."""
+    remembered: int | None = None
+    """Messages that would be known if it sent them again. Only with `?remembered=true`: counting takes long."""
+    silent: list[str] = msgspec.field(default_factory=list)
+    """Processes that did not answer: what only they know is missing."""
+
+
+class Given(msgspec.Struct, forbid_unknown_fields=True):
+    """A charger for the registry. What is left out stays as it is."""
+
+    password: str | None = None
+    password_hash: str | None = None
+    serial: str | None = None
+    group: str | None = None
+    route: str | None = None
+    versions: list[str] | None = None
+    blocked: bool | None = None
+
+
+class Chargers(Part):
+    """Passwords go in, and never come out."""
+
+    def __init__(self, journal: Journal, config: Config, directory: Directory, fleet: Fleet) -> None:
         self._journal = journal
         self._config = config
+        self._directory = directory
+        self._fleet = fleet
 
-    def add_to(self, app: web.Application) -> None:
-        """Registers the endpoints."""
-        app.router.add_get("/api/v1/chargers", self._list)
-        app.router.add_get("/api/v1/chargers/{charger}", self._show)
-        app.router.add_put("/api/v1/chargers/{charger}", self._put)
-        app.router.add_delete("/api/v1/chargers/{charger}", self._delete)
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Those of the chargers that only look, and of the registry."""
+        queries = (
+            Query("q", "Part of the identity, vendor, model, firmware or serial number."),
+            Query("state", "Which ones.", choices=("connected", "absent", "blocked")),
+            Query("version", "OCPP version."),
+            Query("group", "Group in the registry."),
+            Query("upstream", "Primary or mirror of the route."),
+            Query("registered", "Only those that are (not) in the registry.", "boolean"),
+            Query("limit", f"At most so many, up to {MOST}.", "integer"),
+            Query("cursor", "`next` of the page before."),
+        )
+        one = "/chargers/{charger}"
+        remembered = Query("remembered", "Count the messages that are remembered.", "boolean")
+        return (
+            Endpoint("GET", "/chargers", self._list, "Chargers, connected or not", query=queries, answer=Page),
+            Endpoint("GET", one, self._show, "One charger in detail", query=(remembered,), answer=Detail, refusals=(404,)),
+            Endpoint(
+                "PUT", one, self._put, "Register a charger, or change what is given", "admin",
+                body=Given, answer=Registration, refusals=(409, 422),
+            ),
+            Endpoint("DELETE", one, self._delete, "Remove from the registry", "admin", status=204, refusals=(404, 409)),
+        )  # fmt: skip
 
     async def _list(self, request: web.Request) -> web.Response:
-        """Up to 1,000 chargers by identity, those after `?after=`."""
-        try:
-            found, _ = await self._journal.all_registered()
-        except StoreDown as error:
-            return _down(error)
-        after = request.query.get("after", "").casefold()
-        group = request.query.get("group", "")
-        wanted = sorted(
-            (each for each in found if each.id.casefold() > after and (not group or each.group == group)),
-            key=lambda each: each.id.casefold(),
-        )
-        return reply({"chargers": [shown(each) for each in wanted[:MOST]], "more": len(wanted) > MOST})
+        query = request.query
+        limit = number(request, "limit", USUAL, 1, MOST)
+        after = query.get("cursor", query.get("after", "")).casefold()
+        wanted, state = query.get("q", "").casefold(), query.get("state", "")
+        version, group, upstream = query.get("version", ""), query.get("group", ""), query.get("upstream", "")
+        registered = flag(request, "registered") if "registered" in query else None
+        if state not in ("", "connected", "absent", "blocked"):
+            raise Bad(400, "state: connected, absent or blocked")
+        everyone = await self._directory.everyone()
+        homes = [everyone[name] for name in sorted(everyone)]
+        if state in ("connected", "absent"):
+            homes = [each for each in homes if bool(each.edge) == (state == "connected")]
+        registry = self._directory.registered
+        if registered is not None:
+            homes = [each for each in homes if (registry(each.id) is not None) == registered]
+        if group or state == "blocked":
+            some = ((each, registry(each.id)) for each in homes)
+            homes = [
+                each
+                for each, known in some
+                if known is not None and group in ("", known.group) and (known.blocked or state != "blocked")
+            ]
+        if wanted or version or upstream:  # needs what is known of each of them
+            lines = [
+                each
+                for each in await self._directory.lines(homes)
+                if version in ("", each.version)
+                and _has(each, wanted)
+                and upstream in ("", each.primary, *each.mirrors)
+            ]
+            total, there = len(lines), sum(each.connected for each in lines)
+            lines = [each for each in lines if each.id.casefold() > after]
+            page = lines[:limit]
+            more = len(lines) > limit
+        else:
+            total, there = len(homes), sum(bool(each.edge) for each in homes)
+            homes = [each for each in homes if each.id.casefold() > after]
+            page = await self._directory.lines(homes[:limit])
+            more = len(homes) > limit
+        return reply(Page(page, total, there, page[-1].id.casefold() if more and page else ""))
 
     async def _show(self, request: web.Request) -> web.Response:
-        charger = request.match_info["charger"]
-        try:
-            found = (await self._journal.registered([charger]))[charger.casefold()]
-        except StoreDown as error:
-            return _down(error)
-        if found is None:
-            return reply({"errors": [f"{charger} is not registered"]}, 404)
-        return reply(shown(found))
+        home = await found(self._directory, request)
+        line = (await self._directory.lines([home]))[0]
+        answers, silent = await self._fleet.ask_all("charger", charger=home.id)
+        partition = self._journal.partition(home.id)
+        detail = Detail(**{name: getattr(line, name) for name in line.__struct_fields__}, silent=silent)
+        parked = {
+            name: size for (name, who), size in (await self._journal.parked(partition)).items()
+            if who == home.id.casefold()
+        }  # fmt: skip
+        detail.parked = parked
+        detail.security_profile = await self._journal.highest_profile(home.id, partition, 0)
+        if flag(request, "remembered"):
+            detail.remembered = await self._journal.stored_answers(partition, home.id)
+        for process, said in answers.items():
+            if said is None:
+                continue
+            detail.hub = process
+            detail.opened_at, detail.absent_since = _time(said["opened_at"]), _time(said["absent_since"])
+            detail.command = said["command"]
+            for name, each in said["upstreams"].items():
+                told = [Told(one["action"], format_time(one["received_at"]), one["failures"]) for one in each["told"]]
+                each |= {"told": told, "down_since": _time(each["down_since"]), "dead_letters": 0}
+                each["parked_bytes"] = parked.get(name, 0)
+                each["dead_letters"] = await self._letters(name, partition)
+                detail.upstreams[name] = AtUpstream(**each)
+        return reply(detail)
+
+    async def _letters(self, upstream: str, partition: int) -> int:
+        return (await self._journal.letter_counts(partition)).get(upstream, 0)
 
     async def _put(self, request: web.Request) -> web.Response:
-        """Register a charger, or change what is given; its password stays unless another one is given."""
-        if (refused := self._elsewhere()) is not None:
-            return refused
+        self._here()
         charger = request.match_info["charger"]
         try:
-            given = msgspec.json.decode(await request.read(), type=dict[str, Any])
+            given = msgspec.json.decode(await request.read() or b"{}", type=dict[str, Any])
             made = await asyncio.to_thread(charger_of, {**given, "id": charger}, True)
         except (msgspec.MsgspecError, ValueError) as error:
-            return reply({"errors": [str(error)]}, 400)
+            raise Bad(400, str(error)) from None
         if made.route and made.route not in [each.name for each in self._config.routes]:
-            return reply({"errors": [f"no route has the name {made.route}"]}, 422)
-        try:
-            old = (await self._journal.registered([charger]))[charger.casefold()]
-            if old is not None:
-                changes = {key: getattr(made, key) for key in given if key in Charger.__struct_fields__ and key != "id"}
-                changes["password"] = made.password or old.password
-                made = msgspec.structs.replace(old, **changes)
-            await self._journal.register({charger: made})
-        except StoreDown as error:
-            return _down(error)
+            raise Bad(422, f"no route has the name {made.route}")
+        old = (await self._journal.registered([charger]))[charger.casefold()]
+        if old is not None:
+            changes = {key: getattr(made, key) for key in given if key in Charger.__struct_fields__ and key != "id"}
+            changes["password"] = made.password or old.password
+            made = msgspec.structs.replace(old, **changes)
+        await self._journal.register({charger: made})
+        self._directory.look_again()
         return reply(shown(made), 201 if old is None else 200)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        if (refused := self._elsewhere()) is not None:
-            return refused
+        self._here()
         charger = request.match_info["charger"]
-        try:
-            if (await self._journal.registered([charger]))[charger.casefold()] is None:
-                return reply({"errors": [f"{charger} is not registered"]}, 404)
-            await self._journal.register({charger: None})
-            await self._journal.forget_profile(charger, self._journal.partition(charger))
-        except StoreDown as error:
-            return _down(error)
+        if (await self._journal.registered([charger]))[charger.casefold()] is None:
+            raise Bad(404, f"{charger} is not registered")
+        await self._journal.register({charger: None})
+        await self._journal.forget_profile(charger, self._journal.partition(charger))
+        self._directory.look_again()
         return web.Response(status=204)
 
-    def _elsewhere(self) -> web.Response | None:
+    def _here(self) -> None:
         source = self._config.registry.source
-        if source == "redis":
-            return None
-        return reply({"errors": [f"registry.source is {source}: chargers are not kept in the store"]}, 409)
+        if source != "redis":
+            raise Bad(409, f"registry.source is {source}: chargers are not kept in the store")
 
 
-def shown(charger: Charger) -> dict[str, Any]:
-    """A charger without its password."""
-    found = {field: getattr(charger, field) for field in charger.__struct_fields__}
-    return found | {"password": bool(charger.password), "versions": list(charger.versions)}
+async def found(directory: Directory, request: web.Request) -> Home:
+    """The charger that the URL names. Raises Bad, StoreDown."""
+    charger = request.match_info["charger"]
+    home = await directory.home(charger)
+    if home is None:
+        raise Bad(404, f"nobody has ever heard of {charger}")
+    return home
 
 
-def _down(error: StoreDown) -> web.Response:
-    return reply({"errors": [f"the store is unreachable: {error}"]}, 503)
+def _has(line: Line, wanted: str) -> bool:
+    texts = [line.id, line.vendor, line.model, line.firmware]
+    if line.registration is not None:
+        texts.append(line.registration.serial)
+    return not wanted or any(wanted in text.casefold() for text in texts)
+
+
+def _time(ms: int) -> str | None:
+    return format_time(ms) if ms else None

@@ -20,6 +20,9 @@ from aiohttp.typedefs import Handler
 
 from gateway.config import AdminToken
 
+from .table import SCOPE, WHO
+from .table import SCOPES as SCOPES_OF
+
 log = structlog.get_logger(__name__)
 
 OPEN: Final = frozenset({"/metrics", "/livez", "/readyz"})
@@ -58,6 +61,7 @@ class Guard:
         who = self._admit(request)
         if isinstance(who, web.Response):
             return who
+        request[WHO], request[SCOPE] = who
         if request.method not in _READS and request.can_read_body and request.content_type != "application/json":
             return refusal(415, "send JSON (Content-Type: application/json)")
         try:
@@ -65,16 +69,16 @@ class Guard:
         except web.HTTPRequestEntityTooLarge:
             return refusal(413, f"a body has at most {LARGEST_BODY} bytes")
         if request.method not in _READS:
-            log.info("admin_call", who=who, method=request.method, path=request.path, status=response.status)
+            log.info("admin_call", who=who[0], method=request.method, path=request.path, status=response.status)
         return response
 
-    def _admit(self, request: web.Request) -> web.Response | str:
-        """Who calls, or the refusal."""
+    def _admit(self, request: web.Request) -> web.Response | tuple[str, str]:
+        """Who calls, with which scope; or the refusal."""
         remote = request.remote or ""
         if not self.tokens:
             # A page in an operator's browser could reach this port under a name of its own.
             if _loopback(remote) and _plain_host(request.headers.get("Host", "")):
-                return "local"
+                return "local", "admin"
             return refusal(403, "without admin.tokens only this machine may call")
         now = self._clock()
         begun, count = self._failures.get(remote, (now, 0))
@@ -91,7 +95,7 @@ class Guard:
         needed = self._needed(request)
         if SCOPES.index(token.scope) < SCOPES.index(needed):
             return refusal(403, f"this token has the scope {token.scope}; {needed} is needed")
-        return token.name
+        return token.name, token.scope
 
     def _find(self, header: str) -> AdminToken | None:
         """The token of a header. All are compared, so that the time tells nothing."""
@@ -115,6 +119,11 @@ class Guard:
 
     @staticmethod
     def _needed(request: web.Request) -> str:
+        route = request.match_info.route.resource
+        if SCOPES_OF in request.app and route is not None:
+            known = request.app[SCOPES_OF].get((request.method, route.canonical))
+            if known is not None:
+                return known
         if request.method in _READS:
             return "read"
         return "admin" if request.path.startswith(ADMIN_ONLY) else "operate"

@@ -16,10 +16,13 @@ from gateway.edge.counters import SAMPLE, count
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
 from gateway.edge.guard import Open, Refuse, Take
 from gateway.edge.knocking import Knocking
+from gateway.edge.overload import SHED
+from gateway.edge.pace import Pace
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Appended
 from gateway.wheel import Timer
+from translators.values import format_time
 
 if TYPE_CHECKING:
     from gateway.edge.gate import Gate
@@ -51,10 +54,12 @@ class ChargerConnection(Knocking):
         "_alive",
         "_hold",
         "_home",
+        "_pace",
         "_pinged_at",
         "_pings",
         "_pings_since",
         "_reopen",
+        "_thaw",
         "_waiting",
         "epoch",
     )
@@ -66,6 +71,9 @@ class ChargerConnection(Knocking):
         self._alive: Timer | None = None
         self._hold: Timer | None = None
         self._reopen: Timer | None = None
+        self._thaw: Timer | None = None
+        """Until it fires the charger, which has sent too fast, is not read."""
+        self._pace: Pace | None = None
         self._waiting: list[Pending] | None = None
         self._pings = 0
         self._pings_since = 0.0
@@ -120,6 +128,7 @@ class ChargerConnection(Knocking):
             return
         log.info("charger connected", charger=self.charger, version=self.version, epoch=self.epoch)
         if home and home != self._home:
+            edge.taken_over(self)
             edge.supersede(home, self.charger, self.epoch)
         self.resume()
 
@@ -160,6 +169,11 @@ class ChargerConnection(Knocking):
         if take.kind == "call":
             edge.counted("in", "call", take.action, guard.version)
             edge.counters.in_flight += 1
+            if guard.hurried:
+                self._spend(len(data))
+            if edge.overload >= SHED and take.cls == "K2":
+                self._shed(take)
+                return
             mark = fingerprint(take.action, take.cls, take.payload, take.message_id, self.epoch)
             if guard.full:
                 self._fill()
@@ -184,6 +198,7 @@ class ChargerConnection(Knocking):
 
     def _malformed(self, refuse: Refuse, data: bytes) -> None:
         edge = self._edge
+        self._spend(len(data))
         count(edge.counters.malformed, refuse.row[:3])
         if refuse.row[:3] in ("R28", "R29", "R33"):
             edge.counters.unmatched += 1
@@ -211,6 +226,33 @@ class ChargerConnection(Knocking):
         if refuse.close:
             self.part("protocol_error", refuse.close, "too many malformed frames")
 
+    def _spend(self, size: int) -> None:
+        """A message that did not wait for the answers to those before: too many of them, and we stop reading for a while."""
+        limits, now = self._edge.limits, self._edge.wheel.loop.time()
+        if self._pace is None:
+            self._pace = Pace(limits, now)
+        wait = self._pace.spend(size, limits, now)
+        if wait <= 0 or self._thaw is not None:
+            return
+        count(self._edge.counters.limits, "frame_rate")
+        if self._pace.too_long(limits, now):
+            count(self._edge.counters.limits, "pause_longest")
+            self.part("chatty", 1013, "too many messages")
+            return
+        self._edge.counters.paused += 1
+        self.pause()
+        self._thaw = self._edge.wheel.after(wait, self._thawed)
+
+    def _thawed(self) -> None:
+        self._thaw = None
+        self._edge.counters.paused -= 1
+        self._read_on()
+
+    def _shed(self, take: Take) -> None:
+        """A heartbeat while memory is short: it is answered here, and goes nowhere."""
+        count(self._edge.counters.limits, "memory_shed")
+        self._answer(take.seq, "result", b'{"currentTime":"%b"}' % format_time(self._edge.now_ms()).encode())
+
     def _fill(self) -> None:
         """Sixteen CALLs are open: read on when one is answered, or gives up (row R20)."""
         self.pause()
@@ -229,7 +271,7 @@ class ChargerConnection(Knocking):
             self._read_on()
 
     def _read_on(self) -> None:
-        if self.paused and self.epoch and self._waiting is None and not self.guard.full:
+        if self.paused and self.epoch and self._waiting is None and not self.guard.full and self._thaw is None:
             if self._reopen is not None:
                 self._reopen.cancel()
                 self._reopen = None
@@ -374,7 +416,24 @@ class ChargerConnection(Knocking):
             self._edge.counters.observe_ping(self._edge.wheel.loop.time() - self._pinged_at)
         self._pinged_at = 0.0
 
+    async def answers(self, seconds: float) -> bool:
+        """Whether anything comes within this time after a ping. Of a charger that is not read nobody can tell: it counts as there."""
+        loop = self._edge.wheel.loop
+        asked = loop.time()
+        self.ping()
+        while self.is_open and loop.time() - asked < seconds:
+            if self.paused or self.last_received >= asked:  # the loop's clock has steps of a millisecond
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    def on_stall(self) -> None:
+        count(self._edge.counters.limits, "write_stall")
+        self.reason = self.reason or "slow_consumer"
+        self.abort()
+
     def on_overflow(self) -> None:
+        count(self._edge.counters.limits, "write_buffer")
         self.part("slow_consumer", 1013, "not reading")
 
     def on_lost(self, code: int, reason: str) -> None:
@@ -386,6 +445,10 @@ class ChargerConnection(Knocking):
                 timer.cancel()
         self._alive = self._hold = self._reopen = None
         self._waiting = None
+        if self._thaw is not None:
+            self._thaw.cancel()
+            self._thaw = None
+            edge.counters.paused -= 1
         if not self.reason:
             closed_by_us = {1002: "protocol_error", 1007: "protocol_error", 1009: "frame_too_large"}
             self.reason = closed_by_us.get(code, "transport_error" if code == 1006 else "client_close")

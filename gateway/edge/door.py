@@ -105,6 +105,7 @@ class Door:
                 await asyncio.sleep(FULL_SECONDS)
                 continue
             if self._full():
+                count(self._counters.limits, "pending")
                 self._refused("over_capacity")
                 accepted.close()
                 continue
@@ -112,7 +113,7 @@ class Door:
             self._spawn(self._greet(accepted, str(address[0])))
 
     async def _greet(self, sock: socket.socket, peer: str) -> None:
-        loop, taken = asyncio.get_running_loop(), False
+        loop, taken, limited = asyncio.get_running_loop(), False, False
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -121,6 +122,9 @@ class Door:
                 if not within(peer, self.gate.proxies):
                     raise ValueError("not from a proxy")
                 source = await asyncio.wait_for(_proxy_header(sock), PROXY_SECONDS)
+            if self.keys is not None and (limit := self.gate.too_many(source or peer)):
+                limited = True
+                raise ValueError(f"limits: {limit}")
             taken = True
             if self.keys is None:
                 await loop.connect_accepted_socket(lambda: self._make(source), sock)
@@ -134,8 +138,10 @@ class Door:
             self._refused("tls_failed")
             log.info("tls_failed", source=peer, why=error.reason or str(error))
         except (OSError, ValueError, TimeoutError) as error:
-            self._refused("tls_failed" if taken else "bad_request")
-            log.info("connection_refused", source=peer, why=str(error) or type(error).__name__)
+            self._refused("rate_limited" if limited else "tls_failed" if taken else "bad_request")
+            (log.debug if limited else log.info)(
+                "connection_refused", source=peer, why=str(error) or type(error).__name__
+            )
         finally:
             self._counters.pending -= 1
             if not taken:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
@@ -19,10 +19,12 @@ from gateway.edge.counters import EdgeCounters, count
 from gateway.edge.credentials import Busy, Checker, basic, same_user
 from gateway.edge.lockout import Lockout, prefix
 from gateway.edge.source import forwarded, within
+from gateway.edge.sources import Sources
 from gateway.journal.errors import StoreDown
 from gateway.registry import Charger, Registry
 
 if TYPE_CHECKING:
+    from gateway.config_limits import Limits
     from gateway.journal.journal import Journal
 
 log = structlog.get_logger(__name__)
@@ -67,6 +69,10 @@ class Terms(msgspec.Struct):
     """Whether a charger is connected here: it takes its own place."""
     closed: Callable[[], Denied | None]
     """Why nobody is let in now."""
+    sources: Sources
+    limits: Callable[[], Limits]
+    answers: Callable[[str], Awaitable[bool]]
+    """Whether a charger that is connected here answers a ping."""
     refuse: Callable[[str], str | None] | None = None
     """Why a charger is refused with 503 or, if `NO_ROUTE`, with 404."""
     native: Callable[[str], str] | None = None
@@ -89,6 +95,9 @@ class Gate:
         self._allowed = networks(listen.allow_from or (("private",) if profile < 2 else ("any",)))
         self.proxies = networks(listen.proxy.addresses)
         self._rate = Rate(listen.accept_rate, listen.accept_burst)
+        self._before_tls = Rate(listen.accept_rate, listen.accept_burst)
+        self._counted_before = bool(listen.tls.cert) and not listen.proxy.forwarded_for
+        """The door has asked `too_many` before TLS."""
         self._decoy = ""
 
     def check(self, visitor: Visitor, path: str, headers: Headers, offered: Sequence[str]) -> Claim:
@@ -97,6 +106,8 @@ class Gate:
         if (closed := terms.closed()) is not None:
             raise closed
         source = self._source(visitor, headers)
+        if not self._counted_before and self._from_one(source):
+            raise Denied(429, "Too many connections from this address.\n", "rate_limited")
         identity = identity_of(path)
         exists, charger = terms.registry.exists(identity), terms.registry.get(identity)
         common = negotiate(
@@ -132,18 +143,39 @@ class Gate:
         if not terms.registry.exists(identity) or terms.registry.get(identity) != charger:
             raise Denied(503, "The registry has just changed.\n", "other")
         if self.open >= self.listen.max_connections and not terms.present(identity):
+            count(terms.counters.limits, "connections")
             raise Denied(503, "Too many connections.\n", "over_capacity")
+        if not self.listen.security_profile and terms.present(identity) and await terms.answers(identity):
+            raise Denied(409, "A charger of this name is connected.\n", "duplicate_identity")
         why = None if terms.refuse is None else terms.refuse(identity)
         if why == NO_ROUTE:
             raise unknown()
         if why is not None:
             raise Denied(503, "Not available now.\n", why)
         if not self._rate.take(terms.clock()):
+            count(terms.counters.limits, "accept_rate")
             raise Denied(503, "Too many new connections.\n", "rate_limited")
         version, spelled = choose(common, terms.native(identity) if terms.native is not None else "")
         return Admission(identity, version, spelled, claim.serials, charger is not None and charger.strict)
 
+    def too_many(self, source: str) -> str:
+        """The limit that a new connection of this address exceeds, before anything was read of it; "": none."""
+        if not self.listen.proxy.forwarded_for and self._from_one(source):
+            return "source_rate"
+        if not self._before_tls.take(self._terms.clock()):
+            count(self._terms.counters.limits, "accept_rate")
+            return "accept_rate"
+        return ""
+
     # Inside.
+
+    def _from_one(self, source: str) -> bool:
+        """Whether one address knocks too often; an address of a proxy of ours is nobody's."""
+        terms = self._terms
+        if within(source, self.proxies) or terms.sources.take(source, terms.limits(), terms.clock()):
+            return False
+        count(terms.counters.limits, "source_rate")
+        return True
 
     def _source(self, visitor: Visitor, headers: Headers) -> str:
         proxy = self.listen.proxy

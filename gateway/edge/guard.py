@@ -156,6 +156,11 @@ class Guard:
         return len(self._open) >= MOST_OPEN
 
     @property
+    def hurried(self) -> bool:
+        """Whether the charger does not wait for its answers."""
+        return len(self._open) > 1
+
+    @property
     def oldest_deadline(self) -> int:
         """When the first open CALL gives up (ms); 0: none is open."""
         return min((call.deadline for call in self._open.values()), default=0)

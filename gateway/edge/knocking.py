@@ -11,6 +11,7 @@ from websockets.http11 import Request
 
 from gateway.edge import certificates
 from gateway.edge.access import Admission, Denied
+from gateway.edge.counters import count
 from gateway.edge.gate import Claim, Gate, Visitor
 from gateway.edge.guard import Guard
 from gateway.edge.strict import StrictGuard
@@ -47,13 +48,23 @@ class Knocking(ServerWire):
         """Loop time at which the socket was there, then that at which the handshake was complete."""
 
     @property
+    def stall_timeout(self) -> float:
+        return self._edge.limits.write_stall
+
+    @property
     def upgrade_timeout(self) -> float:
         return self.gate.upgrade_timeout
+
+    @property
+    def source(self) -> str:
+        """Address of the client, as far as the PROXY protocol tells."""
+        return self._source or self.peer[0]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.since = self.last_received
         if not self._edge.arrived():
+            count(self._edge.counters.limits, "pending")
             self.reason = "over_capacity"
             self.abort()
 
@@ -90,7 +101,7 @@ class Knocking(ServerWire):
         if denied.outcome == "subprotocol_mismatch" and self.gate.listen.subprotocol_mismatch == "complete_then_close":
             self.accept(None)
             return
-        self.reject(denied.status, denied.text, (*denied.headers, *self._edge.advice(denied.status)))
+        self.reject(denied.status, denied.text, denied.headers or self._edge.advice(denied.status))
 
     def on_refused(self, status: int, why: str) -> None:
         outcome = self.reason or ("bad_request" if status else "other")

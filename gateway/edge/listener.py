@@ -15,16 +15,19 @@ from typing import Any, Final
 
 import structlog
 
-from gateway.config import Listen
+from gateway.config import Limits, Listen
 from gateway.edge.access import Denied
 from gateway.edge.certified import CertifiedConnection
 from gateway.edge.connection import ChargerConnection
-from gateway.edge.counters import EdgeCounters
+from gateway.edge.counters import EdgeCounters, count
 from gateway.edge.credentials import Checker
 from gateway.edge.door import Door
 from gateway.edge.gate import Gate, Terms
 from gateway.edge.guard import Open
-from gateway.edge.lockout import Lockout
+from gateway.edge.lockout import Lockout, prefix
+from gateway.edge.overload import watch
+from gateway.edge.parting import drain, make_room
+from gateway.edge.sources import Conflicts, Sources
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
@@ -36,14 +39,8 @@ log = structlog.get_logger(__name__)
 LEASE_SECONDS: Final = 15.0
 """The edge's lease in the store; without one its chargers count as gone."""
 RENEW_SECONDS: Final = 5.0
-MOST_PENDING: Final = 2_000
-"""Handshakes under way at once; more are cut off."""
 CLOSES_PER_SECOND: Final = 100
 """Sockets closed per second when many must be, so that their chargers do not all come back at once."""
-CLOSING_SECONDS: Final = 5.0
-"""For the chargers' part in the closing of the last sockets."""
-TICK: Final = 0.05
-"""Seconds between two rounds of closing."""
 SPREAD: Final = 10.0
 """Most seconds over which the sockets that wait for the store in vain are closed."""
 
@@ -66,6 +63,7 @@ class Edge:
         counters: EdgeCounters | None = None,
         wheel: Wheel | None = None,
         registry: Registry | None = None,
+        limits: Limits | None = None,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         """`registry`: which chargers exist; None: any. Raises OSError and ValueError for certificates that cannot be used."""
@@ -76,6 +74,9 @@ class Edge:
         self.id = _incarnation()
         """Names this incarnation of the edge; a new one after the lease was lost."""
         self.budget_ms = int(answer_timeout * 1000)
+        self.limits = limits or Limits()
+        self.overload = 0
+        """Level of `overload`, 0: there is memory enough."""
         self.holding: set[ChargerConnection] = set()
         """Connections with frames that wait for the store."""
         self.draining = False
@@ -96,10 +97,12 @@ class Edge:
         self.registry = Registry() if registry is None else registry
         self.registry.on_change.append(self._recheck)
         self._checker = Checker(lambda: self.wheel.loop.time())
+        self._conflicts = Conflicts()
         terms = Terms(
             journal, self.registry, self.counters, self._checker, Lockout(), lambda: self.wheel.loop.time(),
             present=lambda charger: charger.casefold() in self._chargers,
-            closed=self._closed, refuse=refuse, native=native,
+            closed=self._closed, sources=Sources(), limits=lambda: self.limits, answers=self._answers,
+            refuse=refuse, native=native,
         )  # fmt: skip
         self._doors = [self._door(Gate(each, terms)) for each in ([listen] if isinstance(listen, Listen) else listen)]
 
@@ -115,6 +118,7 @@ class Edge:
         self.addresses = [address for door in self._doors for address in door.addresses]
         self.spawn(self._keep_lease())
         self.spawn(self._read_inbox())
+        self.spawn(watch(self))
         log.info("edge listens", addresses=self.addresses, edge=self.id)
 
     async def drain(self, timeout: float = 10.0, rate: float = CLOSES_PER_SECOND) -> None:  # noqa: ASYNC109
@@ -125,24 +129,7 @@ class Edge:
         self.draining = True
         for door in self._doors:
             door.close()
-        clock = self.wheel.loop.time
-        end, all_told = clock() + timeout, 0.0
-        allowed = 1.0
-        while self._sockets:
-            late = self.hurried or clock() >= end
-            ready = [wire for wire in self._sockets if wire.is_open and (late or wire.idle)]
-            step = len(ready) if self.hurried else rate * TICK
-            allowed = min(allowed + step, max(1.0, step))
-            for wire in random.sample(ready, min(len(ready), int(allowed))):
-                wire.part("drain", 1012, "service restart")
-                allowed -= 1
-            if late and not ready:
-                for wire in [wire for wire in self._sockets if not wire.opened]:
-                    wire.abort()
-                all_told = all_told or clock()
-                if clock() - all_told > CLOSING_SECONDS:
-                    break
-            await asyncio.sleep(TICK)
+        await drain(self, self._sockets, timeout, rate)
 
     async def stop(self) -> None:
         """End everything at once: sockets are reset, tasks cancelled. Call `drain` first for a gentle end."""
@@ -172,6 +159,11 @@ class Edge:
             for door in self._doors
             for host, port in door.addresses
         ]
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the chargers have not taken yet."""
+        return sum(wire.buffered for wire in self._sockets)
 
     @property
     def certificates_end(self) -> float:
@@ -204,7 +196,7 @@ class Edge:
     def arrived(self) -> bool:
         """A socket was accepted. False: there are too many handshakes under way."""
         self.counters.pending += 1
-        return self.counters.pending <= MOST_PENDING
+        return self.counters.pending <= self.limits.pending
 
     def grace(self) -> float:
         """Seconds for which a socket that has waited for the store in vain stays: not all of them are closed together."""
@@ -212,7 +204,7 @@ class Edge:
 
     def advice(self, status: int) -> list[tuple[str, str]]:
         """Headers that go with an HTTP error."""
-        return [("Retry-After", str(random.randint(30, 120)))] if status == 503 else []
+        return [("Retry-After", str(random.randint(30, 120)))] if status in (429, 503) else []
 
     def refused(self, outcome: str) -> None:
         """A handshake failed."""
@@ -235,7 +227,19 @@ class Edge:
         older = self._chargers.get(identity)
         self._chargers[identity] = wire
         if older is not None:
+            self.taken_over(wire)
             older.part("duplicate_identity", 1008, "superseded")
+
+    def taken_over(self, wire: ChargerConnection) -> None:
+        """This connection has taken the place of another one of its charger."""
+        if self._conflicts.taken_over(wire.charger.casefold(), prefix(wire.source), self.wheel.loop.time()):
+            count(self.counters.security, "identity_conflict")
+            log.warning("security_event", type="identity_conflict", charger=wire.charger, source=wire.source)
+
+    def make_room(self, most: int) -> None:
+        """Disconnect up to so many idle chargers."""
+        closed = make_room(self._sockets, most)
+        self.counters.limits["memory_close"] = self.counters.limits.get("memory_close", 0) + closed
 
     def owns(self, wire: ChargerConnection) -> bool:
         """Whether this is the newest connection of its charger here."""
@@ -303,18 +307,26 @@ class Edge:
     def _door(self, gate: Gate) -> Door:
         certified = gate.listen.security_profile == 3 and gate.listen.tls.check_serial
         made = CertifiedConnection if certified else ChargerConnection
-        full = lambda: self.counters.pending >= MOST_PENDING  # noqa: E731
+        full = lambda: self.counters.pending >= self.limits.pending  # noqa: E731
         return Door(gate, lambda source: made(self, gate, source), self.counters, self.now_ms, full)
 
     def _closed(self) -> Denied | None:
         """Why nobody is let in now."""
         if self.draining:
             return Denied(503, "Draining.\n", "draining")
+        if self.overload:
+            count(self.counters.limits, "memory_refuse")
+            return Denied(503, "Short of memory.\n", "over_capacity")
         if not self.journal.healthy or self.journal.problem:
             return Denied(503, "The store is unavailable.\n", "store_down")
         if not self.registry.ready:
             return Denied(503, "The registry is not read yet.\n", "store_down")
         return None
+
+    async def _answers(self, charger: str) -> bool:
+        """Whether a charger that is connected here answers a ping."""
+        wire = self._chargers.get(charger.casefold())
+        return wire is not None and self.limits.probe > 0 and await wire.answers(self.limits.probe)
 
     def _recheck(self, change: Change) -> None:
         """The registry has changed: whoever may not be here any more goes."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from gateway.metrics import HistogramCell, Metrics
 from gateway.metrics_actions import action_group
 from gateway.metrics_catalogue import CLOSE_CODES
-from gateway.traffic import buckets
 
 from .counters import EdgeCounters
 
@@ -54,16 +53,9 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
     metrics.calls_in_flight.cell("charger").n = counters.in_flight
     metrics.received_bytes.cell("charger").n = counters.received_bytes
     metrics.sent_bytes.cell("charger").n = counters.sent_bytes
-    fill(metrics.frame_size.cell("charger"), counters.sizes, counters.received_bytes + counters.sent_bytes)
+    metrics.frame_size.cell("charger").copy(counters.sizes, counters.received_bytes + counters.sent_bytes)
     metrics.unmatched_responses.cell("charger").n = counters.unmatched
     metrics.stream_published.cell().n = counters.appended.get("new", 0) + counters.appended.get("repeat", 0)
-
-
-def fill(cell: HistogramCell, sizes: list[int], total: int) -> None:
-    """Copy sizes of frames (see `traffic`) into a histogram whose bounds are powers of two."""
-    smallest, largest = (int(bound).bit_length() - 1 for bound in (cell.bounds[0], cell.bounds[-1]))
-    cell.counts[:] = buckets(sizes, smallest, largest)
-    cell.total = total
 
 
 def watch(counters: EdgeCounters, metrics: Metrics) -> None:

@@ -15,11 +15,14 @@ from gateway.journal.entry import Dead, Entry
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
 from gateway.metrics import Metrics
+from gateway.metrics_catalogue import SESSION_STATES
 from gateway.routes import Routes
 from gateway.wheel import Wheel
 
 from . import watching
 from .answering import trace
+from .behind import age
+from .census import Census
 from .metering import Metering
 from .operations import Operations
 from .ownership import Ownership
@@ -88,6 +91,7 @@ class Hub:
             lambda: self._sessions.settings,
             config.redis.partitions,
         )
+        self._census = Census(journal, self.partitions, self._parking)
         self._reconfigure = Reconfigure(
             journal, self._sessions, self.partitions, self._groups, self._turn, self._parking.attach
         )
@@ -111,6 +115,7 @@ class Hub:
             tasks.create_task(self._ownership.trim())
             tasks.create_task(self._sessions.health.run())
             tasks.create_task(self._retention.run())
+            tasks.create_task(self._census.run())
             tasks.create_task(self._reconfigure.run())
             tasks.create_task(self._pausing.run())
 
@@ -138,25 +143,48 @@ class Hub:
 
     def measure(self, metrics: Metrics) -> None:
         """Called at each scrape, in its thread."""
-        lags, oldest = self._ownership.lag, self._retention.oldest
+        lags, oldest, now = self._ownership.lag, self._retention.oldest, now_ms()
         for name in self._config.upstreams:
-            if name in lags:
-                pending, age = lags[name]
-                parked = (now_ms() - oldest[name]) / 1000 if name in oldest else 0.0
-                metrics.stream_pending.cell(name).n = pending
-                metrics.stream_oldest_undelivered_age.cell(name).n = max(age, parked)
-            else:  # better no figure than an old one
+            behind = lags.get(name)
+            metrics.stream_lag_known.cell(name).n = float(behind is not None and behind.unread >= 0)
+            if behind is None or behind.unread < 0:  # better no figure than an old one
+                metrics.stream_lag.drop(name)
+            else:
+                metrics.stream_lag.cell(name).n = behind.unread
+            if behind is None:
                 metrics.stream_pending.drop(name)
                 metrics.stream_oldest_undelivered_age.drop(name)
+                metrics.stream_oldest_pending_age.drop(name)
+            else:
+                parked = oldest.get(name, 0)
+                metrics.stream_pending.cell(name).n = behind.pending
+                metrics.stream_oldest_pending_age.cell(name).n = age(behind.pending_ms, now)
+                first = min(filter(None, (behind.oldest_ms, parked)), default=0)
+                metrics.stream_oldest_undelivered_age.cell(name).n = age(first, now)
+        metrics.stream_length.cell().n = self._ownership.length
+        metrics.partitions.cell().n = len(self.partitions)
+        metrics.partition_takeovers.cell().n = self._ownership.taken_over
+        self._census.measure(metrics, self._config.upstreams, now)
         self._retention.measure(metrics, self._config.upstreams)
         states: dict[tuple[str, str], int] = {
-            (name, state): 0 for name in self._config.upstreams for state in ("connected", "connecting", "backoff")
+            (name, state): 0 for name in self._config.upstreams for state in SESSION_STATES
         }
-        for upstream in list(self._turn.upstreams.values()):
-            if (upstream.name, upstream.state) in states:
-                states[upstream.name, upstream.state] += 1
+        asking = 0
+        for link, upstream in list(self._turn.upstreams.items()):
+            asking += link.commands_open
+            if (upstream.name, upstream.condition) in states:
+                states[upstream.name, upstream.condition] += 1
+        metrics.calls_in_flight.cell("csms").n = asking
+        traffic = self._sessions.traffic
+        metrics.received_bytes.cell("csms").n = traffic.received_bytes
+        metrics.sent_bytes.cell("csms").n = traffic.sent_bytes
+        metrics.frame_size.cell("csms").copy(traffic.sizes, traffic.received_bytes + traffic.sent_bytes)
         for (name, state), n in states.items():
             metrics.upstream_sessions.cell(name, state).n = n
+
+    def look(self, metrics: Metrics) -> None:
+        """Called before each scrape, in the loop."""
+        metrics.send_queue.cell("csms").n = sum(upstream.buffered for upstream in self._turn.upstreams.values())
 
     # -- partitions come and go --------------------------------------------------------------------------------------
 
@@ -198,6 +226,8 @@ class Hub:
             partition.position = batch.position
         if not batch.position:
             self._observer.redelivered(batch)
+        for group, n in batch.gone.items():
+            self._observer.gone(group, n)
         for group, entries in batch.items():
             for entry in entries:
                 self._happened(partition, group, entry, now)

@@ -12,6 +12,7 @@ from gateway.journal.entry import Entry
 from translators import Translating
 from translators.dialogue import Done, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
+from translators.quirks.mending import Mend
 
 from .answering import Owner, Policy, ack, answer_charger, count_hang_up, finished, given_up, outlast, poisoned
 from .backlog import Backlog, Exchange, order
@@ -61,6 +62,7 @@ class Link:
         "local",
         "lot",
         "may_command",
+        "mend",
         "name",
         "numbers",
         "owner",
@@ -106,6 +108,8 @@ class Link:
         """Whether it may send CALLs with this action; None: with any, if it may command."""
         self.filter: Filter | None = None
         """What it may not change at the charger; None: it may change anything."""
+        self.mend: Mend | None = None
+        """Repairs what the charger says; None: it is left as it is, or a translation reads it."""
         self.intake: Intake | None = None
         """What it takes of what the charger says; None: everything."""
         self.local: Local | None = None
@@ -315,6 +319,11 @@ class Link:
         """Nothing is left to tell this upstream."""
         waits = self.backlog or self._current or len(self._lane) or self._lane.open_id or self.lot
         return not (waits or (self.intake is not None and self.intake.holds))
+
+    @property
+    def commands_open(self) -> int:
+        """CALLs of the upstream that wait for their answer."""
+        return len(self._open_calls)
 
     @property
     def under_way(self) -> list[Exchange]:

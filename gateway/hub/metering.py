@@ -92,6 +92,9 @@ class Metering(Observer):
         self._conflicting = ""
         """Upstream whose command has just been refused because of another's: its answer comes in the same turn."""
 
+    def quirk(self, label: str, version: str, side: str = "charger") -> None:
+        self._metrics.quirks.cell(label, version, side).n += 1
+
     def unmatched(self, side: str) -> None:
         self._metrics.unmatched_responses.cell(side).n += 1
 
@@ -285,6 +288,11 @@ class Metering(Observer):
         for group, entries in batch.items():
             if entries:
                 self._metrics.stream_redelivered.cell(group).n += len(entries)
+
+    def gone(self, upstream: str, count: int) -> None:
+        """Entries that an upstream had not finished are in the store no more; nobody knows what they said."""
+        self._metrics.messages_dropped.cell(upstream, "transaction", "trimmed").n += count
+        log.error("entries_lost", upstream=upstream, entries=count, reason="somebody trimmed or deleted them")
 
     def acknowledged(self, upstream: str, count: int) -> None:
         """An upstream is done with entries."""

@@ -48,6 +48,9 @@ class Observer:
     def lifeline(self, link: Link, action: str, subject: str, policy: str) -> None:
         """A command of an upstream would have changed what the charger hangs by; `policy`: what became of it."""
 
+    def quirk(self, label: str, version: str, side: str = "charger") -> None:
+        """A peer did what the specification does not say (translators/quirks/table.yaml)."""
+
     def command_timeout(self, charger: str) -> None:
         """A charger did not answer a CALL."""
 

@@ -22,6 +22,7 @@ from .session import Session
 from .sessions import BACK_PER_SECOND, Sessions
 from .shared import FIELD, Shared
 from .shared import decode as decode_shared
+from .trying import attempt
 from .turn import Turn, now_ms
 
 OPERATOR: Final = "\n"
@@ -47,6 +48,7 @@ class Operations:
             "upstreams": self._upstreams,
             "reconnect": self._reconnect,
             "send": self._send,
+            "test": self._test,
             "forget": self._forget,
         }
 
@@ -123,6 +125,13 @@ class Operations:
             else:
                 loop.call_later(random.uniform(0, len(chosen) / BACK_PER_SECOND), each.reconnect)
         return len(chosen)
+
+    async def _test(self, arguments: dict[str, Any]) -> Any:
+        """Dial an upstream as a charger."""
+        settings = self._sessions.config.upstreams.get(str(arguments["upstream"]))
+        if settings is None:
+            raise Refused("no such upstream")
+        return await attempt(settings, str(arguments["charger"]), self._sessions.wheel, self._sessions.contexts)
 
     async def _send(self, arguments: dict[str, Any]) -> Any:
         """Ask the charger something; its answer as a frame and the milliseconds that it took."""

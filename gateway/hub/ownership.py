@@ -14,6 +14,7 @@ from gateway.journal.errors import Fenced, StoreDown
 from gateway.journal.journal import Journal
 from gateway.journal.leases import LEASE_TTL
 
+from .behind import Behind
 from .partition import Partition
 from .reader import Reader
 
@@ -60,8 +61,12 @@ class Ownership:
         """Upstream -> id after which its group begins on a stream that is in use; the tail unless it says otherwise."""
         self.edges: set[str] = set()
         """Edges that live."""
-        self.lag: dict[str, tuple[int, float]] = {}
-        """Upstream -> (entries not acknowledged, age of the oldest in seconds)."""
+        self.lag: dict[str, Behind] = {}
+        """By upstream; empty while nobody knows."""
+        self.length = 0
+        """Entries in the streams owned here."""
+        self.taken_over = 0
+        """Partitions that were taken over since the start."""
         self._hub = hub
         self._journal = journal
         self._reader = reader
@@ -315,19 +320,21 @@ class Ownership:
         partition.begun, partition.positions, partition.leased_until = begun, positions, until
         partition.reading = True  # nothing new is read before what is pending
         self._partitions[number] = partition
+        self.taken_over += 1
         await self._resume(partition)
         await self._reader.continue_pending(partition)
 
     async def _measure_lag(self) -> None:
         """How far each upstream is behind, over the partitions owned here."""
         names = self._groups[1:]
-        pending, age_ms = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-        for lags in await asyncio.gather(*(self._journal.lag(number, names) for number in list(self._partitions))):
-            for name, lag in lags.items():
-                pending[name] += lag.pending
-                age_ms[name] = max(age_ms[name], lag.age_ms)
+        found = {name: Behind() for name in names}
+        lags = await asyncio.gather(*(self._journal.lag(number, names) for number in list(self._partitions)))
+        for each in lags:
+            for name, lag in each.items():
+                found[name].add(lag)
+        self.length = sum(max((lag.length for lag in each.values()), default=0) for each in lags)
         # Whoever owns nothing knows nothing.
-        self.lag = {name: (pending[name], age_ms[name] / 1000) for name in pending} if self._partitions else {}
+        self.lag = found if self._partitions else {}
 
 
 def owner(partition: int, hubs: list[str]) -> str:

@@ -25,6 +25,7 @@ from .backlog import Exchange
 from .comparing import compare
 from .link import Link
 from .linking import fit
+from .mending import mend
 from .partition import Partition
 from .session import Session
 from .sessions import Sessions
@@ -177,6 +178,7 @@ class Reconfigure:
         if not translatable(session.version, sessions.settings[route.primary].version):
             log.warning("no_translation", charger_id=session.charger, upstream=route.primary, kept=list(session.links))
             return True
+        mend(session, route.repair or sessions.config.charger.repair)
         missing = [name for name in route.upstreams if name not in session.links or session.links[name].leaving]
         stale = changed & session.links.keys()
         if not self._here(partition, session) or (route == session.route and not missing and not stale):
@@ -220,6 +222,7 @@ class Reconfigure:
                 link.down_since = now  # nobody has waited for it before
         arbitrate(session, route, self._sessions.settings, new_id)
         compare(session, route, self._sessions.settings)
+        mend(session, route.repair or self._sessions.config.charger.repair)
         log.info("rerouted", charger_id=session.charger, primary=route.primary, mirrors=route.mirrors)
 
     def _renew(self, session: Session, name: str, route: Route, position: str, now: int) -> None:

@@ -152,14 +152,15 @@ class Session:
         elif not self._booting and entry.head.epoch == self.epoch:
             self._gate_open = True
         if self.arbiter is None:
-            self.links[name].from_charger(entry, _call(entry), now)
+            link = self.links[name]
+            link.from_charger(entry, _call(entry) if link.mend is None else self._mended(link, entry), now)
         else:
             self._tell(self.arbiter, self.links[name], entry, now)
         self._pump(now)
 
     def unparked(self, name: str, entry: Entry, now: int) -> bool:
         """A charger CALL that link `name` had put aside. False if it is not to be told. Raises msgspec.DecodeError."""
-        call = _call(entry)
+        call = self._mended(self.links[name], entry)
         told = call if self.arbiter is None else self.arbiter.told(name, call)
         if told is not None:
             unpark(self.links[name], entry, told, now)
@@ -170,7 +171,7 @@ class Session:
         """A charger CALL that was sent before and has no stored answer."""
         for link in self.links.values():
             if link.counts(entry.head.action):
-                call = _call(entry)
+                call = self._mended(link, entry)
                 told = call if self.arbiter is None else self.arbiter.told(link.name, call)
                 link.repeated(entry, told or call, now)
         self._pump(now)
@@ -346,7 +347,7 @@ class Session:
 
     def _tell(self, arbiter: Arbiter, link: Link, entry: Entry, now: int) -> None:
         """An upstream hears what the charger says in its own ids, and nothing of what is another's."""
-        call = _call(entry)
+        call = self._mended(link, entry)
         if link.primary:
             arbiter.heard(call, now)
         told = arbiter.told(link.name, call)
@@ -354,6 +355,11 @@ class Session:
             ignore(link, entry, call, now)
         else:
             link.from_charger(entry, told, now)
+
+    def _mended(self, link: Link, entry: Entry) -> Call:
+        """The CALL of an entry as `link` is to hear it."""
+        call = _call(entry)
+        return call if link.mend is None else link.mend.call(call, entry.head.received_at, self.shared.open)
 
     def _pump(self, now: int) -> None:
         if not self.edge:

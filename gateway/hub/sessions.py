@@ -25,10 +25,12 @@ from . import watching
 from .arbitration import arbitrate
 from .backlog import order
 from .comparing import compare
+from .credentials import Contexts
 from .health import Health
 from .introduction import introduction
 from .link import Link
 from .linking import make
+from .mending import mend
 from .metering import Metering
 from .partition import Partition
 from .session import Session
@@ -72,8 +74,19 @@ class Sessions:
         self.draining = False
         """Commands are refused."""
         self._dials = Dials(DIALS)
+        self.traffic = self._dials.traffic
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
+
+    @property
+    def wheel(self) -> Wheel:
+        """Of the timers."""
+        return self._wheel
+
+    @property
+    def contexts(self) -> Contexts:
+        """TLS towards the upstreams."""
+        return self._dials.contexts
 
     # -- a session and its links -------------------------------------------------------------------------------------
 
@@ -140,6 +153,7 @@ class Sessions:
             self.forget(session, name)
         arbitrate(session, route, self.settings, new_id)
         compare(session, route, self.settings)
+        mend(session, route.repair or self.config.charger.repair)
 
     def add(self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str) -> None:
         """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been

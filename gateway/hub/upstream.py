@@ -12,6 +12,7 @@ import structlog
 
 from gateway import config
 from gateway.dial import ClientWire, DialFailed
+from gateway.traffic import Traffic
 from gateway.wheel import Timer, Wheel
 from translators.frames import Call, Frame, decode
 
@@ -38,6 +39,7 @@ class Dials:
     def __init__(self, at_once: int) -> None:
         self.slots = asyncio.Semaphore(at_once)
         self.contexts = Contexts()
+        self.traffic = Traffic()
         self._busy: set[str] = set()
         self._ended: dict[str, float] = {}
 
@@ -96,6 +98,7 @@ class Upstream:
         "_on_state",
         "_opened_at",
         "_passed",
+        "_refused",
         "_socket",
         "_task",
         "_timer",
@@ -137,6 +140,7 @@ class Upstream:
         self._timer: Timer | None = None
         """Of the back-off, or of the keep-alive while there is a socket."""
         self._failures = 0
+        self._refused = False
         self._opened_at = 0.0
         self._heard = False
         self._bad = 0
@@ -151,6 +155,17 @@ class Upstream:
         if self._task is not None:
             return "connecting"
         return "idle" if self._timer is None else "backoff"
+
+    @property
+    def condition(self) -> str:
+        """The state for people: `auth_failed` while it waits because the CSMS does not let this charger in."""
+        state = self.state
+        return "auth_failed" if state == "backoff" and self._refused else state
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the CSMS has not taken yet."""
+        return 0 if self._socket is None else self._socket.buffered
 
     def start(self) -> None:
         """Connect and stay connected."""
@@ -185,6 +200,9 @@ class Upstream:
                     return
                 if number is not None:
                     frame = frame[:3] + number + frame[5 + len(id) :]
+            traffic = self._dials.traffic
+            traffic.sent_bytes += len(frame)
+            traffic.sizes[(len(frame) - 1).bit_length()] += 1
             self._socket.send(frame)
 
     def divert(self, id: str, to: Callable[[bytes], None]) -> None:
@@ -209,6 +227,9 @@ class Upstream:
         self._on_state("connected")
 
     def received(self, data: bytes) -> None:
+        traffic = self._dials.traffic
+        traffic.received_bytes += len(data)
+        traffic.sizes[(len(data) - 1).bit_length()] += 1
         try:
             frame = decode(data)
         except msgspec.MsgspecError:
@@ -234,6 +255,7 @@ class Upstream:
         self._forget_timer()
         self._dials.ended(self._url, now)
         self.last_error = f"closed {code} {reason}".strip()
+        self._refused = False
         if self.wanted and self._task is None:
             if now - self._opened_at > STABLE_SECONDS:
                 self._failures = 0
@@ -289,8 +311,8 @@ class Upstream:
         if self._failures == 0:
             log.warning("upstream_dial_failed", upstream=self.name, charger_id=self.charger, reason=str(failed))
         self._failures += 1
+        refused = self._refused = failed.status in (401, 403, 404) or failed.kind in ("subprotocol", "credentials")
         if self.wanted:
-            refused = failed.status in (401, 403, 404) or failed.kind in ("subprotocol", "credentials")
             self._back_off(REFUSED_CAP_SECONDS if refused else self._config.reconnect_max, failed.retry_after)
         self._on_state("unavailable" if failed.status >= 500 else failed.kind)
 

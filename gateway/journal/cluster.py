@@ -11,7 +11,7 @@ from gateway.journal import keys as names
 from gateway.journal.address import Address, Place
 from gateway.journal.connection import Argument, Connection, Convert, connect
 from gateway.journal.errors import StoreDown, UnsafeStore
-from gateway.journal.store import Node, Store
+from gateway.journal.store import SAMPLE, Node, Store
 from gateway.journal.streams import order
 
 WITHIN = 1.0
@@ -46,7 +46,15 @@ class ClusterStore(Store):
         self, name: str, keys: tuple[str, ...], *args: Argument, convert: Convert | None = None
     ) -> asyncio.Future[Any]:
         script = self._scripts[name]
-        return self._at(keys[0]).call(("EVALSHA", script.sha, len(keys), *keys, *args), convert, script.source)
+        future = self._at(keys[0]).call(("EVALSHA", script.sha, len(keys), *keys, *args), convert, script.source)
+        self.runs += 1
+        if not self.runs & SAMPLE:
+            self._time(name, future)
+        return future
+
+    @property
+    def pool(self) -> dict[str, int]:
+        return super().pool | {"idle": sum(map(len, self._idle_at.values()))}
 
     def _at(self, key: str) -> Connection:
         node = self._slots[self._slot(key)]

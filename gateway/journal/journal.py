@@ -18,6 +18,7 @@ from gateway.journal.entry import Entry, Head, Kind
 from gateway.journal.facts import Facts
 from gateway.journal.groups import Groups
 from gateway.journal.inbox import Inbox
+from gateway.journal.known import Known
 from gateway.journal.leases import Leases
 from gateway.journal.letters import Letters
 from gateway.journal.mail import Mail
@@ -44,7 +45,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail):
+class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a
@@ -100,6 +101,15 @@ class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers,
     def durability(self) -> Durability:
         """What an acknowledged message survives, as the store is set up now."""
         return self._store.durability
+
+    @property
+    def pool(self) -> dict[str, int]:
+        """Connections to the store, by what they do: command, waiting, idle."""
+        return self._store.pool
+
+    def observe(self, told: Callable[[str, float], None]) -> None:
+        """Have `told` called with the name and the seconds of one command in a few."""
+        self._store.observe = told
 
     @property
     def again(self) -> int:

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from gateway.config import RedisConfig
@@ -34,6 +35,10 @@ FOLLOW = 1.0
 """Seconds between two questions to the Sentinels who the primary is."""
 RECONCILE = 30.0
 """Seconds that a store has to take back what it lost."""
+
+
+SAMPLE = 15
+"""Scripts whose number has one of these bits are not timed."""
 
 
 class Node:
@@ -70,6 +75,10 @@ class Store:
         self.healthy = False
         self.problem = ""
         """Why chargers must wait: what is wrong with a store that is not healthy, or that it is full."""
+        self.observe: Callable[[str, float], None] | None = None
+        """Told of some commands how many seconds they took: name of the script, or `ping`."""
+        self.runs = 0
+        """Scripts run since the start."""
         self.outages = 0
         """How often the store was away or had to be given back what it lost."""
         self.durability = durability.UNKNOWN
@@ -110,7 +119,16 @@ class Store:
     ) -> asyncio.Future[Any]:
         """Runs a script of `scripts/`."""
         script = self._scripts[name]
-        return self._connection.call(("EVALSHA", script.sha, len(keys), *keys, *args), convert, script.source)
+        future = self._connection.call(("EVALSHA", script.sha, len(keys), *keys, *args), convert, script.source)
+        self.runs += 1
+        if not self.runs & SAMPLE:
+            self._time(name, future)
+        return future
+
+    def _time(self, name: str, future: asyncio.Future[Any]) -> None:
+        if (observe := self.observe) is not None:
+            began = perf_counter()
+            future.add_done_callback(lambda _: observe(name, perf_counter() - began))
 
     async def news(self, positions: dict[str, str], block_ms: int) -> list[str]:
         """Waits until streams have entries after the given ids; gives those streams. Raises StoreDown."""
@@ -155,6 +173,11 @@ class Store:
         else:
             connection.close()
         return reply
+
+    @property
+    def pool(self) -> dict[str, int]:
+        """How many connections there are, by what they do."""
+        return {"command": len(self._nodes), "waiting": len(self._blocked), "idle": len(self._idle)}
 
     @property
     def life(self) -> tuple[tuple[str, str], ...]:
@@ -302,7 +325,7 @@ class Store:
         connection, marks = node.connection, node.marks
         if connection.full:
             await self._look_for_room(connection)
-        connection.call(("GETEX", node.marker, "PERSIST"), partial(self._marked, node))
+        self._time("ping", connection.call(("GETEX", node.marker, "PERSIST"), partial(self._marked, node)))
         marks.append(connection.sent)
         if len(marks) > PATIENCE and connection.replied < marks.popleft():
             return f"no answer for {TICK * PATIENCE:.0f} s"

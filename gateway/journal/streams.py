@@ -36,6 +36,8 @@ class Batch(dict[str, list[Entry]]):
     """Groups that had more than fits: read them again without waiting."""
     reset: frozenset[str] = frozenset()
     """Groups that were missing (the store was flushed?) and have been created again at the oldest entry there is."""
+    gone: dict[str, int]
+    """Group -> entries that it was given before and that somebody has deleted or trimmed since: they are lost."""
 
 
 class Lag(msgspec.Struct, frozen=True):
@@ -44,9 +46,15 @@ class Lag(msgspec.Struct, frozen=True):
     pending: int
     """Entries read and not acknowledged."""
     undelivered: str
-    """Id of the oldest entry not read; empty: none."""
+    """Id of the oldest entry not read, of those that the group wants; empty: none."""
     age_ms: int
     """Age of the oldest entry that is not acknowledged, read or not; 0: none."""
+    unread: int = 0
+    """Entries that the group wants and has not read; -1: not known."""
+    oldest: str = ""
+    """Id of the oldest entry that was read and is not acknowledged; empty: none."""
+    length: int = 0
+    """Of the whole stream."""
 
 
 class Streams:
@@ -102,9 +110,9 @@ class Streams:
             batch = Batch((group, []) for group in groups)
             batch.position = "" if pending else reply[0].decode()
             batch.run = int(reply[1])
-            batch.passed = {}
+            batch.passed, batch.gone = {}, {}
             newest = (0, 0)
-            for raw_group, entries, last, more, recreated in reply[2:]:
+            for raw_group, entries, last, more, recreated, gone in reply[2:]:
                 group = raw_group.decode()
                 batch[group] = [read_entry(partition, raw) for raw in entries]
                 if last:
@@ -113,6 +121,8 @@ class Streams:
                         newest, batch.position = order(cursors[group]), cursors[group]
                 if more:
                     batch.more |= {group}
+                if gone:
+                    batch.gone[group] = gone
                 if recreated:
                     batch.reset |= {group}
                     self._reset(partition, group)
@@ -143,10 +153,10 @@ class Streams:
         """How far each group is behind. Raises StoreDown."""
         reply = await self._store.run("lag", (keys.stream(partition),), *groups)
         now, found = self._now_ms(), {}
-        for group, (pending, oldest, undelivered) in zip(groups, reply, strict=True):
+        for group, (pending, oldest, undelivered, unread) in zip(groups, reply[1:], strict=True):
             first = (oldest or undelivered).decode()
             age = max(0, now - order(first)[0]) if first else 0
-            found[group] = Lag(pending, undelivered.decode(), age)
+            found[group] = Lag(pending, undelivered.decode(), age, unread, oldest.decode(), reply[0])
         return found
 
 

@@ -56,6 +56,10 @@ class Registry:
         """What is known of a charger; None if it is not registered."""
         return self._chargers.get(identity.casefold())
 
+    def all(self) -> list[Charger]:
+        """Everyone who is registered."""
+        return list(self._chargers.values())
+
     def exists(self, identity: str) -> bool:
         """Whether this charger may exist."""
         return self.open or identity.casefold() in self._chargers

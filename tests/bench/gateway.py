@@ -36,6 +36,7 @@ def _config(upstreams: Upstreams, directory: Path, redis: str, **route: Any) -> 
     primary, *mirrors = upstreams
     return {
         "listen": {"host": "127.0.0.1", "port": free_port(), "accept_rate": 100_000, "accept_burst": 100_000},
+        "limits": {"frame_rate": 0, "byte_rate": 0},
         "admin": {"host": "127.0.0.1", "port": free_port()},
         "redis": {"url": redis, "data_dir": str(directory / "data")},
         "upstreams": upstreams,

@@ -39,6 +39,9 @@ def free_port() -> int:
 class Gateway:
     """One data directory and its ports; the process on them can be started, stopped and killed again and again."""
 
+    command: Path = COMMAND
+    """The program; another one stands for another release."""
+
     def __init__(self, directory: Path, config: dict[str, Any]) -> None:
         """`config` is merged over listen, admin and redis on ports and a directory of this gateway's own."""
         self.directory = directory
@@ -84,7 +87,7 @@ class Gateway:
             environment["OCPPGW_FAILPOINT"] = failpoint
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                COMMAND, "run", "--config", self.file, *self.arguments, stdout=log, stderr=log, env=environment
+                self.command, "run", "--config", self.file, *self.arguments, stdout=log, stderr=log, env=environment
             )
         try:
             async with asyncio.timeout(patience):

@@ -38,7 +38,7 @@ async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartG
     def value(name: str, **labels: str) -> float:
         return samples.get((name, tuple(sorted(labels.items()))), 0.0)
 
-    assert value("connections", ocpp_version="1.6") == 1
+    assert value("connections", ocpp_version="1.6", security_profile="0") == 1
     assert value("connection_attempts_total", ocpp_version="1.6", outcome="accepted") == 1
     events = {"direction": "out", "ocpp_version": "2.0.1", "side": "csms", "type": "call"}
     assert value("messages_total", action="TransactionEvent", **events) == 3
@@ -54,5 +54,23 @@ async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartG
     assert value("translation_duration_seconds_count", from_version="1.6", to_version="2.0.1") >= 5
     assert value("connection_duration_seconds_count") == 0
     assert value("redis_up") == 1
+    assert value("boot_notifications_total", status="accepted") == 1
+    assert value("transactions_total", event="started") == value("transactions_total", event="ended") == 1
+    assert value("handshake_duration_seconds_count") == 1
+    for side in ("charger", "csms"):
+        assert value("frame_size_bytes_count", side=side) >= 10
+        assert value("frame_size_bytes_sum", side=side) == value("received_bytes_total", side=side) + value(
+            "sent_bytes_total", side=side
+        )
+        assert value("send_queue_bytes", side=side) == 0
+    assert value("calls_in_flight", initiator="csms") == 0
+    assert value("partitions") == value("partition_takeovers_total") == 64
+    assert value("stream_lag_known", upstream="main") == 1
+    assert value("redis_command_duration_seconds_count", command="ping") > 0
+    assert value("redis_pool_connections", state="command") == 1
+    assert value("tasks") > 5
+    assert value("drain_remaining_connections") == 0
+    (build,) = [labels for name, labels in samples if name == "build_info"]
+    assert dict(build)["revision"]
     assert value("event_loop_lag_seconds_count") > 0
     assert "CP1" not in text and "DEADBEEF" not in text

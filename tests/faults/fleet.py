@@ -251,7 +251,7 @@ class Fleet:
 
     async def count(self) -> None:
         """Takes the counters of every edge that lives."""
-        for node in self.edges:
+        for node in [each for each in self.edges if each.running]:
             m = await node.metrics()
             self.history.counters.append(
                 Counters(

@@ -81,7 +81,8 @@ async def test_i14_a_hub_that_slept_longer_than_its_lease_is_fenced_out(fleet: F
 
 
 async def test_i15_the_newest_connection_wins_and_the_older_one_is_closed(fleet: Fleet) -> None:
-    """On the same edge and on another one, alive and half open."""
+    """On the same edge and on another one, alive and half open. Of chargers that prove who they are, for which `probe: 0` stands."""
+    fleet.config = {"limits": {"probe": 0}}
     await fleet.backend("main", "ocpp1.6")
     await fleet.start(edges=2, hubs=1)
     one, two = fleet.urls

@@ -11,9 +11,14 @@ import pytest
 from gateway import passwords
 from gateway.admin.api import AdminApi
 from gateway.admin.chargers import Chargers
+from gateway.admin.directory import Directory
 from gateway.config import Config, RedisConfig, RegistryConfig, RouteConfig
+from gateway.fleet import Fleet
+from gateway.hub.operations import KNOWN, known
 from gateway.journal import Journal
+from gateway.live import Live
 from gateway.metrics import Metrics
+from gateway.registry import Registry
 from tests.gateway.journal.conftest import now_ms
 
 CONFIG = Config(registry=RegistryConfig(source="redis"), routes=(RouteConfig(primary="main", name="special"),))
@@ -27,9 +32,15 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     await journal.stop()
 
 
+def chargers(journal: Journal, config: Config) -> Chargers:
+    registry = Registry()
+    live = Live(config, journal, Metrics(), registry=registry)
+    return Chargers(journal, config, Directory(journal, live, registry, known, KNOWN), Fleet(journal))
+
+
 @pytest.fixture
 async def client(journal: Journal) -> AsyncIterator[aiohttp.ClientSession]:
-    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=[Chargers(journal, CONFIG)])
+    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=[chargers(journal, CONFIG)])
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}/api/v1/") as client:
         yield client
@@ -51,12 +62,14 @@ async def test_a_charger_comes_and_goes(client: aiohttp.ClientSession, journal: 
     assert (made.status, await made.json()) == (201, shown)
     changed = await client.put("chargers/cp%201", json={"blocked": True})
     assert (changed.status, await changed.json()) == (200, shown | {"blocked": True})
-    assert await (await client.get("chargers/CP%201")).json() == shown | {"blocked": True}
-    assert await (await client.get("chargers?group=north")).json() == {
-        "chargers": [shown | {"blocked": True}],
-        "more": False,
-    }
-    assert await (await client.get("chargers?after=cp%201")).json() == {"chargers": [], "more": False}
+    detail = await (await client.get("chargers/CP%201")).json()
+    assert (detail["registration"], detail["connected"], detail["hub"]) == (shown | {"blocked": True}, False, "")
+    page = await (await client.get("chargers?group=north")).json()
+    assert [each["registration"] for each in page["chargers"]] == [shown | {"blocked": True}]
+    assert (page["total"], page["connected"], page["next"]) == (1, 0, "")
+    assert (await (await client.get("chargers?state=blocked&q=p%201")).json())["total"] == 1
+    assert (await (await client.get("chargers?cursor=cp%201")).json())["chargers"] == []
+    assert (await (await client.get("chargers?group=south")).json())["chargers"] == []
     stored = (await journal.registered(["CP 1"]))["cp 1"]
     assert stored is not None and passwords.matches(stored.password, b"s3cret")
     assert (await client.delete("chargers/CP%201")).status == 204
@@ -80,7 +93,7 @@ async def test_what_is_wrong_is_told(body: object, status: int, client: aiohttp.
 
 
 async def test_a_registry_that_is_elsewhere(journal: Journal) -> None:
-    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=[Chargers(journal, Config())])
+    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=[chargers(journal, Config())])
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}/api/v1/") as client:
         assert (await client.put("chargers/CP1", json={})).status == 409

@@ -78,13 +78,16 @@ def repair(
 ) -> tuple[bytes, list[str]]:
     """The payload with what has to be repaired in it, everything else as it was written; and the repairs. Raises Invalid.
 
-    `drastic`: also where something is lost by it. Over-long strings are cut, unknown values become Other, list items that are
-    empty themselves go.
+    `drastic`: also where something is lost by it. Over-long strings are cut, unknown values become Other, unknown members and
+    meter values without a sample go. Then also a payload that its schema takes may be repaired.
     """
     walk = _Walk(timestamp)
     try:
         walk.payload(type_, raw.strip())
-        changes = walk.changes | walk.drastic if drastic else walk.changes
+        changes = walk.changes
+        if drastic:
+            changes |= walk.drastic | dict.fromkeys(walk.extra)
+            walk.repairs += [f"extra_field {path}" for path in walk.extra]
         return rewrite(b"{}" if raw.strip() == b"null" else raw, changes, walk.wrapped), walk.repairs
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Invalid("FormatViolation", "") from None
@@ -134,6 +137,8 @@ class _Walk:
         self.changes: Changes = {}
         self.drastic: Changes = {}
         """Further ones by which something is lost."""
+        self.extra: list[str] = []
+        """Where there is a member that the schema does not have."""
         self.wrapped: set[str] = set()
         """Where a lone item stands for a list."""
 
@@ -161,6 +166,9 @@ class _Walk:
         if not path and "chargePointVendor" in given and any(each.name == "chargingStation" for each in fields):
             given = self._renamed(given)
         members: dict[str, Any] = {}
+        if len(given) > sum(field.encode_name in given for field in fields):
+            known = {field.encode_name for field in fields}
+            self.extra += [f"{path}.{name}" if path else name for name in given if name not in known]
         for field in fields:
             name = field.encode_name
             where = f"{path}.{name}" if path else name

@@ -36,7 +36,7 @@ _LABELS: Final = {"empty_list": "empty_samples", "old_names": "cross_version_fra
 """Of lenient reading -> of the table of quirks, where they differ."""
 _TIMED: Final = frozenset(("StartTransaction", "StopTransaction", "TransactionEvent", "MeterValues"))
 """Their time is the time of receipt if they tell none."""
-_UNTIDY: Final = frozenset(("value_blank", "idtag_repair"))
+_UNTIDY: Final = frozenset(("value_blank", "empty_samples", "idtag_repair"))
 
 
 class Begun(Protocol):
@@ -78,7 +78,7 @@ class Mend:
             payload = strict(raw)
         except (msgspec.MsgspecError, UnicodeError):
             pass
-        if payload is None or b"null" in raw:
+        if payload is None or self._drastic or b"null" in raw:
             try:
                 time = format_time(received) if call.action in _TIMED else None
                 text, repairs = lenient.repair(type_, raw, timestamp=time, drastic=self._drastic)
@@ -113,7 +113,7 @@ class Mend:
         except (msgspec.MsgspecError, UnicodeError):
             pass
         else:
-            if b"null" not in raw:
+            if b"null" not in raw and not self._drastic:
                 return payload
         try:
             text, repairs = lenient.repair(response, raw, drastic=self._drastic)

@@ -51,8 +51,10 @@ def signs(action: str, payload: msgspec.Struct) -> list[str]:
 
 
 def tidied(action: str, payload: msgspec.Struct, *, drastic: bool) -> Changes:
-    """What to change in a payload that shows `value_blank` or `idtag_repair`. `drastic`: samples without a value go, and meter
-    values without a sample, but for the last ones."""
+    """What to change in a payload that shows `value_blank`, `empty_samples` or `idtag_repair`.
+
+    `drastic`: samples without a value go, and meter values without a sample; a message of nothing else stays.
+    """
     changes: Changes = {}
     for name in ("idTag", "idToken"):
         tag = getattr(payload, name, None)
@@ -63,8 +65,10 @@ def tidied(action: str, payload: msgspec.Struct, *, drastic: bool) -> Changes:
     for list_name in ("meterValue", "transactionData"):
         values = getattr(payload, list_name, None) or []
         emptied = [_tidy_samples(value, f"{list_name}[{n}]", changes, drastic) for n, value in enumerate(values)]
-        if all(emptied) and emptied:
+        if emptied and all(emptied):
             changes = {path: text for path, text in changes.items() if text is not None}
+            if action != "MeterValues":  # which is nothing without them
+                changes[list_name] = None
     return changes
 
 
@@ -102,7 +106,10 @@ def _tag(payload: Any, found: list[str]) -> None:
 def _meter_values(values: Any, found: list[str]) -> None:
     for value in values or ():
         found += of_time(value.timestamp)
-        for sample in getattr(value, "sampledValue", ()):
+        samples = getattr(value, "sampledValue", ())
+        if not samples:
+            found.append("empty_samples")
+        for sample in samples:
             text = sample.value
             if isinstance(text, str) and (not text or text[0] <= " " or text[-1] <= " "):
                 found.append("value_blank")

@@ -1,7 +1,7 @@
 -- One fenced read of a partition for several groups.
 -- KEYS lease, stream, live; ARGV token, count, then pairs: group, from ('>' new entries; an id: the group's pending list after it)
--- Returns {position, run, {group, entries, last id passed, more (0/1), recreated (0/1)} ...}; position: '' or where the stream
--- stands when no group had news. "session" wants everything but calls and keeps no pending list; every other group wants
+-- Returns {position, run, {group, entries, last id passed, more (0/1), recreated (0/1), gone} ...}; position: '' or where
+-- the stream stands when no group had news; gone: entries that were pending and are not in the stream any more. "session" wants everything but calls and keeps no pending list; every other group wants
 -- calls only and acknowledges the rest unread. "session" is not read at all while nothing but calls came.
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
@@ -32,7 +32,7 @@ end
 for i = 3, #ARGV, 2 do
   local group, from = ARGV[i], ARGV[i + 1]
   local session, pending = group == 'session', from ~= '>'
-  local entries, last, more, recreated = {}, '', 0, 0
+  local entries, last, more, recreated, gone = {}, '', 0, 0, 0
   local newest = session and redis.call('HGET', KEYS[3], 'newest')
   local idle = session and redis.call('HGET', KEYS[3], 'read') == newest
   -- Entries that a group does not want still cost a round; a few rounds a call keep the server responsive.
@@ -57,6 +57,7 @@ for i = 3, #ARGV, 2 do
         entries[#entries + 1] = entry
       else
         unwanted[#unwanted + 1] = entry[1]
+        gone = gone + (entry[2] and 0 or 1)
       end
     end
     if #batch > 0 then
@@ -77,7 +78,7 @@ for i = 3, #ARGV, 2 do
   if newest and not idle and more == 0 then
     redis.call('HSET', KEYS[3], 'read', newest)
   end
-  out[#out + 1] = {group, entries, last, more, recreated}
+  out[#out + 1] = {group, entries, last, more, recreated, gone}
 end
 if not news then
   local tail = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)

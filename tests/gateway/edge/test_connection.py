@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from gateway.config import Listen
+from gateway.config import Limits, Listen
 from gateway.edge import connection, listener
 from gateway.edge.listener import Edge
 from gateway.journal.entry import Entry, ToCharger
@@ -185,6 +185,7 @@ async def test_errors_and_items_for_another_connection(edge: Edge, hub: EchoHub)
 
 
 async def test_the_newest_connection_wins(edge: Edge, hub: EchoHub) -> None:
+    edge.limits = Limits(probe=0)
     async with dial(edge, "CP1") as old, dial(edge, "cp1") as new:
         assert await closed(old) == (1008, "superseded")
         await say(new, 2, "1", "Heartbeat", {})

@@ -7,7 +7,7 @@ import base64
 
 import pytest
 
-from gateway.config import Listen
+from gateway.config import Limits, Listen
 from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
 from gateway.registry import Charger, Registry
@@ -108,6 +108,7 @@ async def test_503_says_when_to_come_back(world: World, hub: EchoHub) -> None:
         hub.journal,
         Listen(port=0, max_connections=1),
         refuse=lambda charger: "upstream_down" if charger == "CP9" else None,
+        limits=Limits(probe=0),
     )
     status, headers = await ask(edge, "/CP9")
     assert status == 503
@@ -156,8 +157,8 @@ async def test_compression_only_for_2x(edge: Edge) -> None:
         assert (await hear(ws))[1] == "1"
 
 
-async def test_the_flood_of_half_open_handshakes_is_capped(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.edge.listener.MOST_PENDING", 3)
+async def test_the_flood_of_half_open_handshakes_is_capped(edge: Edge) -> None:
+    edge.limits = Limits(pending=3)
     idle = [await asyncio.open_connection(*edge.addresses[0]) for _ in range(3)]
     await asyncio.sleep(0.05)
     assert edge.counters.pending == 3

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from gateway import passwords
-from gateway.config import Listen, Tls
+from gateway.config import Limits, Listen, Tls
 from gateway.edge.listener import Edge
 from gateway.registry import Charger, Registry
 from tests.gateway.edge.authority import Authority, Issued
@@ -278,10 +278,8 @@ async def test_who_is_refused_hears_why(
         await asyncio.wait_for(reader.read(), 5)
 
 
-async def test_the_flood_of_tls_handshakes_is_capped(
-    edge: Edge, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway.edge.listener.MOST_PENDING", 3)
+async def test_the_flood_of_tls_handshakes_is_capped(edge: Edge, authority: Authority) -> None:
+    edge.limits = Limits(pending=3)
     idle = [await asyncio.open_connection(*edge.addresses[0]) for _ in range(3)]
     await eventually(lambda: edge.counters.pending == 3)
     assert (await knock(edge, "/CP1", basic("CP1", "p"), tls=trusting(authority.file)))[0] == 0

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 import gateway.journal
-from gateway.journal import Commit, Fenced, Journal, UnsafeStore
+from gateway.journal import Commit, Fenced, Journal, UnsafeStore, keys
 from gateway.journal.entry import FORMAT
 
 from .conftest import Partition, Server
@@ -198,15 +198,39 @@ async def test_a_read_without_news_tells_where_the_stream_stands(partition: Part
 async def test_lag_counts_what_is_to_do(partition: Partition) -> None:
     journal = partition.journal
     opened = (await partition.ids())[0]
+    idle = await journal.lag(partition.number, ["session", "b"])
+    assert (idle["b"].undelivered, idle["b"].unread) == ("", 0), "an `open` is nothing that an upstream waits for"
+    assert (idle["session"].undelivered, idle["session"].unread) == (opened, 1)
     ids = [await partition.call(n) for n in range(3)]
     await partition.read("a", count=3)
     lag = await journal.lag(partition.number, ["a", "b", "absent"])
-    assert lag["a"].pending == 3 and lag["a"].undelivered == ""
-    assert lag["b"].pending == 0 and lag["b"].undelivered == opened
-    assert lag["absent"].undelivered == opened
-    assert lag["a"].age_ms >= 0
+    assert (lag["a"].pending, lag["a"].oldest, lag["a"].undelivered, lag["a"].unread) == (3, ids[0], "", 0)
+    assert (lag["b"].pending, lag["b"].oldest, lag["b"].undelivered, lag["b"].unread) == (0, "", ids[0], 3)
+    assert lag["absent"].undelivered == ids[0]
+    assert lag["a"].age_ms >= 0 and lag["a"].length == 4
     await journal.commit(partition.number, partition.token, Commit(acks={"a": ids}))
     assert (await journal.lag(partition.number, ["a"]))["a"].age_ms == 0
+
+
+async def test_the_lag_of_a_long_backlog_is_the_stores_or_unknown(partition: Partition) -> None:
+    journal = partition.journal
+    first = await partition.call(0)
+    for n in range(1, 120):
+        await partition.call(n)
+    behind = (await journal.lag(partition.number, ["b"]))["b"]
+    assert behind.undelivered == first
+    assert behind.unread in (-1, 121), "with the `open`; servers before 7.0 do not know"
+
+
+async def test_entries_that_somebody_deleted_are_counted_as_gone(partition: Partition) -> None:
+    ids = [await partition.call(n) for n in range(3)]
+    await partition.read("a")
+    await partition.journal._store.call("XDEL", keys.stream(partition.number), *ids[:2])
+    again = await partition.journal.read(partition.number, partition.token, ["a"], pending=True, count=10)
+    assert [entry.id for entry in again["a"]] == ids[2:]
+    assert again.gone == {"a": 2}
+    again = await partition.journal.read(partition.number, partition.token, ["a"], pending=True, count=10)
+    assert again.gone == {}, "once"
 
 
 async def test_an_entry_of_a_newer_format_is_refused(partition: Partition) -> None:

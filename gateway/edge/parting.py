@@ -1,0 +1,48 @@
+"""Closing many sockets, gently: for a drain, or to make room."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gateway.edge.connection import ChargerConnection
+    from gateway.edge.listener import Edge
+
+CLOSING_SECONDS: Final = 5.0
+"""For the chargers' part in the closing of the last sockets."""
+TICK: Final = 0.05
+"""Seconds between two rounds of closing."""
+
+
+async def drain(edge: Edge, sockets: Collection[ChargerConnection], timeout: float, rate: float) -> None:  # noqa: ASYNC109
+    """Close all sockets with 1012 within `timeout` seconds, `rate` per second; those without an open exchange go first, in random
+    order. `edge.hurried` ends both restraints."""
+    clock = edge.wheel.loop.time
+    end, all_told = clock() + timeout, 0.0
+    allowed = 1.0
+    while sockets:
+        late = edge.hurried or clock() >= end
+        ready = [wire for wire in sockets if wire.is_open and (late or wire.idle)]
+        step = len(ready) if edge.hurried else rate * TICK
+        allowed = min(allowed + step, max(1.0, step))
+        for wire in random.sample(ready, min(len(ready), int(allowed))):
+            wire.part("drain", 1012, "service restart")
+            allowed -= 1
+        if late and not ready:
+            for wire in [wire for wire in sockets if not wire.opened]:
+                wire.abort()
+            all_told = all_told or clock()
+            if clock() - all_told > CLOSING_SECONDS:
+                break
+        await asyncio.sleep(TICK)
+
+
+def make_room(sockets: Collection[ChargerConnection], most: int) -> int:
+    """Close up to so many idle sockets with 1013, those that came last first; gives how many."""
+    idle = sorted((wire for wire in sockets if wire.is_open and wire.idle), key=lambda wire: wire.since, reverse=True)
+    for wire in idle[:most]:
+        wire.part("memory", 1013, "short of memory")
+    return len(idle[:most])

@@ -1,0 +1,224 @@
+"""What the sessions of a hub hold, counted in slices: transactions, connectors, what waits for each upstream, what is remembered.
+
+One partition is counted at a time, all of them in some seconds, so that no turn of the loop is long. What is parked lies in the
+store: it is read page by page, and again when its size has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from gateway.journal.errors import StoreDown, UnsafeStore
+from gateway.journal.journal import Journal
+from gateway.metrics import Family, Metrics
+from gateway.metrics_catalogue import CONNECTOR_STATUSES, STATE_KINDS
+
+from .behind import age, earlier
+from .parking import Parking
+from .partition import Partition
+from .session import Session
+
+log = structlog.get_logger(__name__)
+
+ROUND_SECONDS: Final = 5.0
+"""For all partitions."""
+PAGE: Final = 500
+"""Parked entries that are read at once."""
+PAGES: Final = 4
+"""Pages that are read for one partition in one round."""
+BILLING: Final = "K0"
+
+
+class _Status(msgspec.Struct):
+    status: str = ""
+    connectorStatus: str = ""
+
+
+_status = msgspec.json.Decoder(_Status)
+
+
+class Waiting:
+    """What waits for one upstream. Times are ms; 0: nothing waits."""
+
+    __slots__ = ("billing", "billing_ms", "bytes", "messages", "oldest_ms")
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.bytes = 0
+        self.oldest_ms = 0
+        self.billing = 0
+        """Those that belong to a transaction."""
+        self.billing_ms = 0
+
+    def note(self, id: str, size: int, *, billing: bool) -> None:
+        """One entry more."""
+        self.messages += 1
+        self.bytes += size
+        self.oldest_ms = earlier(self.oldest_ms, id)
+        if billing:
+            self.billing += 1
+            self.billing_ms = earlier(self.billing_ms, id)
+
+    def add(self, other: Waiting) -> None:
+        """What waits elsewhere."""
+        self.messages += other.messages
+        self.bytes += other.bytes
+        self.billing += other.billing
+        self.oldest_ms = min(filter(None, (self.oldest_ms, other.oldest_ms)), default=0)
+        self.billing_ms = min(filter(None, (self.billing_ms, other.billing_ms)), default=0)
+
+
+class Count:
+    """Of one partition."""
+
+    __slots__ = ("connectors", "remembered", "transactions", "waiting")
+
+    def __init__(self) -> None:
+        self.transactions: dict[str, int] = {}
+        """Version -> transactions that have not ended."""
+        self.connectors: dict[str, int] = {}
+        """Status -> connectors."""
+        self.remembered: dict[str, int] = {}
+        """Kind of fact -> how many."""
+        self.waiting: dict[str, Waiting] = {}
+        """Upstream -> what waits in memory, without what is parked."""
+
+
+class Census:
+    """Of one hub."""
+
+    def __init__(self, journal: Journal, partitions: dict[int, Partition], parking: Parking) -> None:
+        self._journal = journal
+        self._partitions = partitions
+        self._parking = parking
+        self._counts: dict[int, Count] = {}
+        self._lots: dict[tuple[str, str], tuple[int, Waiting]] = {}
+        """(upstream, casefolded charger) -> its size when it was read, what it held."""
+
+    async def run(self) -> None:
+        """Count, until cancelled."""
+        while True:
+            for number in list(self._partitions):
+                try:
+                    await self._look(number)
+                except (StoreDown, UnsafeStore):
+                    pass  # the next round comes soon
+                except Exception:
+                    log.exception("census_failed", partition=number)
+                await asyncio.sleep(ROUND_SECONDS / max(1, len(self._partitions)))
+            self._forget()
+            if not self._partitions:
+                await asyncio.sleep(ROUND_SECONDS)
+
+    async def _look(self, number: int) -> None:
+        if (partition := self._partitions.get(number)) is not None:
+            self._counts[number] = count(partition.sessions.values())
+            await self._read_lots(partition)
+
+    def measure(self, metrics: Metrics, upstreams: Mapping[str, Any], now: int) -> None:
+        """Called at each scrape, in its thread; `now`: ms."""
+        counts = list(self._counts.values())
+        _sum(metrics.transactions_active, (each.transactions for each in counts))
+        _sum(metrics.connectors, (each.connectors for each in counts), CONNECTOR_STATUSES)
+        _sum(metrics.translation_state_entries, (each.remembered for each in counts), STATE_KINDS)
+        lots = list(self._lots.items())
+        for name in upstreams:
+            total = Waiting()
+            for each in counts:
+                if (waiting := each.waiting.get(name)) is not None:
+                    total.add(waiting)
+            for (upstream, _), (_, waiting) in lots:
+                if upstream == name:
+                    total.add(waiting)
+            metrics.offline_buffer.cell(name).n = total.messages
+            metrics.offline_buffer_bytes.cell(name).n = total.bytes
+            metrics.offline_buffer_age.cell(name).n = age(total.oldest_ms, now)
+            metrics.undelivered_transactions.cell(name).n = total.billing
+            metrics.undelivered_transaction_age.cell(name).n = age(total.billing_ms, now)
+
+    def _forget(self) -> None:
+        """What is another hub's now, or parked no more."""
+        self._counts = {number: each for number, each in self._counts.items() if number in self._partitions}
+        parked = {(upstream, charger) for upstream, charger, *_ in self._parking.lots()}
+        self._lots = {key: each for key, each in self._lots.items() if key in parked}
+
+    async def _read_lots(self, partition: Partition) -> None:
+        pages = 0
+        for upstream, charger, where, _, lot in self._parking.lots():
+            if where is not partition or self._lots.get((upstream, charger), (-1,))[0] == lot.size:
+                continue
+            size, held, after, more = lot.size, Waiting(), "", True
+            while more:
+                entries = await self._journal.read_parked(partition.number, upstream, charger, after=after, count=PAGE)
+                for entry in entries:
+                    held.note(entry.id, len(entry.frame), billing=entry.head.cls == BILLING)
+                more = len(entries) == PAGE
+                after = entries[-1].id if entries else ""
+                pages += 1
+            held.bytes = size
+            self._lots[upstream, charger] = size, held
+            if pages >= PAGES:
+                return
+
+
+def count(sessions: Any) -> Count:
+    """Count what these sessions hold."""
+    found = Count()
+    for session in sessions:
+        _count(session, found)
+    return found
+
+
+def _count(session: Session, found: Count) -> None:
+    shared = session.shared
+    if shared.open:
+        found.transactions[session.version] = found.transactions.get(session.version, 0) + len(shared.open)
+    for place, payload in shared.statuses.items():
+        if place != "0":
+            status = _status_of(payload)
+            found.connectors[status] = found.connectors.get(status, 0) + 1
+    for name, link in session.links.items():
+        for facts in _facts(link.translator):
+            for kind in STATE_KINDS:
+                if kept := getattr(facts, kind, None):
+                    found.remembered[kind] = found.remembered.get(kind, 0) + len(kept)
+        if not link.backlog and not link.under_way:
+            continue
+        waiting = found.waiting.setdefault(name, Waiting())
+        for exchange in (*link.under_way, *link.backlog):
+            if not exchange.parked:
+                entry = exchange.entry
+                waiting.note(entry.id, len(entry.frame), billing=entry.head.cls == BILLING)
+
+
+def _status_of(payload: bytes) -> str:
+    try:
+        said = _status.decode(payload)
+    except msgspec.MsgspecError:
+        return "other"
+    status = said.status or said.connectorStatus
+    return status if status in CONNECTOR_STATUSES else "other"
+
+
+def _facts(translator: Any) -> Iterator[Any]:
+    """The facts of a translator, or of all in a chain."""
+    for each in getattr(translator, "parts", (translator,)):
+        facts = getattr(each, "facts", None)
+        if facts is not None:
+            yield facts
+
+
+def _sum(family: Family[Any], tables: Iterator[dict[str, int]], known: tuple[str, ...] = ()) -> None:
+    """Sets the cells of a gauge with one label."""
+    sums = dict.fromkeys(known, 0) | {values[0]: 0 for values, _ in family.items()}
+    for table in tables:
+        for key, n in table.items():
+            label = key.removeprefix("ocpp") or "other"
+            sums[label] = sums.get(label, 0) + n
+    for label, n in sums.items():
+        family.cell(label).n = n

@@ -1,0 +1,221 @@
+"""What an operator sees of a running gateway, and what he can do to it, over the admin port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from ocpp.v16 import call as call16
+from ocpp.v201 import call as call201
+
+from .charger import Charger16
+from .conftest import Connect, StartCsms, StartGateway
+from .csms import Csms
+from .operator import ask, until
+from .process import Gateway
+from .wire import PATIENCE
+
+TAG = "04A1B2C3"
+
+
+class Watching:
+    """The events of a stream so far."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def of(self, name: str, **members: Any) -> list[dict[str, Any]]:
+        """Events of a kind with these members."""
+        return [
+            data
+            for kind, data in self.events
+            if kind == name and all(data.get(key) == value for key, value in members.items())
+        ]
+
+
+@asynccontextmanager
+async def watch(gateway: Gateway, path: str) -> AsyncIterator[Watching]:
+    """Reads a stream of events in the background."""
+    watching = Watching()
+    url = f"http://127.0.0.1:{gateway.admin_port}/api/v1/{path}"
+    async with aiohttp.ClientSession() as client, client.get(url) as response:
+        assert response.status == 200, await response.text()
+
+        async def read() -> None:
+            name = ""
+            async for raw in response.content:
+                line = raw.decode().rstrip("\n")
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("data: "):
+                    watching.events.append((name, json.loads(line[6:])))
+
+        reading = asyncio.create_task(read())
+        await until("a stream", lambda: bool(watching.of("begin")))
+        yield watching
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
+async def two(start_csms: StartCsms, start_gateway: StartGateway, **config: Any) -> tuple[Csms, Csms, Gateway]:
+    """A 2.0.1 primary and a 1.6 mirror behind one process."""
+    main, old = await start_csms("ocpp2.0.1"), await start_csms("ocpp1.6")
+    routes = [{"match": "*", "primary": "main", "mirrors": ["old"]}]
+    return main, old, await start_gateway({"main": main, "old": old}, routes=routes, **config)
+
+
+async def test_both_legs_side_by_side(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+    main, _, gateway = await two(start_csms, start_gateway)
+    async with watch(gateway, "chargers/cp1/frames") as watching:
+        charger = await plug_in(Charger16, gateway.url, "CP1")
+        await charger.boot()
+        transaction = await charger.start(1, TAG)
+        await charger.stop(transaction)
+        await until("an end", lambda: len(watching.of("frame", leg="charger", action="StopTransaction")) == 2)
+
+        assert watching.of("state", leg="charger", note="connected")
+        assert watching.of("state", leg="csms", upstream="main", note="connected")
+        start = watching.of("frame", leg="charger", action="StartTransaction", kind="call")[0]
+        assert start["version"] == "ocpp1.6" and start["direction"] == "in"
+        assert TAG not in json.dumps(watching.events), "tokens are hidden"
+        same = watching.of("frame", exchange=start["exchange"])
+        assert {(each["leg"], each["upstream"], each["kind"]) for each in same} >= {
+            ("charger", "", "call"), ("csms", "main", "call"), ("csms", "main", "result"),
+            ("csms", "old", "call"), ("csms", "old", "result"), ("charger", "", "result"),
+        }  # fmt: skip
+        told = next(each for each in same if each["upstream"] == "main" and each["kind"] == "call")
+        assert told["action"] == "TransactionEvent" and told["frame"][3]["eventType"] == "Started"
+        answer = next(each for each in same if each["leg"] == "charger" and each["kind"] == "result")
+        assert answer["id"] == start["id"] and answer["ms"] >= 0 and answer["frame"][2]["transactionId"] == transaction
+        main.verdict = lambda _action, _token: "NoCredit"
+        assert (await charger.call(call16.Authorize(id_tag="OTHER"))).id_tag_info["status"] == "Blocked"
+        await until("a verdict", lambda: len(watching.of("frame", leg="charger", action="Authorize")) == 2)
+        verdict = watching.of("frame", leg="charger", action="Authorize", kind="result")[0]
+        assert {"field": "idTokenInfo.status", "kind": "folded"} in verdict["losses"]
+
+        station = main.station("CP1")
+        await station.call(call201.UnlockConnector(evse_id=1, connector_id=1))
+        await until("a command", lambda: len(watching.of("frame", leg="csms", action="UnlockConnector")) == 2)
+        asked = watching.of("frame", leg="csms", action="UnlockConnector", kind="call")[0]
+        legs = [
+            (each["leg"], each["direction"], each["kind"]) for each in watching.of("frame", exchange=asked["exchange"])
+        ]
+        assert legs == [
+            ("csms", "in", "call"), ("charger", "out", "call"), ("charger", "in", "result"), ("csms", "out", "result"),
+        ]  # fmt: skip
+    assert not watching.of("gap")
+
+
+async def test_chargers_and_commands(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+    _, _, gateway = await two(start_csms, start_gateway)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    transaction = await charger.start(1, TAG)
+    status, page = await ask(gateway, "GET", "/api/v1/chargers?state=connected&version=ocpp1.6&upstream=old")
+    [line] = page["chargers"]
+    assert (status, page["total"], page["connected"]) == (200, 1, 1)
+    assert (line["id"], line["primary"], line["mirrors"]) == ("CP1", "main", ["old"])
+    assert line["vendor"] and line["transactions"][0]["id"] == transaction
+    assert (await ask(gateway, "GET", "/api/v1/chargers?q=nobody"))[1]["chargers"] == []
+    status, detail = await ask(gateway, "GET", "/api/v1/chargers/cp1?remembered=true")
+    assert status == 200 and detail["hub"] and detail["remembered"] >= 1
+    assert detail["upstreams"]["main"]["state"] == detail["upstreams"]["old"]["state"] == "connected"
+    assert (detail["upstreams"]["main"]["role"], detail["upstreams"]["old"]["role"]) == ("primary", "mirror")
+    assert (await ask(gateway, "GET", "/api/v1/chargers/NOBODY"))[0] == 404
+
+    call = "/api/v1/chargers/CP1/call"
+    status, sent = await ask(gateway, "POST", call, {"action": "UnlockConnector", "payload": {"connectorId": 1}})
+    assert (status, sent["payload"], sent["version"]) == (200, {"status": "Unlocked"}, "ocpp1.6"), sent
+    as_main = {"action": "UnlockConnector", "payload": {"evseId": 1, "connectorId": 1}, "upstream": "main"}
+    status, sent = await ask(gateway, "POST", call, as_main)
+    assert (status, sent["payload"]["status"], sent["version"]) == (200, "OngoingAuthorizedTransaction", "ocpp2.0.1")
+    status, sent = await ask(gateway, "POST", call, {"action": "UnlockConnector", "payload": {}, "dry_run": True})
+    assert status == 200 and "connectorId" in sent["errors"][0]
+    for body, refused in (
+        ({"action": "UnlockConnector", "payload": {}}, 422),
+        ({"action": "Heartbeat"}, 422),
+        ({"action": "GetVariables"}, 422),
+        ({"action": "Reset", "payload": {"type": "Soft"}, "upstream": "nobody"}, 422),
+        ({"action": "Reset", "timeout": 0}, 400),
+        ({"action": 3}, 400),
+    ):
+        status, said = await ask(gateway, "POST", call, body)
+        assert (status, list(said)) == (refused, ["errors"]), said
+
+    assert (await ask(gateway, "POST", "/api/v1/chargers/CP1/forget"))[0] == 409
+    assert (await ask(gateway, "POST", "/api/v1/chargers/CP1/kick", {"reason": "test"}))[0] == 200
+    await until("a farewell", lambda: charger.close_code is not None)
+    assert charger.close_code == 1000
+    await until("an absent charger", lambda: _absent(gateway, "CP1"))
+    assert (await ask(gateway, "POST", "/api/v1/chargers/CP1/kick"))[0] == 409
+    assert (await ask(gateway, "POST", call, {"action": "ClearCache"}))[0] == 409
+    status, forgot = await ask(gateway, "POST", "/api/v1/chargers/CP1/forget")
+    assert status == 200 and forgot["facts"] == 1 and forgot["answers"] >= 1, forgot
+    assert (await ask(gateway, "GET", "/api/v1/chargers/CP1"))[0] == 404
+
+
+async def _absent(gateway: Gateway, charger: str) -> bool:
+    return not (await ask(gateway, "GET", f"/api/v1/chargers/{charger}"))[1]["connected"]
+
+
+async def test_upstreams(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+    main, old, gateway = await two(start_csms, start_gateway)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+
+    async def upstream(name: str) -> dict[str, Any]:
+        status, found = await ask(gateway, "GET", f"/api/v1/upstreams/{name}")
+        assert status == 200
+        return dict(found)
+
+    def connected(name: str, count: int) -> Callable[[], Any]:
+        async def happens() -> bool:
+            return (await upstream(name))["sessions"]["connected"] == count
+
+        return happens
+
+    await until("two sockets", connected("old", 1))
+    status, found = await ask(gateway, "GET", "/api/v1/upstreams")
+    assert [each["name"] for each in found["upstreams"]] == ["main", "old"] and found["silent"] == []
+    assert (await ask(gateway, "POST", "/api/v1/upstreams/old/pause"))[1]["paused_at"]
+    await until("no socket", connected("old", 0))
+    await charger.start(1, TAG)
+    await asyncio.sleep(0.3)
+    paused = await upstream("old")
+    assert paused["pending"] >= 1 and paused["paused_at"]
+    heard = len(old.station("CP1").recorder.calls(mine=False))
+    assert (await ask(gateway, "POST", "/api/v1/upstreams/old/resume"))[0] == 200
+    await until("what waited", lambda: len(old.station("CP1").recorder.calls(mine=False)) > heard)
+    assert (await ask(gateway, "POST", "/api/v1/upstreams/old/resume"))[0] == 409
+    status, again = await ask(gateway, "POST", "/api/v1/upstreams/main/reconnect")
+    assert (status, again["sockets"]) == (200, 1)
+    await until("a new socket", lambda: main.station("CP1").recorder.connections == 2)
+    status, trial = await ask(gateway, "POST", "/api/v1/upstreams/main/test", {"charger": "nobody"})
+    assert (status, trial["ok"], trial["results"][0]["kind"]) == (200, True, "connected"), trial
+    await main.stop()
+    status, trial = await ask(gateway, "POST", "/api/v1/upstreams/main/test")
+    assert (status, trial["ok"], trial["results"][0]["kind"]) == (200, False, "refused"), trial
+    await main.start()
+    assert (await ask(gateway, "DELETE", "/api/v1/upstreams/main"))[0] == 409
+    assert (await ask(gateway, "DELETE", "/api/v1/upstreams/nobody"))[0] == 404
+    assert (await ask(gateway, "POST", "/api/v1/upstreams/nobody/pause"))[0] == 404
+
+
+async def test_processes(start_csms: StartCsms, start_gateway: StartGateway) -> None:
+    _, _, gateway = await two(start_csms, start_gateway)
+    status, found = await ask(gateway, "GET", "/api/v1/processes")
+    [process] = found["processes"]
+    assert status == 200 and process["roles"] == ["edge", "hub"] and process["unready"] == []
+    assert len(process["partitions"]) == 64
+    status, changed = await ask(gateway, "PUT", "/api/v1/log-level", {"level": "debug"})
+    assert (status, changed["processes"]) == (200, [process["name"]])
+    assert (await ask(gateway, "PUT", "/api/v1/log-level", {"level": "loud"}))[0] == 400
+    assert (await ask(gateway, "GET", "/api/v1/processes"))[1]["processes"][0]["log_level"] == "debug"
+    assert (await ask(gateway, "POST", "/api/v1/processes/nobody/drain"))[0] == 404
+    assert (await ask(gateway, "POST", f"/api/v1/processes/{process['name']}/drain"))[0] == 202
+    assert gateway.process is not None
+    assert await asyncio.wait_for(gateway.process.wait(), PATIENCE) == 0
