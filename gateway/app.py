@@ -120,6 +120,7 @@ class App:
                 ready=self._unready,
                 parts=self._operators.parts,
                 tokens=config.admin.tokens,
+                noted=self._operators.noted,
             )
             await admin.start()
             stack.push_async_callback(admin.stop)

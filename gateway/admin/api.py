@@ -41,6 +41,7 @@ class AdminApi:
         ready: Callable[[], list[str]],
         parts: Iterable[Part] = (),
         tokens: Sequence[AdminToken] = (),
+        noted: Callable[[str, web.Request, int], None] | None = None,
     ) -> None:
         """`ready` gives the reasons why chargers cannot connect now; none means ready. It must not block. `tokens`: who may call
         what is not open to all; none: whoever is on this machine."""
@@ -49,6 +50,8 @@ class AdminApi:
         self._metrics = metrics
         self._ready = ready
         self._guard = Guard(tokens, time.monotonic)
+        if noted is not None:
+            self._guard.noted = noted
         self._runner: web.AppRunner | None = None
         self._lag: asyncio.Task[None] | None = None
 
