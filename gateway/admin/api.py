@@ -13,9 +13,10 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway import tracing
 from gateway.admin.guard import LARGEST_BODY, Guard
 from gateway.config import AdminToken
-from gateway.metrics import CONTENT_TYPE, HistogramCell, Metrics
+from gateway.metrics import CONTENT_TYPE, OPENMETRICS, HistogramCell, Metrics
 
 from .table import SCOPES, TABLE
 
@@ -106,11 +107,13 @@ class AdminApi:
         body = msgspec.json.encode({"ready": not reasons, "reasons": reasons}) + b"\n"
         return web.Response(status=503 if reasons else 200, body=body, content_type="application/json")
 
-    async def _render(self, _request: web.Request) -> web.Response:
-        """The metrics, rendered in a thread: no charger waits for a scrape."""
+    async def _render(self, request: web.Request) -> web.Response:
+        """The metrics, rendered in a thread: no charger waits for a scrape. While there are traces, whoever takes OpenMetrics gets
+        exemplars."""
         self._metrics.look()
-        body = await asyncio.to_thread(self._metrics.render)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+        exemplars = tracing.armed and "application/openmetrics-text" in request.headers.get("Accept", "")
+        body = await asyncio.to_thread(self._metrics.render, exemplars=exemplars)
+        return web.Response(body=body, headers={"Content-Type": OPENMETRICS if exemplars else CONTENT_TYPE})
 
 
 @web.middleware
