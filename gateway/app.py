@@ -32,6 +32,7 @@ from gateway.registry.feed import feed_of, registry_of
 from gateway.revision import revision
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.systemd import Systemd
+from gateway.tracing import Exporting
 from gateway.wheel import Wheel
 
 log = structlog.get_logger(__name__)
@@ -83,6 +84,7 @@ class App:
         self._live = Live(config, self._journal, self._metrics, reread, self._registry)
         self._live.on_change = self._changed
         self._logging = config.log
+        self._exporting = Exporting(self._metrics)
         self._rebalance = Rebalance(self._journal, config.redis.partitions)
         self._reloading: set[asyncio.Task[list[str]]] = set()
         self._systemd = Systemd()
@@ -120,6 +122,7 @@ class App:
                 ready=self._unready,
                 parts=self._operators.parts,
                 tokens=config.admin.tokens,
+                noted=self._operators.noted,
             )
             await admin.start()
             stack.push_async_callback(admin.stop)
@@ -129,6 +132,8 @@ class App:
             self._metrics.sources.append(self._measure)
             self._metrics.looks.append(self._look)
             self._journal.observe(store_timer(self._metrics))
+            self._exporting.begin(config.tracing)
+            stack.push_async_callback(self._exporting.end)
             if "edge" in self._roles:
                 self._edge = Edge(
                     config.listen,
@@ -293,6 +298,7 @@ class App:
         if config.log != self._logging:
             self._logging = config.log
             logs.configure(config.log)
+        self._exporting.change(config.tracing)
         self._metrics.know(config.upstreams)
         if self._admin is not None:
             self._admin.admit(config.admin.tokens)

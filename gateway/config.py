@@ -16,6 +16,7 @@ from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Pos
 from gateway.config_limits import Limits
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
 from gateway.config_route import Canary, Lifeline, Local, RouteConfig, When
+from gateway.config_tracing import TracingConfig
 from gateway.config_upstream import Forward, Upstream
 
 ROLES = frozenset({"edge", "hub"})
@@ -120,6 +121,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     charger: Charger = Charger()
     limits: Limits = Limits()
     log: Log = Log()
+    tracing: TracingConfig = TracingConfig()
     drain: Drain = Drain()
 
     @property
@@ -163,6 +165,7 @@ __all__ = [
     "RegistryConfig",
     "RouteConfig",
     "Tls",
+    "TracingConfig",
     "Upstream",
     "When",
 ]

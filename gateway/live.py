@@ -87,6 +87,16 @@ class Live:
                 self._in_force()
         return []
 
+    async def check(self) -> tuple[list[str], list[str]]:
+        """What a reload would say: everything that is wrong, and the keys that would change. Nothing changes."""
+        if self._reread is None:
+            return ["the gateway was started without a configuration file: there is nothing to read again"], []
+        try:
+            config, _ = await asyncio.to_thread(self._reread)
+        except ConfigError as error:
+            return error.errors, []
+        return refused(self.config, config), changes(self.config, config)
+
     async def watch(self) -> None:
         """Reload whenever a file of the configuration has changed, until cancelled."""
         if self._reread is None:

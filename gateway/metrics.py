@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
@@ -21,7 +22,10 @@ from typing import Generic, TypeVar
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from gateway import __version__
 from gateway.metrics_actions import action_group
@@ -30,7 +34,7 @@ from gateway.traffic import buckets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-__all__ = ["CONTENT_TYPE", "Cell", "Family", "HistogramCell", "Metrics", "action_group", "store_timer"]
+__all__ = ["CONTENT_TYPE", "OPENMETRICS", "Cell", "Family", "HistogramCell", "Metrics", "action_group", "store_timer"]
 
 
 class Cell:
@@ -45,17 +49,25 @@ class Cell:
 class HistogramCell:
     """One histogram."""
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("bounds", "counts", "exemplars", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
+        self.exemplars: dict[int, Exemplar] | None = None
+        """Number of a bucket -> a trace of an observation in it."""
 
     def observe(self, value: float) -> None:
         """Adds one observation, in seconds."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def remember(self, value: float, trace: str) -> None:
+        """An observation belongs to this trace (32 hex digits)."""
+        if self.exemplars is None:
+            self.exemplars = {}
+        self.exemplars[bisect_left(self.bounds, value)] = Exemplar({"trace_id": trace}, value, time.time())
 
     def copy(self, sizes: list[int], total: float) -> None:
         """Takes over sizes that were counted by powers of two (see `traffic`); the bounds are powers of two."""
@@ -269,9 +281,9 @@ class Metrics(Collector):
         for look in self.looks:
             look()
 
-    def render(self) -> bytes:
-        """The exposition in Prometheus' text format. Takes milliseconds: call it in a thread."""
-        return generate_latest(self.registry)
+    def render(self, *, exemplars: bool = False) -> bytes:
+        """The exposition in Prometheus' text format, or with exemplars as OpenMetrics. Takes milliseconds: call it in a thread."""
+        return bytes(openmetrics(self.registry)) if exemplars else generate_latest(self.registry)  # type: ignore[no-untyped-call]
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry at scrape time."""
@@ -321,11 +333,11 @@ def _exposed(family: Family[Cell] | Family[HistogramCell]) -> Metric:
         bounds = [*map(str, spec.buckets), "+Inf"]
         for values, cell in family.items():
             assert isinstance(cell, HistogramCell)
-            count, buckets = 0, []
-            for bound, number in zip(bounds, cell.counts, strict=True):
+            count, exemplars, rows = 0, cell.exemplars or {}, []
+            for place, (bound, number) in enumerate(zip(bounds, cell.counts, strict=True)):
                 count += number
-                buckets.append((bound, count))
-            histogram.add_metric(values, buckets, cell.total)
+                rows.append((bound, count, exemplars[place]) if place in exemplars else (bound, count))
+            histogram.add_metric(values, rows, cell.total)
         return histogram
     plain: CounterMetricFamily | GaugeMetricFamily
     if spec.kind == "counter":

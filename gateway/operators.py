@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -9,24 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
+from aiohttp import web
 
 from gateway import __version__, logs
 from gateway.admin.acting import Acting
+from gateway.admin.auditing import Auditing
 from gateway.admin.chargers import Chargers
 from gateway.admin.directory import Directory
 from gateway.admin.frames import Frames
+from gateway.admin.openapi import Description
 from gateway.admin.processes import Processes
+from gateway.admin.queues import Queues
 from gateway.admin.rebalancing import Rebalancing
 from gateway.admin.routing import FactsOf, Routing
 from gateway.admin.shadow import Shadows
+from gateway.admin.translating import Translating
 from gateway.admin.upstreams import Upstreams
+from gateway.cli.translate import BadLine, Conversation
 from gateway.config import Config
 from gateway.fleet import Fleet, Refused
 from gateway.hub.operations import KNOWN, known
+from gateway.journal.audit import Deed
+from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.live import Live
 from gateway.rebalance import Rebalance
 from gateway.registry import Registry
+from translators import Options
 from translators.values import format_time
 
 if TYPE_CHECKING:
@@ -57,6 +68,8 @@ class Operators:
         self.fleet = Fleet(journal)
         self.edge: Edge | None = None
         self.hub: Hub | None = None
+        self._journal = journal
+        self._noting: set[asyncio.Task[None]] = set()
         self._live = live
         self._roles = roles
         self._unready = unready
@@ -73,6 +86,10 @@ class Operators:
             Frames(self.fleet),
             Upstreams(journal, live, self.fleet),
             Processes(self.fleet),
+            Queues(journal, live),
+            Translating(_conversation, BadLine),
+            Auditing(journal),
+            Description(),
         )
         self.fleet.replies |= {"who": self._who, "drain": self._end, "log_level": self._log_level}
 
@@ -80,6 +97,17 @@ class Operators:
         """This process is a hub, too."""
         self.hub = hub
         self.fleet.replies |= hub.operations.replies
+
+    def noted(self, who: str, request: web.Request, status: int) -> None:
+        """Keep what an operator has done; while the store is away the log must do."""
+        deed = Deed(who, request.method, request.path, status, self.fleet.name, request.remote or "")
+        task = asyncio.get_running_loop().create_task(self._note(deed))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _note(self, deed: Deed) -> None:
+        with contextlib.suppress(StoreDown):
+            await self._journal.note(deed)
 
     async def _who(self, _: dict[str, Any]) -> Any:
         edge, hub = self.edge, self.hub
@@ -111,3 +139,7 @@ class Operators:
         self._level = level
         logs.configure(msgspec.structs.replace(self._live.config.log, level=level))
         return True
+
+
+def _conversation(charger: str, csms: str, options: Options) -> Conversation:
+    return Conversation(charger, csms, options)

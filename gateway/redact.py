@@ -1,7 +1,8 @@
 """Takes secrets and personal tokens out of what is logged or shown (reliability 2.9). Pure but for the process's key.
 
-By key name at any depth: secrets become `***` with a length class, tokens `tok:` and 12 hex digits of a keyed hash, so
-that two lines about one token can still be matched. The name may stand in a sibling, as in
+By key name at any depth, and by message where a name says nothing (`redact(payload, action)`): secrets become `***` with a
+length class, tokens `tok:` and 12 hex digits of a keyed hash, so that two lines about one token can still be matched. The
+name may stand in a sibling, as in
 `{"key": "AuthorizationKey", "value": "..."}` or `{"variable": {"name": "BasicAuthPassword"}, "attributeValue": "..."}`.
 """
 
@@ -21,12 +22,18 @@ _SECRET = re.compile(
     r"password|passwd|secret|authorizationkey|privatekey|apikey|bearer|wpa|psk$|vpnkey|wifikey|cookie"
     r"|^authorization$|^(csr|certificate|certificatechain|exirequest|exiresponse|signature|signeddata)$"
     r"|vpn.*key|wifi.*key"
+    # Not secret but about a person: who is told what, who pays, whose contract.
+    r"|^(personalmessage|vatnumber|vatcompany|company|pspref|receipturl|receiptid|maskedpan)$"
+    r"|^(iso15118certificatehashdata|customercertificate)$"
 )
 _TOKEN = re.compile(
     r"^(id_?tag|idtoken|parentidtag|groupidtoken|additionalidtoken|emaid|evccid|vin|customeridentifier)$"
 )
+_WITHIN = {"datatransfer": "data", "notifycustomerinformation": "data", "vpn": "key"}
+"""Message or object -> its member that is hidden. `data` may be anything about anybody."""
 _NAMED_BY = ("key", "name", "variable", "component")
-_HOLDS = ("value", "attributevalue", "data")
+_HOLDS = ("value", "attributevalue", "actualvalue", "variableattribute", "data")
+_LOCATIONS = frozenset(("location", "remotelocation", "requesturi", "url", "ocppcsmsurl", "csmsurl"))
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*(?:@[^/?#\s@]*)*@")
 _PLAIN = re.compile(r"[^a-z0-9]")
 
@@ -66,14 +73,23 @@ def url(text: str) -> str:
     return _USERINFO.sub(r"\1***@", text) if "@" in text else text
 
 
+def _location(text: str) -> str:
+    """A URL without credentials; its query may hold more of them."""
+    path, asked, _ = url(text).partition("?")
+    return f"{path}?***" if asked else path
+
+
 def redact(value: Any, key: str = "") -> Any:
     """A copy of `value`, which stands under `key`, without secrets."""
     if isinstance(value, Mapping):
         if key and is_secret(key):
             return hide(value)
+        within = _WITHIN.get(_folded(key))
         sibling = any(_names_secret(value.get(name)) for name in value if _folded(str(name)) in _NAMED_BY)
         return {
-            name: hide(item) if sibling and _folded(str(name)) in _HOLDS else redact(item, str(name))
+            name: hide(item)
+            if (sibling and _folded(str(name)) in _HOLDS) or (name == within and item is not None)
+            else redact(item, str(name))
             for name, item in value.items()
         }
     if isinstance(value, list | tuple):
@@ -86,7 +102,9 @@ def redact(value: Any, key: str = "") -> Any:
         return token(value)
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
-    return url(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return _location(value) if _folded(key) in _LOCATIONS else url(value)
+    return value
 
 
 def _names_secret(value: object) -> bool:

@@ -19,6 +19,7 @@ class Unfit(Exception):
     """A value that a 1.6 charger cannot be given."""
 
 
+_AROUND: Final = " \t\r\n\"'"
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 _INTEGER = re.compile(r"([+-]?)0*(\d+)(?:\.0+)?", re.ASCII)
@@ -40,8 +41,8 @@ _ROTATIONS = ("RST", "RTS", "SRT", "STR", "TRS", "TSR")
 
 
 def items(text: str) -> list[str]:
-    """The items of a comma separated list: trimmed, without empties and duplicates."""
-    return list(dict.fromkeys(item for item in (part.strip() for part in text.split(",")) if item))
+    """The items of a comma separated list: trimmed, without quotes, empties and duplicates."""
+    return list(dict.fromkeys(item for item in (part.strip(_AROUND) for part in text.split(",")) if item))
 
 
 def is_boolean(text: str) -> bool:

@@ -239,6 +239,11 @@ class Dialogue:
         """Record a loss; it is reported with the next frame of this dialogue."""
         self._losses.append(Loss(field, kind))
 
+    def quirk(self, label: str) -> None:
+        """The charger does what the specification does not say (quirks/table.yaml)."""
+        if self._translator.noticed is not None:
+            self._translator.noticed(label, "charger")
+
     def owe(self) -> None:
         """The upstream is not told now: `Pair.back` tells it, when nothing older is left to tell."""
         self._translator.owe()

@@ -34,7 +34,8 @@ from .losses import Loss, Undeclared
 from .memory import Memory
 from .models import lenient
 from .models.base import Request
-from .opening import after, mapped, request_of, require_declared, same, tell_custom_data
+from .opening import Noticed, after, mapped, notice, request_of, require_declared, same, tell_custom_data
+from .quirks.signs import answer_signs
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -54,6 +55,7 @@ class Translator(Memory):
         "backlog",
         "clock",
         "new_id",
+        "noticed",
         "options",
         "spawned",
     )
@@ -68,6 +70,8 @@ class Translator(Memory):
         """Charger actions that open dialogues wait for."""
         self.backlog: Callable[[], Iterable[Call]] = tuple
         """Charger CALLs that wait for their turn, where there is a queue."""
+        self.noticed: Noticed | None = None
+        """Told of the quirks of peers."""
         self.spawned: list[tuple[Callable[[Dialogue], Rule], str]] = []
         self._asked: dict[tuple[Side, str], tuple[Dialogue, Request[Any] | None]] = {}
         self._waiting: list[tuple[int, Callable[[], bool] | None, Dialogue]] = []
@@ -248,7 +252,10 @@ class Translator(Memory):
         """The response of `side` to a question of a dialogue. Raises Silence or Refusal when it is not valid."""
         tell_custom_data(dialogue, side, payload)
         try:
-            return lenient.decode(type_, payload)[0]
+            response, repairs = lenient.decode(type_, payload)
+            if self.noticed is not None:
+                notice(self.noticed, side, repairs, answer_signs(response) if side == "charger" else ())
+            return response
         except lenient.Invalid as invalid:
             if dialogue.side == "charger":
                 raise Silence from None

@@ -3,7 +3,8 @@ what a rule has lost or sent against the tables of its pair."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -12,20 +13,39 @@ from .frames import OTHER, Call, Frame, Side
 from .losses import Loss, Undeclared, ledger
 from .models import lenient
 from .models.base import Request
+from .quirks.mending import labels_of
+from .quirks.signs import signs
 from .values import format_time
+
+Noticed: TypeAlias = Callable[[str, Side], None]
+"""Called with the label of a quirk (translators/quirks/table.yaml) and the side that showed it."""
 
 
 def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
     """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
     if dialogue.side in dialogue._translator.pair.custom_data:
         tell_custom_data(dialogue, dialogue.side, bytes(call.payload))
+    noticed = dialogue._translator.noticed
     try:
-        return lenient.decode(type_, call.payload)[0]
+        payload, repairs = lenient.decode(type_, call.payload)
+        if noticed is not None and dialogue.side is not None:
+            notice(noticed, dialogue.side, repairs, signs(call.action, payload) if dialogue.side == "charger" else ())
+        return payload
     except lenient.Invalid as invalid:
         if dialogue.side != "charger" or invalid.path != "timestamp" or "OccurrenceC" not in invalid.code:
             raise
     dialogue.lose("timestamp", "defaulted")
-    return lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))[0]
+    payload, repairs = lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))
+    if noticed is not None:
+        notice(noticed, "charger", repairs, signs(call.action, payload))
+    return payload
+
+
+def notice(noticed: Noticed, side: Side, repairs: Iterable[str], seen: Iterable[str]) -> None:
+    """Tell what had to be repaired in a payload of `side`, and what else is odd about it, each once."""
+    if repairs or seen:
+        for label in dict.fromkeys([*labels_of(repairs), *seen]):
+            noticed(label, side)
 
 
 def tell_custom_data(dialogue: Dialogue, side: Side, payload: bytes) -> None:

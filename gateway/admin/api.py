@@ -13,9 +13,10 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway import tracing
 from gateway.admin.guard import LARGEST_BODY, Guard
 from gateway.config import AdminToken
-from gateway.metrics import CONTENT_TYPE, HistogramCell, Metrics
+from gateway.metrics import CONTENT_TYPE, OPENMETRICS, HistogramCell, Metrics
 
 from .table import SCOPES, TABLE
 
@@ -41,6 +42,7 @@ class AdminApi:
         ready: Callable[[], list[str]],
         parts: Iterable[Part] = (),
         tokens: Sequence[AdminToken] = (),
+        noted: Callable[[str, web.Request, int], None] | None = None,
     ) -> None:
         """`ready` gives the reasons why chargers cannot connect now; none means ready. It must not block. `tokens`: who may call
         what is not open to all; none: whoever is on this machine."""
@@ -49,6 +51,8 @@ class AdminApi:
         self._metrics = metrics
         self._ready = ready
         self._guard = Guard(tokens, time.monotonic)
+        if noted is not None:
+            self._guard.noted = noted
         self._runner: web.AppRunner | None = None
         self._lag: asyncio.Task[None] | None = None
 
@@ -103,11 +107,13 @@ class AdminApi:
         body = msgspec.json.encode({"ready": not reasons, "reasons": reasons}) + b"\n"
         return web.Response(status=503 if reasons else 200, body=body, content_type="application/json")
 
-    async def _render(self, _request: web.Request) -> web.Response:
-        """The metrics, rendered in a thread: no charger waits for a scrape."""
+    async def _render(self, request: web.Request) -> web.Response:
+        """The metrics, rendered in a thread: no charger waits for a scrape. While there are traces, whoever takes OpenMetrics gets
+        exemplars."""
         self._metrics.look()
-        body = await asyncio.to_thread(self._metrics.render)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+        exemplars = tracing.armed and "application/openmetrics-text" in request.headers.get("Accept", "")
+        body = await asyncio.to_thread(self._metrics.render, exemplars=exemplars)
+        return web.Response(body=body, headers={"Content-Type": OPENMETRICS if exemplars else CONTENT_TYPE})
 
 
 @web.middleware

@@ -16,7 +16,7 @@ from gateway.registry import Charger
 from gateway.registry.file import charger_of
 from translators.values import format_time
 
-from .directory import Directory, Home, Line, Registration, shown
+from .directory import Directory, Home, Line, Registration, registration
 from .table import Bad, Endpoint, Part, Query, flag, number, reply
 
 MOST: Final = 1000
@@ -222,7 +222,7 @@ class Chargers(Part):
             made = msgspec.structs.replace(old, **changes)
         await self._journal.register({charger: made})
         self._directory.look_again()
-        return reply(shown(made), 201 if old is None else 200)
+        return reply(registration(made), 201 if old is None else 200)
 
     async def _delete(self, request: web.Request) -> web.Response:
         self._here()

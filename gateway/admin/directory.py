@@ -179,11 +179,6 @@ class Directory:
 
 
 def registration(charger: Charger) -> Registration:
-    """A registered charger without its password."""
-    return msgspec.convert(shown(charger), Registration)
-
-
-def shown(charger: Charger) -> dict[str, Any]:
-    """A registered charger without its password, as plain data."""
-    found = {field: getattr(charger, field) for field in charger.__struct_fields__}
-    return found | {"password": bool(charger.password), "versions": list(charger.versions)}
+    """A registered charger without its password: of its fields only those that are named here are ever shown."""
+    found = {field: getattr(charger, field) for field in Registration.__struct_fields__}
+    return Registration(**(found | {"password": bool(charger.password), "versions": list(charger.versions)}))

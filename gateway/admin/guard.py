@@ -51,6 +51,8 @@ class Guard:
         self.tokens = tuple(tokens)
         """Those that count; a reload may exchange them."""
         self._clock = clock
+        self.noted: Callable[[str, web.Request, int], None] = lambda who, request, status: None
+        """Told of everything that may have changed something: who, what, with which status."""
         self._failures: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     @web.middleware
@@ -70,6 +72,7 @@ class Guard:
             return refusal(413, f"a body has at most {LARGEST_BODY} bytes")
         if request.method not in _READS:
             log.info("admin_call", who=who[0], method=request.method, path=request.path, status=response.status)
+            self.noted(who[0], request, response.status)
         return response
 
     def _admit(self, request: web.Request) -> web.Response | tuple[str, str]:

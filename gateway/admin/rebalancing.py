@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from aiohttp import web
@@ -10,10 +10,10 @@ from aiohttp import web
 from gateway.journal.errors import StoreDown
 from gateway.rebalance import Plan, Rebalance
 
-from .routing import reply
+from .table import Endpoint, Part, reply
 
 
-class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class Spread(msgspec.Struct, forbid_unknown_fields=True):
     """Body of POST /api/v1/rebalance; an empty body is `{}`."""
 
     rate: float = 0
@@ -21,7 +21,7 @@ class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
-class Rebalancing:
+class Rebalancing(Part):
     """Endpoints of a rebalance."""
 
     def __init__(self, rebalance: Rebalance, rate: Callable[[], float]) -> None:
@@ -29,15 +29,20 @@ class Rebalancing:
         self._rebalance = rebalance
         self._rate = rate
 
-    def add_to(self, app: web.Application) -> None:
-        """Registers the endpoints."""
-        app.router.add_post("/api/v1/rebalance", self._start)
-        app.router.add_get("/api/v1/rebalance", self._show)
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Looking, and beginning."""
+        return (
+            Endpoint("GET", "/rebalance", self._show, "How many chargers are still to be sent away"),
+            Endpoint(
+                "POST", "/rebalance", self._start, "Spread the chargers over the edges", "operate",
+                body=Spread, optional_body=True, refusals=(409,),
+            ),
+        )  # fmt: skip
 
     async def _start(self, request: web.Request) -> web.Response:
         """202 with the plan when a round has begun, 200 when there is nothing to do, 409 while one is under way."""
         try:
-            wanted = msgspec.json.decode(await request.read() or b"{}", type=_Wanted)
+            wanted = msgspec.json.decode(await request.read() or b"{}", type=Spread)
         except msgspec.MsgspecError as error:
             return reply({"errors": [str(error)]}, 400)
         if wanted.rate < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,11 +14,13 @@ from gateway.journal.errors import StoreDown
 from gateway.live import Live
 from gateway.routes import Facts, NoRoute, Override
 
+from .table import Endpoint, Part, reply
+
 FactsOf = Callable[[str], Awaitable[Facts | None]]
 """What is known of a charger; None: it has never booted. Raises StoreDown."""
 
 
-class _Switch(msgspec.Struct, forbid_unknown_fields=True):
+class Switch(msgspec.Struct, forbid_unknown_fields=True):
     """Body of POST /api/v1/routes/switch."""
 
     match: str = "*"
@@ -30,29 +32,59 @@ class _Switch(msgspec.Struct, forbid_unknown_fields=True):
     """With `reset`: every override, whatever its pattern."""
 
 
-class Routing:
+class Checked(msgspec.Struct):
+    """What a reload would do."""
+
+    ok: bool
+    errors: list[str]
+    changed: list[str]
+    """Keys."""
+
+
+class Reloaded(msgspec.Struct):
+    """Whether the configuration is in force."""
+
+    reloaded: bool
+    errors: list[str]
+
+
+class Routing(Part):
     """Endpoints around what is in force."""
 
     def __init__(self, live: Live, facts_of: FactsOf) -> None:
         self._live = live
         self._facts_of = facts_of
 
-    def add_to(self, app: web.Application) -> None:
-        """Registers the endpoints."""
-        app.router.add_get("/api/v1/config", self._config)
-        app.router.add_post("/api/v1/config/reload", self._reload)
-        app.router.add_get("/api/v1/routes", self._list)
-        app.router.add_get("/api/v1/routes/{charger}", self._show)
-        app.router.add_post("/api/v1/routes/switch", self._switch)
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Configuration and routes."""
+        return (
+            Endpoint("GET", "/config", self._config, "What is in force, secrets hidden"),
+            Endpoint("GET", "/config/check", self._check, "What a reload would say and change", answer=Checked),
+            Endpoint(
+                "POST", "/config/reload", self._reload, "Read the configuration again", "operate",
+                answer=Reloaded, refusals=(422,),
+            ),
+            Endpoint("GET", "/routes", self._list, "Overrides and routes, in the order in which they are tried"),
+            Endpoint("GET", "/routes/{charger}", self._show, "The route of one charger", refusals=(404,)),
+            Endpoint(
+                "POST", "/routes/switch", self._switch, "Give chargers another primary, or take that back", "operate",
+                body=Switch, refusals=(422,),
+            ),
+        )  # fmt: skip
 
     async def _config(self, _request: web.Request) -> web.Response:
         """What is in force: key -> value as in the file, secrets hidden."""
         return reply({"config": flat(self._live.config)})
 
+    async def _check(self, _request: web.Request) -> web.Response:
+        """Reads the files and changes nothing."""
+        errors, changed = await self._live.check()
+        return reply(Checked(not errors, errors, changed))
+
     async def _reload(self, _request: web.Request) -> web.Response:
         """200 when the configuration is in force, 422 with all errors when the old one stays."""
         errors = await self._live.reload()
-        return reply({"reloaded": not errors, "errors": errors}, 422 if errors else 200)
+        return reply(Reloaded(not errors, errors), 422 if errors else 200)
 
     async def _list(self, _request: web.Request) -> web.Response:
         """Overrides that count, then the routes of the file, in the order in which they are tried."""
@@ -89,7 +121,7 @@ class Routing:
     async def _switch(self, request: web.Request) -> web.Response:
         """Give chargers another primary, or take that back. 422 with the reasons when it cannot be."""
         try:
-            wanted = msgspec.json.decode(await request.read(), type=_Switch)
+            wanted = msgspec.json.decode(await request.read(), type=Switch)
         except msgspec.MsgspecError as error:
             return reply({"errors": [str(error)]}, 400)
         try:
@@ -104,11 +136,6 @@ class Routing:
         if errors:
             return reply({"errors": errors}, 422)
         return reply({"overrides": [_override(each) for each in self._live.routes.overrides]})
-
-
-def reply(body: dict[str, Any], status: int = 200) -> web.Response:
-    """A JSON answer."""
-    return web.Response(status=status, body=msgspec.json.encode(body) + b"\n", content_type="application/json")
 
 
 def _override(override: Override) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -14,22 +15,26 @@ from gateway.readiness import FIELD, KINDS, READY, Line, Noted, Record, decode, 
 from gateway.redact import redact
 from translators.values import format_time
 
-from .routing import reply
+from .table import Endpoint, Part, Query, reply
 
 LIST_MOST = 1000
 
 
-class Shadows:
+class Shadows(Part):
     """Endpoints around the comparison."""
 
     def __init__(self, journal: Journal, live: Live) -> None:
         self._journal = journal
         self._live = live
 
-    def add_to(self, app: web.Application) -> None:
-        """Registers the endpoints."""
-        app.router.add_get("/api/v1/shadow", self._list)
-        app.router.add_get("/api/v1/shadow/{charger}", self._show)
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Of the fleet, and of one charger."""
+        upstream = Query("upstream", "Only this shadow.")
+        limit = Query("limit", "At most so many chargers.", "integer")
+        return (
+            Endpoint("GET", "/shadow", self._list, "How the answers of shadows differ", query=(upstream, limit)),
+            Endpoint("GET", "/shadow/{charger}", self._show, "The same of one charger", refusals=(404,)),
+        )
 
     async def _list(self, request: web.Request) -> web.Response:
         """The fleet in short, then its chargers, the least ready first. `?upstream=NAME` for one shadow, `?limit=N` for so many

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
-from gateway import failpoints
+from gateway import failpoints, tracing
 from gateway.edge.actions import bills
 from gateway.edge.counters import SAMPLE, count
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
@@ -192,6 +192,8 @@ class ChargerConnection(Knocking):
             take.deadline,
             mark.key,
         )
+        if tracing.armed and take.kind == "call":
+            head = tracing.current.called(head)
         if began and counters.observe_decoding is not None:
             counters.observe_decoding(perf_counter() - began)
         self._append((take, head, mark))
@@ -301,6 +303,8 @@ class ChargerConnection(Knocking):
                 self._hold.cancel()
                 self._hold = None
             result = appended.result()
+            if tracing.armed:
+                tracing.current.stored(pending[1], result.outcome, result.id)
             count(self._edge.counters.appended, result.outcome)
             if result.outcome == "answered":
                 self._answer(pending[0].seq, "result", result.body)
@@ -384,7 +388,10 @@ class ChargerConnection(Knocking):
             edge.counters.late_answers += 1
             return
         self._write(b"[%d,%b,%b]" % (3 if kind == "result" else 4, call.id, body), kind, call.action)
-        edge.ended(call.action, "ok" if kind == "result" else "call_error", (now - call.received) / 1000)
+        seconds = (now - call.received) / 1000
+        edge.ended(call.action, "ok" if kind == "result" else "call_error", seconds)
+        if tracing.armed:
+            tracing.current.answered(self.charger, self.epoch, seq, call.action, kind, seconds)
         self._read_on()
 
     def _write(self, frame: bytes, kind: str, action: str) -> None:

@@ -241,6 +241,8 @@ def ack(link: Link, exchange: Exchange) -> None:
             link.owner.introduced(link)
     link.translator.forget(exchange.entry.id)
     link.done += 1
+    if exchange.entry.head.trace:
+        link.owner.observer.done(link, exchange)
     if exchange.parked:
         link.owner.effects.unparks.setdefault((link.name, link.charger), []).append(exchange.entry.id)
     else:

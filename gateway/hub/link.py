@@ -341,6 +341,8 @@ class Link:
         """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
         while self.up and self.backlog and (exchange := self._next(now)):
             exchange.begun = now
+            if exchange.entry.head.trace:
+                self.owner.observer.begun(self, exchange, now)
             self._current[exchange.entry.id] = exchange
             try:
                 self._receive("charger", exchange.call, now, exchange)

@@ -7,6 +7,7 @@ import logging
 import structlog
 
 from gateway import tap
+from gateway import tracing
 from gateway.journal.entry import Entry
 from gateway.journal.streams import Batch
 from gateway.metrics import Cell, HistogramCell, Metrics
@@ -145,6 +146,14 @@ class Metering(Observer):
         for loss in losses:
             self._metrics.translation_lossy_fields.cell(from_version, to_version, source, loss.field).n += 1
 
+    def begun(self, link: Link, exchange: Exchange, now: int) -> None:
+        if tracing.armed:
+            tracing.current.begun(link.name, exchange.entry, now - exchange.entry.head.received_at)
+
+    def done(self, link: Link, exchange: Exchange) -> None:
+        if tracing.armed:
+            tracing.current.done(link.name, exchange.entry, "unanswered" if exchange.failures else "ok")
+
     def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:
         if exchange.call.action in LEARNED_FROM and type(frame) is Result:
             self._happenings.answered(link, exchange, frame)
@@ -168,6 +177,10 @@ class Metering(Observer):
             cell = self._cells[key] = self._metrics.upstream_call_duration.cell(link.name, action_group(action))
         assert isinstance(cell, HistogramCell)
         cell.observe(ms / 1000)
+        if tracing.armed:
+            for exchange in link.under_way:
+                if exchange.entry.head.trace:
+                    tracing.current.asked(link.name, exchange.entry, action, ms)
 
     def commanded(self, link: Link, action: str, frame: Result | Error, ms: int) -> None:
         if self._conflicting == link.name:
@@ -177,6 +190,8 @@ class Metering(Observer):
         else:
             outcome = command(frame)
         self._metrics.commands.cell(link.name, action, outcome).n += 1
+        if tracing.armed:
+            tracing.current.commanded(link.name, link.charger, action, outcome, ms)
         ended = {
             "conflict": "rejected_policy",
             "forbidden": "rejected_policy",

@@ -36,6 +36,12 @@ class Observer:
     def upstream_answered(self, link: Link, action: str, ms: int) -> None:
         """An upstream answered a CALL."""
 
+    def begun(self, link: Link, exchange: Exchange, now: int) -> None:
+        """An upstream is told an entry that bears a trace."""
+
+    def done(self, link: Link, exchange: Exchange) -> None:
+        """An upstream is done with an entry that bears a trace."""
+
     def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:
         """A charger CALL is answered."""
 

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.config import RedisConfig
 from gateway.journal import keys, ringing
+from gateway.journal.audit import Audit
 from gateway.journal.chargers import Chargers
 from gateway.journal.cluster import ClusterStore
 from gateway.journal.durability import Durability
@@ -21,6 +22,7 @@ from gateway.journal.inbox import Inbox
 from gateway.journal.known import Known
 from gateway.journal.leases import Leases
 from gateway.journal.letters import Letters
+from gateway.journal.looking import Looking
 from gateway.journal.mail import Mail
 from gateway.journal.parking import Parking
 from gateway.journal.store import Store
@@ -45,7 +47,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known):
+class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known, Looking, Audit):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a

@@ -219,3 +219,63 @@ async def test_processes(start_csms: StartCsms, start_gateway: StartGateway) -> 
     assert (await ask(gateway, "POST", f"/api/v1/processes/{process['name']}/drain"))[0] == 202
     assert gateway.process is not None
     assert await asyncio.wait_for(gateway.process.wait(), PATIENCE) == 0
+
+
+async def test_queues(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+    main, _, gateway = await two(start_csms, start_gateway)
+    assert (await ask(gateway, "POST", "/api/v1/upstreams/old/pause"))[0] == 200
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await asyncio.sleep(1.1)  # the hubs look once a second
+    begun = "2020-01-01T00:00:00Z"
+    transaction = await charger.start(1, TAG)
+    await charger.stop(transaction)
+
+    async def waiting() -> list[str]:
+        status, queue = await ask(gateway, "GET", "/api/v1/journal/old/waiting?charger=cp1")
+        assert status == 200 and TAG not in json.dumps(queue), queue
+        return [each["action"] for each in queue["waiting"]]
+
+    assert {"StartTransaction", "StopTransaction"} <= set(await waiting())
+    status, first = await ask(gateway, "GET", "/api/v1/journal/old/waiting?count=1")
+    status, rest = await ask(gateway, "GET", f"/api/v1/journal/old/waiting?cursor={first['next']}")
+    assert [each["action"] for each in [*first["waiting"], *rest["waiting"]]] == await waiting()
+    status, streams = await ask(gateway, "GET", "/api/v1/journal?upstream=old")
+    [partition] = [each for each in streams["partitions"] if each["entries"]]
+    assert status == 200 and partition["groups"][0]["oldest_seconds"] > 0
+
+    recorder = main.station("CP1").recorder
+    heard = len(recorder.calls("TransactionEvent"))
+    wanted = {"upstream": "main", "from": begun, "charger": "CP1"}
+    status, replayed = await ask(gateway, "POST", "/api/v1/journal/replay", wanted | {"dry_run": True})
+    assert (status, replayed["replayed"]) == (200, 0) and replayed["found"] >= 3 and replayed["oldest"]
+    status, replayed = await ask(gateway, "POST", "/api/v1/journal/replay", wanted)
+    assert status == 200 and replayed["replayed"] == replayed["found"], replayed
+    await until("it again", lambda: len(recorder.calls("BootNotification")) == 2, 20)
+    assert len(recorder.calls("TransactionEvent")) == heard, "a transaction that it knows is not told twice"
+    for body in (wanted | {"from": "soon"}, wanted | {"upstream": "nobody"}, wanted | {"partitions": [99]}):
+        assert (await ask(gateway, "POST", "/api/v1/journal/replay", body))[0] == 422
+    assert await ask(gateway, "GET", "/api/v1/dead-letters") == (200, {"counts": {"main": 0, "old": 0}})
+    assert (await ask(gateway, "GET", "/api/v1/dead-letters/main/1-0.3"))[0] == 404
+    assert (await ask(gateway, "POST", "/api/v1/dead-letters/main/requeue", {}))[0] == 422
+    status, audit = await ask(gateway, "GET", "/api/v1/audit?count=3")
+    assert status == 200 and len(audit["deeds"]) == 3 and audit["deeds"][-1]["who"] == "local", audit
+
+
+async def test_translate_and_the_document(start_csms: StartCsms, start_gateway: StartGateway) -> None:
+    _, _, gateway = await two(start_csms, start_gateway)
+    step = {"from": "charger", "frame": [2, "1", "Authorize", {"idTag": TAG}]}
+    options = {"options": {"registered": True}}
+    wanted = {"charger": "ocpp1.6", "csms": "ocpp2.0.1", "steps": [step]} | options
+    status, told = await ask(gateway, "POST", "/api/v1/translate", wanted)
+    [[left]] = told["steps"]
+    assert status == 200 and left["to"] == "csms" and left["frame"][2] == "Authorize"
+    assert (await ask(gateway, "POST", "/api/v1/translate", wanted | {"steps": [{"from": "csms", "frame": []}]}))[
+        0
+    ] == 422
+    status, document = await ask(gateway, "GET", "/api/v1/openapi.json")
+    assert (status, document["openapi"]) == (200, "3.1.0")
+    assert document["paths"]["/api/v1/chargers/{charger}/call"]["post"]["x-scope"] == "operate"
+    assert "identity" not in document["components"]["schemas"]["Line"]["properties"]["id"]
+    status, checked = await ask(gateway, "GET", "/api/v1/config/check")
+    assert (status, checked) == (200, {"ok": True, "errors": [], "changed": []})

@@ -17,7 +17,7 @@ from ..models import lenient, v15, v16, v201
 from ..models.base import decoder
 from ..models.rewriting import rewrite
 from ..values import format_time
-from .signs import signs, tidied
+from .signs import answer_signs, signs, tidied
 
 Level: TypeAlias = Literal["off", "safe", "full"]
 """`off`: nothing is repaired; `safe`: what cannot change the meaning; `full`: also what loses something by it."""
@@ -109,10 +109,13 @@ class Mend:
         raw = bytes(payload)
         response = cast("type[msgspec.Struct]", type_.response)
         try:
-            decoder(response).decode(raw)
+            read = decoder(response).decode(raw)
         except (msgspec.MsgspecError, UnicodeError):
             pass
         else:
+            if self._told is not None and action == "GetConfiguration":
+                for label in answer_signs(read):
+                    self._told(label, self._version)
             if b"null" not in raw and not self._drastic:
                 return payload
         try:

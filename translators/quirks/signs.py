@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ..config_values import items
 from ..frames import encode
 from ..models.rewriting import Changes
 from ..values import clean_id_tag
@@ -20,6 +21,9 @@ _YEARS: Final = ("2015", "2099")
 """A time outside of these years comes from a clock that was never set."""
 _ZONE = re.compile(r"(?:[Zz]|[+-]\d\d(?P<minutes>:?\d\d)?)$")
 _LONG_FRACTION = re.compile(r"[.,]\d{4,}")
+_QUOTED = re.compile(r"""^\s*["'].*["']\s*$|,\s*["'][\w.]+["']|^\s|\s$|\w\s+,|,\s+\w""", re.ASCII)
+"""A list whose items are quoted or have blanks around."""
+_RATE_UNITS: Final = frozenset(("Current", "Power"))
 _LIKE_TIME = re.compile(r"\d{4}-\d\d?-\d\d?[Tt ]\d\d?:\d\d")
 
 
@@ -48,6 +52,22 @@ def signs(action: str, payload: msgspec.Struct) -> list[str]:
     found: list[str] = []
     look(payload, found)
     return list(dict.fromkeys(found)) if len(found) > 1 else found
+
+
+def answer_signs(response: msgspec.Struct) -> list[str]:
+    """The labels of what a charger's answer to a CALL shows, each once."""
+    found: list[str] = []
+    for entry in getattr(response, "configurationKey", None) or ():
+        value = entry.value
+        if not value:
+            continue
+        if _QUOTED.search(value):
+            found.append("cfg_list_repair")
+        if entry.key.casefold() == "chargingscheduleallowedchargingrateunit" and not _RATE_UNITS.issuperset(
+            items(value)
+        ):
+            found.append("enum_synonym")
+    return list(dict.fromkeys(found))
 
 
 def tidied(action: str, payload: msgspec.Struct, *, drastic: bool) -> Changes:
@@ -104,7 +124,7 @@ def _tag(payload: Any, found: list[str]) -> None:
 
 
 def _meter_values(values: Any, found: list[str]) -> None:
-    for value in values or ():
+    for value in values if isinstance(values, list) else ():
         found += of_time(value.timestamp)
         samples = getattr(value, "sampledValue", ())
         if not samples:
@@ -150,7 +170,7 @@ def _stop(payload: Any, found: list[str]) -> None:
     _number(payload.transactionId, found)
     if payload.transactionId <= 0:
         found.append("tx_orphan")
-    _meter_values(payload.transactionData, found)
+    _meter_values(getattr(payload, "transactionData", None), found)
 
 
 def _meter(payload: Any, found: list[str]) -> None:

@@ -14,6 +14,7 @@ from .availability import tell_status
 from .charger import facts_of
 from .transactions import start_while_away
 from .untunnelled import untunnel_while_away
+from .upstream import try_again
 
 UNKNOWN_INTERVAL: Final = 60
 """Seconds until a station that no CSMS has ever accepted may ask again."""
@@ -52,6 +53,7 @@ def _boot(d: Dialogue) -> v16.BootNotificationResponse:
 def back(d: Dialogue) -> Rule:
     """Connector statuses that changed (B04.FR.02). Of the others the next report is news again (spec 2.5)."""
     connectors = facts_of(d).connectors
+    try_again(facts_of(d))
     for number in sorted(connectors):
         connector = connectors[number]
         if connector.status and connector.told != CONNECTOR_STATUS[cast(v16.ChargePointStatus, connector.status)]:

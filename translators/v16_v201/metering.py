@@ -166,6 +166,8 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
         return EMPTY
     tagged = by_number(d, request.transactionId)
     transaction = tagged if tagged is not None else (open_at(d, connector) if connector > 0 else None)
+    if request.transactionId is not None and (tagged is None or tagged.state == "ended"):
+        d.quirk("meter_late")
     if transaction is not None and not is_known(transaction):
         transaction = None
     found = readings(d, request.meterValue, connector, transaction)

@@ -27,6 +27,8 @@ def stop(d: Dialogue, request: v16.StopTransactionRequest) -> Rule:
     ended_key = f"{request.transactionId}|{request.timestamp}|{request.meterStop}"
     transaction = _resolve(d, request, moment, ended_key)
     if transaction is None:
+        if request.transactionId > 0:
+            d.quirk("tx_orphan")
         if options_of(d).unknown_tx_policy == "ack_and_log":
             d.lose("StopTransaction")
             return v16.StopTransactionResponse()
@@ -84,6 +86,8 @@ def _stop_of(d: Dialogue, transaction: Transaction, reason: v16.Reason | None) -
 
 def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRequest, moment: Moment) -> Rule:
     what = _stop_of(d, transaction, request.reason)
+    if request.meterStop < transaction.meter_start:
+        d.quirk("meter_regress")
     folded = request.reason if request.reason in _FOLDED else None
     kept = request.idTag if request.reason not in (None, "Local") else None
     custom = carried(d, reason16=folded, idTag16=kept)

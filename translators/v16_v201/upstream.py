@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -12,23 +12,40 @@ from ..facts import Facts
 from ..models import v16, v201
 from ..models.base import Request, Struct
 from ..values import format_time, tidy_time
-from .charger import facts_of, options_of
+from .charger import UNSUPPORTED, facts_of, options_of
 
 R = TypeVar("R", bound=Struct)
+
+_CSMS: Final = "csms "
+"""Begins the name of an action that the CSMS does not have; those of the charger have no such beginning."""
+_ALWAYS_ASKED: Final = ("DataTransfer", "TransactionEvent")
+"""What is asked again whatever was said before: a refusal concerns one vendor, or costs money."""
 
 
 def ask(d: Dialogue, request: Request[R], *, sound: bool = False) -> Generator[Ask, Any, R]:
     """Send a CALL to the CSMS. Raises Refusal on a CALLERROR, Silence without an answer.
 
     A CSMS that forgot the station says SecurityError: it is told the last boot once more, then asked again (spec 3.1).
+    An action that it does not have is remembered for the connection and not sent again (spec 1.2.6).
     """
+    unsupported = facts_of(d).unsupported
+    name = f"{_CSMS}{type(request).action}"
+    if unsupported and name in unsupported:
+        raise Refusal("NotSupported", f"the CSMS does not support {type(request).action}")
     try:
         response: R = yield from d.ask("csms", request, sound=sound)
         return response
     except Refusal as refusal:
+        if refusal.code in UNSUPPORTED and type(request).action not in _ALWAYS_ASKED and name not in unsupported:
+            unsupported.append(name)
         yield from introduce_again(d, refusal)
     response = yield from d.ask("csms", request)
     return response
+
+
+def try_again(facts: Facts) -> None:
+    """The CSMS has a new connection: it may know more than before."""
+    facts.unsupported = [each for each in facts.unsupported if not each.startswith(_CSMS)]
 
 
 def introduce_again(d: Dialogue, refusal: Refusal) -> Generator[Any, Any, None]:

@@ -9,7 +9,7 @@ from ..models import v16, v201
 from ..values import charger_time, cut, format_time
 from . import carried
 from .ledger import running_at
-from .peers import tell, trigger_served, triggered
+from .peers import tell, trigger_served, triggered, try_again
 from .places import number_of
 from .state import Fault, Transaction, connector_of, facts_of
 
@@ -209,6 +209,7 @@ def tell_station(d: Dialogue, at: str) -> Rule:
 
 def back(d: Dialogue) -> Rule:
     """The CSMS is back: tell it the statuses that changed meanwhile."""
+    try_again(facts_of(d))
     for number in sorted(facts_of(d).connectors):
         if number and is_changed(d, number):
             try:

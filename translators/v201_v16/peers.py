@@ -68,6 +68,11 @@ def tell(d: Dialogue, request: Request[R]) -> Generator[Ask, Any, R]:
     return response
 
 
+def try_again(facts: Facts) -> None:
+    """The CSMS has a new connection: it may know more than before."""
+    facts.unsupported = [each for each in facts.unsupported if not each.startswith("csms ")]
+
+
 def register(facts: Facts, reply: v16.BootNotificationResponse) -> None:
     """Keep what the CSMS said to a boot."""
     facts.registration = reply.status if reply.status in ("Accepted", "Pending", "Rejected") else "Rejected"
