@@ -122,8 +122,7 @@ class ServerWire(Wire):
         super().connection_made(transport)
         self._deadline = self._wheel.after(self.upgrade_timeout, self.abort)
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+    def _knocked(self) -> None:
         if not self._decided and self._protocol.handshake_exc is not None:
             # The library has answered a request that it could not read.
             exc = self._protocol.handshake_exc

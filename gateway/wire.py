@@ -66,6 +66,7 @@ class Wire(asyncio.Protocol):
         "_wheel",
         "last_received",
         "opened",
+        "write_limit",
     )
 
     _protocol: Protocol
@@ -83,6 +84,8 @@ class Wire(asyncio.Protocol):
         """True once the WebSocket handshake is complete; stays true afterwards."""
         self.last_received = 0.0
         """`loop.time()` of the last inbound byte of any kind."""
+        self.write_limit = WRITE_LIMIT
+        """Bytes that may wait for the peer."""
 
     # For owners to override.
 
@@ -114,11 +117,6 @@ class Wire(asyncio.Protocol):
         it; 1006 without one."""
 
     # For owners to call.
-
-    @property
-    def write_limit(self) -> int:
-        """Bytes that may wait for the peer. For owners to override."""
-        return WRITE_LIMIT
 
     @property
     def stall_timeout(self) -> float:
@@ -245,6 +243,8 @@ class Wire(asyncio.Protocol):
                 self._frame(event)
             else:
                 self._handshake(event)
+        if not self.opened:
+            self._knocked()
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()
@@ -309,12 +309,23 @@ class Wire(asyncio.Protocol):
             if stop > end or length > limit:
                 break
             message = data[start:stop]
-            self._message(apply_mask(message, data[start - 4 : start]) if masked else message)
+            if masked:
+                message = apply_mask(message, data[start - 4 : start])
+            if self._held or self._closing or not message.isascii():
+                self._message(message)
+            else:
+                try:
+                    self.on_text(message)
+                except Exception:
+                    self._broken()
             at = stop
         return data[at:] if at else data
 
     def _handshake(self, event: Request | Response) -> None:
         raise NotImplementedError
+
+    def _knocked(self) -> None:
+        """Bytes have come before the handshake was complete."""
 
     def _unopened(self, exc: Exception | None) -> None:
         """The connection ended before its handshake was complete."""

@@ -37,6 +37,7 @@ class Knocking(ServerWire):
         self._source = source
         self.gate = gate
         """Of the listener that accepted it."""
+        self.write_limit = gate.write_limit
         self.charger = ""
         """Identity as the charger spells it."""
         self.authorization = ""
@@ -45,10 +46,6 @@ class Knocking(ServerWire):
         """Why the connection ends (the label of disconnects, before the handshake that of attempts), once known."""
         self.since = 0.0
         """Loop time at which the socket was there, then that at which the handshake was complete."""
-
-    @property
-    def write_limit(self) -> int:
-        return self.gate.write_limit
 
     @property
     def stall_timeout(self) -> float:

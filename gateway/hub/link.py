@@ -52,6 +52,7 @@ class Link:
         "attempts",
         "backlog",
         "barred",
+        "charger",
         "done",
         "down_since",
         "filter",
@@ -134,6 +135,8 @@ class Link:
         self.stored: dict[str, bytes] = {}
         """Facts as last committed, by part."""
         self.owner = owner
+        self.charger = owner.charger
+        """Identity of the charger."""
         self.attempts = attempts
         self.retry_ms = retry_ms
         self._lane = Lane(256, call_timeout_ms)
@@ -310,11 +313,6 @@ class Link:
         if self.local is not None:
             times.append(self.local.deadline(self))
         return min((at for at in times if at), default=0)
-
-    @property
-    def charger(self) -> str:
-        """Identity of the charger."""
-        return self.owner.charger
 
     @property
     def idle(self) -> bool:

@@ -66,12 +66,14 @@ class Metering(Observer):
     """Counts for one hub."""
 
     __slots__ = (
+        "_acked",
         "_cells",
         "_conflicting",
         "_delivered",
         "_dequeuing",
         "_happenings",
         "_metrics",
+        "_received",
         "_timed",
         "_translated",
         "_translating",
@@ -83,6 +85,8 @@ class Metering(Observer):
         self._translated: dict[tuple[object, ...], tuple[Cell, ...]] = {}
         self._timed: dict[tuple[tuple[str, str], Side], HistogramCell] = {}
         self._delivered: dict[str, tuple[Cell, HistogramCell]] = {}
+        self._acked: dict[str, Cell] = {}
+        self._received: dict[tuple[str, object], Cell] = {}
         self._dequeuing = metrics.processing_duration.cell("dequeue")
         self._translating = metrics.processing_duration.cell("translate")
         self._happenings = Happenings(metrics)
@@ -265,21 +269,17 @@ class Metering(Observer):
     def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
         self._metrics.dead_letters.cell(link.name, reason).n += 1
 
-    def passed(self, direction: str, kind: str, action: str, version: str) -> None:
-        """A frame went through a CSMS socket."""
-        key = ("passed", direction, kind, action, version)
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cells[key] = self._metrics.messages.cell("csms", direction, kind, action, version)
-        assert isinstance(cell, Cell)
-        cell.n += 1
-
     def received(self, frame: Frame, version: str) -> None:
         """A frame came from a CSMS."""
-        if type(frame) is Call:
-            self.passed("in", "call", known(frame.action), version)
-        else:
-            self.passed("in", "result" if type(frame) is Result else "error", "other", version)
+        key = (version, frame.action) if type(frame) is Call else (version, type(frame))
+        cell = self._received.get(key)
+        if cell is None:
+            kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
+            action = known(frame.action) if type(frame) is Call else "other"
+            cell = self._metrics.messages.cell("csms", "in", kind, action, version)
+            if type(frame) is not Call or action == frame.action:
+                self._received[key] = cell
+        cell.n += 1
 
     def delivered(self, upstream: str, entries: list[Entry], now: int) -> None:
         """Entries were handed to an upstream's links."""
@@ -311,7 +311,10 @@ class Metering(Observer):
 
     def acknowledged(self, upstream: str, count: int) -> None:
         """An upstream is done with entries."""
-        self._metrics.stream_acked.cell(upstream).n += count
+        cell = self._acked.get(upstream)
+        if cell is None:
+            cell = self._acked[upstream] = self._metrics.stream_acked.cell(upstream)
+        cell.n += count
 
     def upstream(self, name: str, event: str) -> None:
         """A dial ended, or a socket was lost."""

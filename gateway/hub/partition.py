@@ -158,7 +158,7 @@ class Partition:
         self.positions.update(batch.passed)
         for group, last in batch.passed.items():
             handed = self.handed.get(group)
-            if not handed:
+            if handed is None or not handed.ids:
                 continue
             entries = batch[group]
             batch[group] = [entry for entry in entries if entry.id not in handed.ids]
@@ -175,7 +175,7 @@ class Partition:
     def acknowledge(self, group: str, id: str) -> None:
         """`group` has done with an entry."""
         handed = self.handed.get(group)
-        if handed and id in handed.ids:
+        if handed is not None and id in handed.ids:
             handed.done.add(id)
             handed.due = True
         else:
@@ -187,7 +187,7 @@ class Partition:
         for group, ids in effects.acks.items():
             handed = self.handed.get(group)
             for id in ids:
-                if handed and id in handed.ids:
+                if handed is not None and id in handed.ids:
                     handed.done.add(id)
                     handed.due = True
                 else:
@@ -289,7 +289,8 @@ class Partition:
         if failpoints.armed:
             failpoints.hit("after_commit")
         assert self._commit is not None
-        self.positions.update((group, last) for group, (last, _) in self._commit.passed.items())
+        for group, (last, _) in self._commit.passed.items():
+            self.positions[group] = last
         self._commit = None
         if time.monotonic() > self.leased_until:
             self.dirty = True  # this process has slept: another hub may speak for these chargers now

@@ -68,6 +68,8 @@ class Reader:
                 if self._alone() and not fresh:
                     await asyncio.sleep(ALONE_SECONDS)
                     news = await self._journal.wait(positions, 1)
+                    # Where an entry was handed over meanwhile, one of another process would have shown in its number.
+                    news = [number for number in news if self._stands(number, positions[number])]
                 else:
                     news = await self._journal.wait(positions, FRESH_WAIT_MS if fresh else WAIT_MS)
             except StoreDown as error:
@@ -76,6 +78,10 @@ class Reader:
                 continue
             for number in news:
                 self.ring(number)
+
+    def _stands(self, number: int, position: str) -> bool:
+        partition = self._partitions.get(number)
+        return partition is not None and partition.position == position
 
     def ring(self, number: int) -> None:
         """There may be news in a partition: read it at the end of this turn of the loop, if it is owned here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -257,8 +258,8 @@ class Sessions:
                     self.settings[name],
                     self._wheel,
                     self._dials,
-                    lambda frame, session=session, name=name: self._from_upstream(session, name, frame),  # type: ignore[misc]
-                    lambda event, session=session, link=link: self._upstream_state(session, link, event),  # type: ignore[misc]
+                    partial(self._from_upstream, session, name),
+                    partial(self._upstream_state, session, link),
                     self._turn.authorization,
                 )
             upstream.start()

@@ -18,6 +18,8 @@ FORMAT = 1
 """Number of the format of facts, the first byte of each stored value; anything newer is refused."""
 
 _PREFIX = bytes([FORMAT])
+_ANSWERED = b"0-0 0 "
+"""Stands before a stored answer, where id and tx of the message were: nobody needs those any more (append.lua)."""
 
 
 class Commit(msgspec.Struct):
@@ -65,11 +67,14 @@ class Facts:
                 made.append(key)
                 sets += (field, _PREFIX + value)
         made += gone
-        made += [keys.dedup(partition, charger, dedup) for charger, dedup, _ in commit.answers]
         args: list[Argument] = [token, len(sets) // 2, *sets, len(deletes), *deletes, len(commit.answers)]
-        args += [payload for _, _, payload in commit.answers]
+        for charger, dedup, payload in commit.answers:
+            made.append(keys.dedup(partition, charger) + dedup)
+            args.append(_ANSWERED + payload)
         ring, decided = self._store.ring, len(args)
-        moves = _moves(partition, commit, made)
+        moves: list[Argument] = [0]
+        if commit.parks or commit.unparks or commit.dead:
+            moves = _moves(partition, commit, made)
         args.append(len(commit.passed))
         for group, (id, open) in commit.passed.items():
             args += (group, id, len(open), *open)

@@ -167,7 +167,7 @@ class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers,
         number, charger, stream, epochs, live = self._place(head.charger)
         made: tuple[str, ...] = (stream, epochs, live)
         if ttl and head.dedup:
-            made += (keys.dedup(number, charger, head.dedup),)
+            made += (keys.dedup(number, charger) + head.dedup,)
         else:
             ttl = 0
         seed = 0

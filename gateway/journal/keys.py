@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import crc_hqx
+from functools import lru_cache
 
 PARTITIONS = "ocppgw:partitions"
 """Number of partitions, fixed at the first start."""
@@ -23,30 +24,36 @@ def partition(charger: str, partitions: int) -> int:
     return crc_hqx(fold(charger).encode(), 0) % partitions
 
 
+@lru_cache(4096)
 def tag(partition: int) -> str:
     return f"{{p{partition:02}}}"
 
 
+@lru_cache(4096)
 def stream(partition: int) -> str:
     """Stream of what the partition's chargers said."""
     return tag(partition) + ":in"
 
 
+@lru_cache(4096)
 def live(partition: int) -> str:
     """Hash: `newest`, the id of the newest entry of the stream that is no call; `read`, how far the session group got."""
     return tag(partition) + ":live"
 
 
+@lru_cache(4096)
 def epochs(partition: int) -> str:
     """Hash: casefolded charger -> number of its newest connection."""
     return tag(partition) + ":epochs"
 
 
+@lru_cache(4096)
 def homes(partition: int) -> str:
     """Hash: casefolded charger -> epoch, edge, version, identity as spelled, one a line."""
     return tag(partition) + ":homes"
 
 
+@lru_cache(4096)
 def lease(partition: int) -> str:
     """`<token> <hub>` of the hub that owns the partition; expires."""
     return tag(partition) + ":lease"
@@ -57,9 +64,9 @@ def token(partition: int) -> str:
     return tag(partition) + ":token"
 
 
-def dedup(partition: int, charger: str, key: str) -> str:
-    """`<stream id> <tx> <answer>` of a message that may be sent again; expires."""
-    return f"{tag(partition)}:d:{fold(charger)}:{key}"
+def dedup(partition: int, charger: str) -> str:
+    """Followed by `Head.dedup`: `<stream id> <tx> <answer>` of a message that may be sent again; expires."""
+    return f"{tag(partition)}:d:{charger.casefold()}:"
 
 
 def ring(partition: int, process: str) -> str:
@@ -86,12 +93,12 @@ def slot(key: str) -> int:
 
 def tx(partition: int, charger: str) -> str:
     """Counter of the transaction numbers minted for a charger."""
-    return f"{tag(partition)}:tx:{fold(charger)}"
+    return f"{tag(partition)}:tx:{charger.casefold()}"
 
 
 def facts(partition: int, charger: str) -> str:
     """Hash of a charger's facts: `shared` and `link:<upstream>`."""
-    return f"{tag(partition)}:facts:{fold(charger)}"
+    return f"{tag(partition)}:facts:{charger.casefold()}"
 
 
 def edge(edge: str) -> str:
@@ -136,9 +143,10 @@ def dead_letter_index(partition: int) -> str:
 
 def parked(partition: int, upstream: str, charger: str) -> str:
     """Sorted set, all scores 0: entries of a charger that an upstream cannot take now (see `packed`)."""
-    return f"{tag(partition)}:parked:{upstream}:{fold(charger)}"
+    return f"{tag(partition)}:parked:{upstream}:{charger.casefold()}"
 
 
+@lru_cache(4096)
 def parked_index(partition: int) -> str:
     """Hash: upstream, casefolded charger, one a line -> bytes parked."""
     return tag(partition) + ":parked"

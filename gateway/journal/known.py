@@ -62,7 +62,7 @@ class Known:
 
     async def _dedup(self, partition: int, charger: str) -> list[bytes]:
         """Keys of what is remembered of a charger's messages. Looks at all keys: for a person, not for a loop."""
-        escaped = "".join(f"\\{char}" if char in "*?[]^\\-" else char for char in keys.dedup(partition, charger, ""))
+        escaped = "".join(f"\\{char}" if char in "*?[]^\\-" else char for char in keys.dedup(partition, charger))
         found: set[bytes] = set()
         cursor: bytes | int = 0
         while True:

@@ -27,10 +27,7 @@ end
 arg = arg + 1
 for _ = 1, tonumber(ARGV[arg]) do
   arg = arg + 1
-  local known = redis.call('GET', KEYS[key])
-  if known then
-    redis.call('SET', KEYS[key], string.match(known, '^%S+ %d+ ') .. ARGV[arg], 'KEEPTTL')
-  end
+  redis.call('SET', KEYS[key], ARGV[arg], 'XX', 'KEEPTTL')
   key = key + 1
 end
 arg = arg + 1

@@ -17,7 +17,7 @@ def test_partitions_are_spread() -> None:
 def test_keys_of_a_partition_share_their_tag() -> None:
     made = [
         *(keys.stream(3), keys.epochs(3), keys.homes(3), keys.lease(3), keys.token(3)),
-        *(keys.dedup(3, "C", "k"), keys.tx(3, "C"), keys.facts(3, "C")),
+        *(keys.dedup(3, "C"), keys.tx(3, "C"), keys.facts(3, "C")),
     ]
     assert len(set(made)) == len(made)
     assert all(key.startswith("{p03}:") for key in made)
@@ -29,4 +29,4 @@ def test_an_edge_and_its_inbox_share_their_tag() -> None:
 
 def test_keys_use_the_casefolded_identity() -> None:
     assert keys.facts(1, "ABC") == keys.facts(1, "abc")
-    assert keys.dedup(1, "ABC", "k") == keys.dedup(1, "abc", "k")
+    assert keys.dedup(1, "ABC") == keys.dedup(1, "abc")
