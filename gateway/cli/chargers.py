@@ -102,7 +102,19 @@ def set_password(charger: Id, generate: Generate = False, config: ConfigFile = N
 
     A password that is no text is written hex:0A1B..; the hex digits of an AuthorizationKey (OCPP 1.6) mean its bytes.
     """
-    _change(charger, config, password=_secret(ask=not generate, generate=generate))
+    _change(charger, config, password=_secret(ask=not generate, generate=generate), next="")
+
+
+@app.command("forget-password")
+def forget_password(charger: Id, config: ConfigFile = None) -> None:
+    """Of a charger in a file (`registry.source: file`): forget the password that its CSMS has given it since. The one in the
+    file counts again."""
+    from gateway.journal.chargers import GIVEN
+
+    async def work(journal: Journal, _: Config) -> None:
+        await journal.register({charger: None}, GIVEN)
+
+    _with_registry(config, work, always=True)
 
 
 @app.command("allow-downgrade")
@@ -210,7 +222,9 @@ async def _import(journal: Journal, rows: list[dict[str, Any]], *, replace: bool
                 before = old[charger.id.casefold()]
                 keeps = before is not None and not charger.password
                 changes[charger.id] = (
-                    structs.replace(charger, password=before.password) if before and keeps else charger
+                    structs.replace(charger, password=before.password, next=before.next)
+                    if before and keeps
+                    else charger
                 )
                 done.add(charger.id.casefold())
             await journal.register(changes)
@@ -275,5 +289,5 @@ def _secret(*, ask: bool, generate: bool) -> str:
 
 
 def _plain(charger: Charger) -> dict[str, Any]:
-    shown = {field: getattr(charger, field) for field in charger.__struct_fields__}
+    shown = {field: getattr(charger, field) for field in charger.__struct_fields__ if field != "next"}
     return shown | {"password": bool(charger.password), "versions": list(charger.versions)}

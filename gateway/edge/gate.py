@@ -205,6 +205,8 @@ class Gate:
             # A charger that is known to be right is let in whatever others of its network did.
             if same and checker.known(folded, charger.password, password):
                 return None
+            if same and charger.next and checker.known(folded, charger.next, password):
+                return None
         wait = self._terms.lockout.wait(folded, prefix(source), self._terms.clock())
         if wait > 0:
             retry = (("Retry-After", str(int(wait) + 1)),)
@@ -216,8 +218,13 @@ class Gate:
     async def _password(self, claim: Claim, password: bytes) -> None:
         charger = claim.charger
         stored = charger.password if charger is not None and charger.password else self._nothing()
+        checker, folded = self._terms.checker, claim.identity.casefold()
         try:
-            right = await self._terms.checker.check(claim.identity.casefold(), stored, password)
+            right = await checker.check(folded, stored, password)
+            if not right and charger is not None and charger.next:
+                right = await checker.check(folded, charger.next, password)
+                if right and self._terms.registry.password_used is not None:
+                    self._terms.registry.password_used(claim.identity, charger.next)
         except Busy:
             raise Denied(503, "Too many new connections.\n", "rate_limited") from None
         if not right or charger is None:

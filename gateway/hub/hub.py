@@ -31,6 +31,7 @@ from .partition import Partition
 from .pausing import Pausing
 from .reader import Reader
 from .reconfigure import Reconfigure
+from .rekeys import Given, Rekeys
 from .retention import Retention
 from .session import SESSION, Session
 from .sessions import Sessions
@@ -45,9 +46,15 @@ class Hub:
     """The hub role of one process. Start with `run()` in a task; `drain()` then cancel ends it."""
 
     def __init__(
-        self, config: Config, journal: Journal, wheel: Wheel, observer: Metering, local: LocalEdge | None = None
+        self,
+        config: Config,
+        journal: Journal,
+        wheel: Wheel,
+        observer: Metering,
+        local: LocalEdge | None = None,
+        given: Given | None = None,
     ) -> None:
-        """`local`: the edge of this process, if it has one."""
+        """`local`: the edge of this process, if it has one; `given`: what is remembered of passwords, if anything is."""
         self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.partitions: dict[int, Partition] = {}
         self._config = config
@@ -81,6 +88,9 @@ class Hub:
         )
         self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
         self._sessions = Sessions(config, journal, wheel, observer, self.partitions, self._turn)
+        if given is not None:
+            self._sessions.passwords = True
+            self._rekeys = Rekeys(given, self._turn, self._sessions.partition_of)
         self._parking = Parking(journal, self.partitions, self._sessions, self._turn, self._sessions.health.up)
         self._retention = Retention(
             journal,
