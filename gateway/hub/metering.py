@@ -6,8 +6,7 @@ import logging
 
 import structlog
 
-from gateway import tap
-from gateway import tracing
+from gateway import tap, tracing
 from gateway.journal.entry import Entry
 from gateway.journal.streams import Batch
 from gateway.metrics import Cell, HistogramCell, Metrics
