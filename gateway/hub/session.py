@@ -282,9 +282,11 @@ class Session:
 
     @property
     def settled(self) -> bool:
-        """No charger CALL waits for its answer, and no CALL for the charger's."""
+        """No charger CALL waits for its answer, no CALL for the charger's, and no upstream that is there for its own:
+        it would be told again by the next owner."""
         return not self.lane.open_id and not any(
-            link.waits_unanswered_since() for link in self.links.values() if link.answers
+            (link.answers and link.waits_unanswered_since()) or (link.up and link.under_way)
+            for link in self.links.values()
         )
 
     # -- what links ask ----------------------------------------------------------------------------------------------
