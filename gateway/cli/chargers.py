@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import OcppVersion, fail
-from gateway.cli.stored import ConfigFile, Output, OutputOption, show_json, show_table, with_journal
+from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import show as show_data
+from gateway.cli.stored import ConfigFile, with_journal
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -146,8 +148,8 @@ def list_chargers(
 
     found = [each for each in _with_registry(config, read) if not group or each.group == group]
     plain = [_plain(each) for each in sorted(found, key=lambda each: each.id.casefold())]
-    if output is Output.json:
-        return show_json(plain)
+    if output is not Output.table:
+        return show_data(plain, output)
     rows = [
         [each["id"], *("yes" if each[key] else "" for key in ("password", "blocked")),
          *(each[key] for key in ("serial", "group", "route")), " ".join(each["versions"])]

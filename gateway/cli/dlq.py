@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import fail
-from gateway.cli.stored import ConfigFile, Output, OutputOption, show_json, show_table, with_journal
+from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import show as show_data
+from gateway.cli.stored import ConfigFile, with_journal
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -45,8 +47,8 @@ def list_letters(
         return await journal.letters(name, after=after, count=count)
 
     letters = with_journal(config, read)
-    if output is Output.json:
-        return show_json([_plain(each) for each in letters])
+    if output is not Output.table:
+        return show_data([_plain(each) for each in letters], output)
     rows = []
     for each in letters:
         told = _plain(each)
@@ -75,8 +77,8 @@ def show(
     if letter is None:
         fail([f"{upstream} has no dead letter {id}"])
     told = _plain(letter)
-    if output is Output.json:
-        return show_json(told)
+    if output is not Output.table:
+        return show_data(told, output)
     for key, value in told.items():
         typer.echo(f"{key:<13} {value if isinstance(value, str | int) else _text(value)}")
 
@@ -130,8 +132,8 @@ def _counts(config: Any, output: Output) -> None:
         return counts
 
     counts = with_journal(config, read)
-    if output is Output.json:
-        return show_json(counts)
+    if output is not Output.table:
+        return show_data(counts, output)
     show_table(["UPSTREAM", "DEAD LETTERS"], [[name, str(count)] for name, count in sorted(counts.items())])
 
 
