@@ -86,7 +86,7 @@ class Hub:
             settled=_settled,
             tended=self._tended,
         )
-        self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
+        self._ownership.begins = {name: upstream.begins(now_ms()) for name, upstream in config.upstreams.items()}
         self._sessions = Sessions(config, journal, wheel, observer, self.partitions, self._turn)
         if given is not None:
             self._sessions.passwords = True
@@ -142,7 +142,7 @@ class Hub:
     def reconfigure(self, config: Config, routes: Routes) -> None:
         """This is in force from now on; connected chargers follow without being dropped."""
         self._config = config
-        self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
+        self._ownership.begins = {name: upstream.begins(now_ms()) for name, upstream in config.upstreams.items()}
         self._reconfigure.apply(config, routes)
 
     @staticmethod
