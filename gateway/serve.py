@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
+import structlog
 from websockets.exceptions import HeaderLineTooLong, InvalidHandshake, RequestLineTooLong, TooManyHeaders
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request, Response
@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from gateway.wheel import Wheel
 from gateway.wire import READ_LIMIT, UPGRADE_TIMEOUT, Wire, quiet
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 _DEFLATE: Final = ServerPerMessageDeflateFactory(
     server_no_context_takeover=True,
@@ -140,7 +140,7 @@ class ServerWire(Wire):
         try:
             self.on_request(request, self._protocol.offered)
         except Exception:
-            _log.exception("the handshake decision failed")
+            _log.exception("handshake_failed")
             self.reject(500, "Internal error.\n")
 
     def _refuse(self, response: Response, why: str) -> None:

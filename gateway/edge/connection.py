@@ -126,7 +126,7 @@ class ChargerConnection(Knocking):
         if not self.is_open or not edge.owns(self):
             edge.farewell(self._closing_head())
             return
-        log.info("charger connected", charger=self.charger, version=self.version, epoch=self.epoch)
+        log.info("charger_connected", charger_id=self.charger, ocpp_version=self.version, connection_id=self.epoch)
         if home and home != self._home:
             edge.taken_over(self)
             edge.supersede(home, self.charger, self.epoch)
@@ -205,7 +205,7 @@ class ChargerConnection(Knocking):
         if refuse.row[:3] in ("R28", "R29", "R33"):
             edge.counters.unmatched += 1
         elif refuse.row != "R16":
-            log.info("malformed frame", charger=self.charger, row=refuse.row, close=refuse.close)
+            log.info("malformed_frame", charger_id=self.charger, row=refuse.row, close=refuse.close)
         if refuse.row != "R16" and bills(data):  # R16: it came before, and its answer is under way
             kept = edge.journal.quarantine(self.charger, self.guard.version, refuse.row, data)
             kept.add_done_callback(partial(self._quarantined, refuse))
@@ -321,7 +321,7 @@ class ChargerConnection(Knocking):
                 self._edge.ended(call.action, "timeout")
                 self._read_on()
         else:
-            log.error("append failed", charger=self.charger, exc_info=exc)
+            log.error("append_failed", charger_id=self.charger, exc_info=exc)
             self.part("other", 1011, "internal error")
 
     def _wait(self, pending: Pending) -> None:
@@ -461,7 +461,14 @@ class ChargerConnection(Knocking):
             self.reason = closed_by_us.get(code, "transport_error" if code == 1006 else "client_close")
         abandoned: list[Open] = self.guard.abandon()
         edge.closed(self, abandoned, code)
-        log.info("charger disconnected", charger=self.charger, reason=self.reason, code=code, epoch=self.epoch)
+        log.info(
+            "charger_disconnected",
+            charger_id=self.charger,
+            reason=self.reason,
+            code=code,
+            connection_id=self.epoch,
+            duration_ms=round((edge.wheel.loop.time() - self.since) * 1000),
+        )
         if self.epoch:
             edge.farewell(self._closing_head())
 

@@ -280,4 +280,4 @@ class Gate:
 
     def _event(self, kind: str, identity: str, source: str, why: str) -> None:
         count(self._terms.counters.security, kind)
-        log.warning("security_event", type=kind, charger=identity, source=source, why=why)
+        log.warning("security_event", type=kind, charger_id=identity, source=source, why=why)

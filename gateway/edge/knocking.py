@@ -86,7 +86,7 @@ class Knocking(ServerWire):
         except Denied as denied:
             self._deny(denied)
         except Exception:
-            log.exception("the handshake decision failed")
+            log.exception("handshake_failed")
             self.reject(500, "Internal error.\n")
         else:
             self._welcome(admission)
@@ -106,4 +106,4 @@ class Knocking(ServerWire):
     def on_refused(self, status: int, why: str) -> None:
         outcome = self.reason or ("bad_request" if status else "other")
         self._edge.refused(outcome)
-        log.debug("handshake refused", status=status, outcome=outcome, peer=self.peer[0], why=why)
+        log.debug("handshake_refused", status=status, outcome=outcome, peer=self.peer[0], why=why)

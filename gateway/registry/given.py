@@ -51,7 +51,7 @@ class Given:
 
         await self._journal.alter(charger, edit, self._where)
         self._promised[charger.casefold()] = digest
-        log.info("password_promised", charger=charger)
+        log.info("password_promised", charger_id=charger)
 
     def told(self, charger: str, accepted: bool) -> None:
         """What the charger said of the password that was promised last. Stored as soon as the store is there."""
@@ -78,7 +78,7 @@ class Given:
             except StoreDown:
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
-            log.info("password_changed" if accepted else "password_kept", charger=charger)
+            log.info("password_changed" if accepted else "password_kept", charger_id=charger)
             return
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
