@@ -61,6 +61,14 @@ class ServerWire(Wire):
         """Seconds for the HTTP upgrade. For owners to override."""
         return UPGRADE_TIMEOUT
 
+    @property
+    def lenient_upgrade(self) -> bool:
+        """Whether a request without `Connection: Upgrade` is one for a WebSocket if all else is. For owners to override."""
+        return False
+
+    def on_lenient(self) -> None:
+        """Such a request has come."""
+
     def on_request(self, request: Request, offered: Sequence[str]) -> None:
         """A valid WebSocket request has come; `offered` are its subprotocols as spelled, in the client's order.
 
@@ -131,6 +139,9 @@ class ServerWire(Wire):
 
     def _handshake(self, event: Request | Response) -> None:
         request = cast(Request, event)
+        if self.lenient_upgrade and _lacks_only_connection(request):
+            request.headers["Connection"] = "Upgrade"
+            self.on_lenient()
         response = self._protocol.accept(request)
         if response.status_code != 101:
             self._refuse(response, str(self._protocol.handshake_exc))
@@ -157,3 +168,11 @@ class ServerWire(Wire):
         self._response = None
         if not self._decided:
             self._settle(0, "left or too slow" if exc is None else str(exc))
+
+
+def _lacks_only_connection(request: Request) -> bool:
+    headers = request.headers
+    if any("upgrade" in line.lower() for line in headers.get_all("Connection")):
+        return False
+    upgrades = any(line.strip().lower() == "websocket" for line in headers.get_all("Upgrade"))
+    return upgrades and "Sec-WebSocket-Key" in headers and "Sec-WebSocket-Version" in headers

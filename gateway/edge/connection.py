@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import structlog
 
 from gateway import failpoints, tracing
+from gateway.edge import quirks
 from gateway.edge.actions import bills
-from gateway.edge.counters import SAMPLE, count
+from gateway.edge.counters import SAMPLE, count, odd
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
 from gateway.edge.guard import Open, Refuse, Take
 from gateway.edge.knocking import Knocking
@@ -164,7 +165,7 @@ class ChargerConnection(Knocking):
         take = verdict
         assert isinstance(take, Take)
         if take.row:
-            count(edge.counters.malformed, take.row[:3])
+            quirks.malformed(counters, take.row, guard.version)
         mark = NONE
         if take.kind == "call":
             edge.counted("in", "call", take.action, guard.version)
@@ -201,7 +202,7 @@ class ChargerConnection(Knocking):
     def _malformed(self, refuse: Refuse, data: bytes) -> None:
         edge = self._edge
         self._spend(len(data))
-        count(edge.counters.malformed, refuse.row[:3])
+        quirks.malformed(edge.counters, refuse.row, self.guard.version)
         if refuse.row[:3] in ("R28", "R29", "R33"):
             edge.counters.unmatched += 1
         elif refuse.row != "R16":
@@ -307,7 +308,10 @@ class ChargerConnection(Knocking):
                 tracing.current.stored(pending[1], result.outcome, result.id)
             count(self._edge.counters.appended, result.outcome)
             if result.outcome == "answered":
+                quirks.again(self._edge.counters, pending[0].action, self.guard.version)
                 self._answer(pending[0].seq, "result", result.body)
+            elif result.outcome == "repeat":
+                quirks.again(self._edge.counters, pending[0].action, self.guard.version)
             elif result.outcome == "stale":
                 self.part("duplicate_identity", 1008, "superseded")
         elif isinstance(exc, StoreDown):
@@ -458,6 +462,8 @@ class ChargerConnection(Knocking):
             edge.counters.paused -= 1
         if not self.reason:
             closed_by_us = {1002: "protocol_error", 1007: "protocol_error", 1009: "frame_too_large"}
+            if code == 1002:
+                odd(edge.counters, "ws_protocol_error", self.version)
             self.reason = closed_by_us.get(code, "transport_error" if code == 1006 else "client_close")
         abandoned: list[Open] = self.guard.abandon()
         edge.closed(self, abandoned, code)

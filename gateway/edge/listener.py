@@ -19,7 +19,7 @@ from gateway.config import Limits, Listen
 from gateway.edge.access import Denied
 from gateway.edge.certified import CertifiedConnection
 from gateway.edge.connection import ChargerConnection
-from gateway.edge.counters import EdgeCounters, count
+from gateway.edge.counters import EdgeCounters, count, odd
 from gateway.edge.credentials import Checker
 from gateway.edge.door import Door
 from gateway.edge.gate import Gate, Terms
@@ -232,6 +232,7 @@ class Edge:
 
     def taken_over(self, wire: ChargerConnection) -> None:
         """This connection has taken the place of another one of its charger."""
+        odd(self.counters, "takeover", wire.version)
         if self._conflicts.taken_over(wire.charger.casefold(), prefix(wire.source), self.wheel.loop.time()):
             count(self.counters.security, "identity_conflict")
             log.warning("security_event", type="identity_conflict", charger_id=wire.charger, source=wire.source)
