@@ -84,7 +84,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         ("MeterValueSampleInterval",),
         (0, 4),
     )
-    assert (a.retention, a.retention_bytes, a.begins, b.begins) == (3 * 86400, 2**30, "1793491200000-0", "$")
+    assert (a.retention, a.retention_bytes, a.begins(0), b.begins(0)) == (3 * 86400, 2**30, "1793491200000-0", "$")
     assert (b.may_command, b.shadow, c.may_command) == (False, True, None)
     route = config.routes[0]
     assert route.patterns == ("CP1", "DE-*", r"re:FR-\d{1,3}")
