@@ -21,7 +21,7 @@ test: install
 
 test-full: install
 	tests/peers/install.sh
-	$(BIN)/pytest -n 0 -m 'full or slow' $(ARGS)
+	$(BIN)/pytest -n 3 -m 'full or slow' $(ARGS)
 
 faults: install
 	$(BIN)/python -m tests.faults $(ARGS)
@@ -31,7 +31,7 @@ soak: install
 
 chart: install
 	tests/chart/install.sh
-	$(BIN)/pytest -n 0 -m chart $(ARGS)
+	$(BIN)/pytest -n 0 -rs -m chart $(ARGS)
 
 dashboards: install
 	tests/chart/install.sh
@@ -39,7 +39,7 @@ dashboards: install
 
 image: install
 	tests/chart/install.sh
-	$(BIN)/pytest -n 0 -m image $(ARGS)
+	$(BIN)/pytest -n 0 -rs -m image $(ARGS)
 
 check: install
 	$(BIN)/ruff check .

@@ -29,6 +29,7 @@ from gateway.metrics import Metrics, store_timer
 from gateway.operators import Operators
 from gateway.rebalance import Rebalance
 from gateway.registry.feed import feed_of, registry_of
+from gateway.registry.given import Given
 from gateway.revision import revision
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.systemd import Systemd
@@ -80,6 +81,8 @@ class App:
         self._hurry = asyncio.Event()
         self._journal = Journal(config.redis, now_ms=now_ms)
         self._registry = registry_of(config.registry)
+        known = config.registry.source != "open"
+        self._given = Given(self._registry, config.registry, self._journal) if known else None
         self._metrics = Metrics(config.upstreams, revision=revision())
         self._live = Live(config, self._journal, self._metrics, reread, self._registry)
         self._live.on_change = self._changed
@@ -173,7 +176,7 @@ class App:
             await feed.begin()  # routes may depend on it
         async with asyncio.TaskGroup() as tasks:
             if "hub" in self._roles:
-                self._hub = Hub(self._live.config, self._journal, wheel, Metering(self._metrics), edge)
+                self._hub = Hub(self._live.config, self._journal, wheel, Metering(self._metrics), edge, self._given)
                 self._hub.reconfigure(self._live.config, self._live.routes)
                 tasks.create_task(self._hub.run())
                 self._operators.serves(self._hub)

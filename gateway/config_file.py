@@ -12,10 +12,10 @@ from msgspec import inspect
 
 from gateway.config import ROLES, Config
 from gateway.config_check import check
+from gateway.config_kinds import UNITS
 from gateway.config_source import Node, Problems, join, overlay, read_yaml, suggestion
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?", re.ASCII)
-_SECONDS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?", re.ASCII)
 _BYTES = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -249,7 +249,7 @@ def _blank(kind: inspect.StructType) -> Any:
 def _number(kind: inspect.IntType | inspect.FloatType, extra: dict[str, Any], text: str) -> float | int | None:
     if isinstance(kind, inspect.FloatType):
         match = _DURATION.fullmatch(text.strip())
-        return float(match[1]) * _SECONDS[match[2]] if match else None
+        return float(match[1]) * UNITS[match[2]] if match else None
     if extra.get("kind") == "size":
         match = _SIZE.fullmatch(text.strip())
         return int(match[1]) * _BYTES[match[2]] if match else None

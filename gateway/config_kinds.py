@@ -9,6 +9,9 @@ from msgspec import Meta
 VERSIONS = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6", "ocpp1.5")
 """Subprotocols that the configuration may name, newest first."""
 
+UNITS: dict[str | None, float] = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""Of durations, in seconds."""
+
 Version: TypeAlias = Literal["ocpp2.1", "ocpp2.0.1", "ocpp1.6", "ocpp1.5"]
 
 Duration: TypeAlias = Annotated[float, Meta(ge=0, extra={"kind": "duration"})]

@@ -105,6 +105,10 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The user name must be spelled exactly like the identity; otherwise upper and lower case are the same."""
     tls: Tls = Tls()
     proxy: Proxy = Proxy()
+    lenient_upgrade: bool = False
+    """Let in chargers that do not send `Connection: Upgrade`, if everything else of a WebSocket request is there."""
+    identity_from_username: bool = False
+    """Where the URL ends without an identity, the user name of HTTP Basic is taken for it; otherwise 404."""
     ping_interval: Duration = 30
     """Time between keep-alive pings to a charger; 0 sends none. A charger silent for three of them is disconnected."""
     max_connections: Count = 20_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 
@@ -39,11 +38,10 @@ def of_upstream(upstream: Upstream) -> Found:
                 yield "may_command", f"a CSMS of {upstream.version} sends no {action}{_near(action, known)}"
     if (levels := upstream.stack_levels) is not None and not 0 <= levels[0] <= levels[1]:
         yield "stack_levels", "must be [lowest, highest], from 0 up"
-    if upstream.replay_from not in ("tail", "start"):
-        try:
-            datetime.fromisoformat(upstream.replay_from)
-        except ValueError:
-            yield "replay_from", "must be tail, start, or a time such as 2026-11-01T00:00:00Z"
+    try:
+        upstream.begins(0)
+    except ValueError:
+        yield "replay_from", "must be tail, start, a duration such as 7d, or a time such as 2026-11-01T00:00:00Z"
 
 
 def _charger_ids(ids: Mapping[str, str]) -> Found:

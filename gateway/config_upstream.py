@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from gateway.config_kinds import Duration, Positive, Secret, Secrets, Size, Text, Version
+from gateway.config_kinds import UNITS, Duration, Positive, Secret, Secrets, Size, Text, Version
 from translators.options import Options
+
+_AGO: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
 
 
 class Forward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +86,8 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many bytes of messages wait for it as a mirror before the oldest are dropped."""
     replay_from: Text = "tail"
     """Where an upstream that is new begins: `tail`: with what comes, after the boot, the statuses and the open transactions;
-    `start`: with the oldest message that is still stored; or an ISO 8601 time."""
+    `start`: with the oldest message that is still stored; a duration such as `7d`: with those of so long ago; or an ISO 8601
+    time."""
     shadow: bool = False
     """As a mirror: its answers are compared with the primary's, and counted."""
     options: Options = Options()
@@ -110,15 +114,16 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return "basic"
         return "certificate" if self.client_cert else "none"
 
-    @property
-    def begins(self) -> str:
-        """Journal id after which its groups begin on a stream that has entries: `$` is the tail, `0` the oldest entry.
+    def begins(self, now: int) -> str:
+        """Journal id after which its groups begin on a stream that has entries: `$` is the tail, `0` the oldest entry. `now`: ms.
 
         Raises ValueError for a `replay_from` that is no time.
         """
         if self.replay_from in ("tail", "start"):
             return "$" if self.replay_from == "tail" else "0"
-        at = datetime.fromisoformat(self.replay_from)
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
-        return f"{max(0, round(at.timestamp() * 1000))}-0"
+        if ago := _AGO.fullmatch(self.replay_from):
+            begin = now - float(ago[1]) * UNITS[ago[2]] * 1000
+        else:
+            at = datetime.fromisoformat(self.replay_from)
+            begin = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000
+        return f"{max(0, round(begin))}-0"

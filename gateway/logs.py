@@ -11,7 +11,8 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import MutableMapping
+from collections import OrderedDict
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
@@ -26,6 +27,12 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 LINES_MOST = 10_000
 """Lines that wait to be written; a log that is not read costs no more memory than that."""
+
+LINES_A_MINUTE = 20
+"""Of one event about one charger; debug lines are not limited."""
+REMEMBERED = 10_000
+POD = os.environ.get("POD_NAME", "")
+"""Goes into every line, where it is known."""
 
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 
@@ -46,7 +53,13 @@ def configure(log: Log, stream: TextIO | None = None) -> None:
     sink = _sink if _descriptor(out) >= 0 else out
     console = log.format == "console" or (log.format == "auto" and out.isatty())
     structlog.configure(
-        processors=[_stamp, structlog.processors.format_exc_info, _redacted, _renderer(out) if console else _json],
+        processors=[
+            Quota(time.monotonic),
+            _stamp,
+            structlog.processors.format_exc_info,
+            _redacted,
+            _renderer(out) if console else _json,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log.level]),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, sink)),
         cache_logger_on_first_use=False,
@@ -54,6 +67,35 @@ def configure(log: Log, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_Libraries()]
     root.setLevel(max(logging.WARNING, LEVELS[log.level]))
+
+
+class Quota:
+    """One noisy charger must not fill the log: of each event it gets so many lines a minute, and what was left out is told."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock`: seconds, never going back."""
+        self._clock = clock
+        self._seen: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
+        """(event, charger) -> begin of the minute, lines in it."""
+
+    def __call__(self, _logger: object, method: str, event: Event) -> Event:
+        charger = event.get("charger_id")
+        if charger is None or method == "debug" or event.get("logger") == "wire":
+            return event
+        now, key = self._clock(), (str(event.get("event")), str(charger))
+        minute = self._seen.get(key)
+        if minute is None or now >= minute[0] + 60:
+            self._seen[key] = [now, 1]
+            self._seen.move_to_end(key)
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+            if minute is not None and minute[1] > LINES_A_MINUTE:
+                event["left_out"] = int(minute[1]) - LINES_A_MINUTE
+            return event
+        minute[1] += 1
+        if minute[1] > LINES_A_MINUTE:
+            raise structlog.DropEvent
+        return event
 
 
 class Sink:
@@ -120,7 +162,8 @@ def _descriptor(stream: TextIO) -> int:
 def _stamp(_logger: object, method: str, event: Event) -> Event:
     stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     level = "error" if method == "exception" else method
-    return {"ts": stamp, "level": level, "event": event.pop("event", ""), **event}
+    pod = {"pod": POD} if POD else {}
+    return {"ts": stamp, "level": level, "event": event.pop("event", ""), **pod, **event}
 
 
 def _redacted(_logger: object, _method: str, event: Event) -> Event:

@@ -27,6 +27,7 @@ from gateway.admin.routing import FactsOf, Routing
 from gateway.admin.shadow import Shadows
 from gateway.admin.translating import Translating
 from gateway.admin.upstreams import Upstreams
+from gateway.admin.wirelogs import Logs
 from gateway.cli.translate import BadLine, Conversation
 from gateway.config import Config
 from gateway.fleet import Fleet, Refused
@@ -86,6 +87,7 @@ class Operators:
             Frames(self.fleet),
             Upstreams(journal, live, self.fleet),
             Processes(self.fleet),
+            Logs(self.fleet),
             Queues(journal, live),
             Translating(_conversation, BadLine),
             Auditing(journal),
@@ -135,7 +137,7 @@ class Operators:
         level = arguments["level"]
         if level not in logs.LEVELS:
             raise Refused(f"{level} is no level")
-        log.warning("log_level", level=level)
+        log.warning("log_level_changed", to=level)
         self._level = level
         logs.configure(msgspec.structs.replace(self._live.config.log, level=level))
         return True

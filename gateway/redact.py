@@ -107,6 +107,13 @@ def redact(value: Any, key: str = "") -> Any:
     return value
 
 
+def hidden(frame: Any, action: str = "") -> Any:
+    """A decoded OCPP-J frame without secrets and tokens."""
+    if not isinstance(frame, list):
+        return redact(frame)
+    return [*frame[:2], *(redact(each, action if isinstance(each, dict) else "") for each in frame[2:])]
+
+
 def _names_secret(value: object) -> bool:
     if isinstance(value, Mapping):
         return any(_names_secret(item) for item in value.values())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
+import structlog
 from websockets.exceptions import HeaderLineTooLong, InvalidHandshake, RequestLineTooLong, TooManyHeaders
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request, Response
@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from gateway.wheel import Wheel
 from gateway.wire import READ_LIMIT, UPGRADE_TIMEOUT, Wire, quiet
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 _DEFLATE: Final = ServerPerMessageDeflateFactory(
     server_no_context_takeover=True,
@@ -60,6 +60,14 @@ class ServerWire(Wire):
     def upgrade_timeout(self) -> float:
         """Seconds for the HTTP upgrade. For owners to override."""
         return UPGRADE_TIMEOUT
+
+    @property
+    def lenient_upgrade(self) -> bool:
+        """Whether a request without `Connection: Upgrade` is one for a WebSocket if all else is. For owners to override."""
+        return False
+
+    def on_lenient(self) -> None:
+        """Such a request has come."""
 
     def on_request(self, request: Request, offered: Sequence[str]) -> None:
         """A valid WebSocket request has come; `offered` are its subprotocols as spelled, in the client's order.
@@ -131,6 +139,9 @@ class ServerWire(Wire):
 
     def _handshake(self, event: Request | Response) -> None:
         request = cast(Request, event)
+        if self.lenient_upgrade and _lacks_only_connection(request):
+            request.headers["Connection"] = "Upgrade"
+            self.on_lenient()
         response = self._protocol.accept(request)
         if response.status_code != 101:
             self._refuse(response, str(self._protocol.handshake_exc))
@@ -140,7 +151,7 @@ class ServerWire(Wire):
         try:
             self.on_request(request, self._protocol.offered)
         except Exception:
-            _log.exception("the handshake decision failed")
+            _log.exception("handshake_failed")
             self.reject(500, "Internal error.\n")
 
     def _refuse(self, response: Response, why: str) -> None:
@@ -157,3 +168,11 @@ class ServerWire(Wire):
         self._response = None
         if not self._decided:
             self._settle(0, "left or too slow" if exc is None else str(exc))
+
+
+def _lacks_only_connection(request: Request) -> bool:
+    headers = request.headers
+    if any("upgrade" in line.lower() for line in headers.get_all("Connection")):
+        return False
+    upgrades = any(line.strip().lower() == "websocket" for line in headers.get_all("Upgrade"))
+    return upgrades and "Sec-WebSocket-Key" in headers and "Sec-WebSocket-Version" in headers

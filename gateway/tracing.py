@@ -9,6 +9,7 @@ Whoever has something to tell tests `armed`, or `Head.trace`, first: while traci
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import socket
@@ -268,12 +269,17 @@ class Exporting:
         global armed
         if armed:
             armed = False
-            # Of its own, so that a collector that does not answer holds up nothing.
-            closing = threading.Thread(target=current.close, name="tracing-end", daemon=True)
-            closing.start()
-            until = time.monotonic() + CLOSE_SECONDS
-            while closing.is_alive() and time.monotonic() < until:
-                await asyncio.sleep(0.02)
+            loop, closed = asyncio.get_running_loop(), asyncio.Event()
+
+            def close() -> None:
+                current.close()
+                with contextlib.suppress(RuntimeError):  # nobody waits any more
+                    loop.call_soon_threadsafe(closed.set)
+
+            # A thread of its own, so that a collector that does not answer holds up nothing.
+            threading.Thread(target=close, name="tracing-end", daemon=True).start()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(closed.wait(), CLOSE_SECONDS)
 
     async def _anew(self) -> None:
         await self.end()

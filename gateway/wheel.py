@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import logging
 from collections.abc import Callable
 from functools import cached_property
+
+import structlog
 
 RESOLUTION = 0.05
 """Width of a slot in seconds. A callback runs up to this much late and never early."""
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class Timer:
@@ -131,6 +132,6 @@ class Wheel:
                 try:
                     timer._fire()
                 except Exception:
-                    _log.exception("timer callback failed")
+                    _log.exception("timer_failed")
         if self._handle is None:
             self._arm()

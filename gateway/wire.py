@@ -15,6 +15,7 @@ import logging
 from collections import deque
 from typing import Final, cast
 
+import structlog
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Protocol, Side, State
@@ -46,7 +47,7 @@ _MEDIUM_MASKED: Final = b"\x81\xfe"
 _LONG: Final = b"\x81\x7f"
 _LONG_MASKED: Final = b"\x81\xff"
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 quiet = logging.getLogger(__name__ + ".protocol")
 quiet.setLevel(logging.ERROR)  # the library logs each opening and closing at INFO
 
@@ -383,7 +384,7 @@ class Wire(asyncio.Protocol):
             self._broken()
 
     def _broken(self) -> None:
-        _log.exception("a connection's owner failed; closing it")
+        _log.exception("connection_failed", closes=1011)
         self.close(1011, "internal error")
 
     def _fail(self, code: int, reason: str) -> None:

@@ -15,6 +15,7 @@ PURE = [
     "gateway/readiness.py",
     "gateway/edge/guard.py",
     "gateway/edge/jsontext.py",
+    "gateway/edge/quirks.py",
     "gateway/edge/reactions.py",
     "gateway/edge/fingerprint.py",
     "gateway/edge/access.py",

@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway import config_schema
 from gateway.config_keys import sections
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
-from tools import chart_docs, runtime_lock, translation_docs
+from tools import chart_docs, runtime_lock, threat_docs, translation_docs
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
@@ -153,6 +153,7 @@ PAGES = {
     "metrics.md": metrics_page,
     "cli.md": cli_page,
     **translation_docs.pages(),
+    **threat_docs.pages(),
     **chart_docs.pages(),
     "../deploy/requirements.lock": runtime_lock.lock,
 }

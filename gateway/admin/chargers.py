@@ -219,6 +219,7 @@ class Chargers(Part):
         if old is not None:
             changes = {key: getattr(made, key) for key in given if key in Charger.__struct_fields__ and key != "id"}
             changes["password"] = made.password or old.password
+            changes["next"] = "" if made.password else old.next
             made = msgspec.structs.replace(old, **changes)
         await self._journal.register({charger: made})
         self._directory.look_again()

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from gateway import tap
 from gateway.fleet import Fleet, Refused
-from gateway.redact import redact
+from gateway.redact import hidden
 from translators.values import format_time
 
 from .table import SCOPE, WHO, Bad, Endpoint, Part, Query, flag
@@ -183,13 +183,6 @@ class Stream:
             return "", item.data.decode(errors="replace") if self._raw else f"({item.size} bytes that are no JSON)"
         kind = {2: "call", 3: "result", 4: "error"}.get(frame[0], "") if isinstance(frame, list) and frame else ""
         return kind, frame if self._raw else hidden(frame, item.action)
-
-
-def hidden(frame: Any, action: str = "") -> Any:
-    """A frame without secrets and tokens."""
-    if not isinstance(frame, list):
-        return redact(frame)
-    return [*frame[:2], *(redact(each, action if isinstance(each, dict) else "") for each in frame[2:])]
 
 
 def event(name: str, data: Any) -> bytes:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import OcppVersion, fail
-from gateway.cli.stored import ConfigFile, Output, OutputOption, show_json, show_table, with_journal
+from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import show as show_data
+from gateway.cli.stored import ConfigFile, with_journal
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -102,7 +104,19 @@ def set_password(charger: Id, generate: Generate = False, config: ConfigFile = N
 
     A password that is no text is written hex:0A1B..; the hex digits of an AuthorizationKey (OCPP 1.6) mean its bytes.
     """
-    _change(charger, config, password=_secret(ask=not generate, generate=generate))
+    _change(charger, config, password=_secret(ask=not generate, generate=generate), next="")
+
+
+@app.command("forget-password")
+def forget_password(charger: Id, config: ConfigFile = None) -> None:
+    """Of a charger in a file (`registry.source: file`): forget the password that its CSMS has given it since. The one in the
+    file counts again."""
+    from gateway.journal.chargers import GIVEN
+
+    async def work(journal: Journal, _: Config) -> None:
+        await journal.register({charger: None}, GIVEN)
+
+    _with_registry(config, work, always=True)
 
 
 @app.command("allow-downgrade")
@@ -134,8 +148,8 @@ def list_chargers(
 
     found = [each for each in _with_registry(config, read) if not group or each.group == group]
     plain = [_plain(each) for each in sorted(found, key=lambda each: each.id.casefold())]
-    if output is Output.json:
-        return show_json(plain)
+    if output is not Output.table:
+        return show_data(plain, output)
     rows = [
         [each["id"], *("yes" if each[key] else "" for key in ("password", "blocked")),
          *(each[key] for key in ("serial", "group", "route")), " ".join(each["versions"])]
@@ -210,7 +224,9 @@ async def _import(journal: Journal, rows: list[dict[str, Any]], *, replace: bool
                 before = old[charger.id.casefold()]
                 keeps = before is not None and not charger.password
                 changes[charger.id] = (
-                    structs.replace(charger, password=before.password) if before and keeps else charger
+                    structs.replace(charger, password=before.password, next=before.next)
+                    if before and keeps
+                    else charger
                 )
                 done.add(charger.id.casefold())
             await journal.register(changes)
@@ -275,5 +291,5 @@ def _secret(*, ask: bool, generate: bool) -> str:
 
 
 def _plain(charger: Charger) -> dict[str, Any]:
-    shown = {field: getattr(charger, field) for field in charger.__struct_fields__}
+    shown = {field: getattr(charger, field) for field in charger.__struct_fields__ if field != "next"}
     return shown | {"password": bool(charger.password), "versions": list(charger.versions)}

@@ -8,18 +8,21 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
-    chargers,
     check_config,
     config,
+    csms,
     dlq,
     offline,
+    present,
     probe,
+    processes,
+    queue,
     rebalance,
     routes,
     run,
     shadow,
+    streaming,
     token,
-    upstreams,
 )
 
 app = typer.Typer(
@@ -28,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A gateway between EV chargers and their CSMSs: translates OCPP versions, fans out, loses no billing message.",
+    epilog="Exit codes: 0 done; 1 failed: not reachable, or a check or test has found something; 2 wrong usage, or refused; 130 "
+    "interrupted. OCPPGW_SERVER and OCPPGW_TOKEN: the operators' port and a token for it.",
 )
 
 
@@ -55,8 +60,16 @@ app.command("healthcheck")(probe.healthcheck)
 app.command("boot")(probe.boot)
 app.command("rebalance")(rebalance.rebalance)
 app.add_typer(routes.app, name="routes")
-app.add_typer(chargers.app, name="chargers")
+app.add_typer(present.app, name="chargers")
 app.command("token")(token.token)
 app.add_typer(dlq.app, name="dlq")
-app.add_typer(upstreams.app, name="upstreams")
+app.add_typer(csms.app, name="upstreams")
 app.command("shadow")(shadow.shadow)
+app.command("tail")(streaming.tail)
+app.command("trace")(streaming.trace)
+app.command("capture")(streaming.capture)
+app.command("send")(present.send)
+app.add_typer(queue.app, name="queue")
+app.command("processes")(processes.processes)
+app.command("drain")(processes.drain)
+app.command("log-level")(processes.log_level)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.options import CONFIG_VARIABLE, fail
-from gateway.cli.routes import DEFAULT_SERVER, Server, ask
+from gateway.cli.server import DEFAULT_SERVER, Server, ask
 
 if TYPE_CHECKING:
     from gateway.config import Config

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import fail
-from gateway.cli.stored import ConfigFile, Output, OutputOption, show_json, show_table, with_journal
+from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import show as show_data
+from gateway.cli.stored import ConfigFile, with_journal
 
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.journal import Journal, Letter
+    from gateway.journal.letters import Unreadable
 
 app = typer.Typer(
     no_args_is_help=True, help="Dead letters: messages a CSMS was not given. List, show, queue again, discard."
@@ -45,8 +48,8 @@ def list_letters(
         return await journal.letters(name, after=after, count=count)
 
     letters = with_journal(config, read)
-    if output is Output.json:
-        return show_json([_plain(each) for each in letters])
+    if output is not Output.table:
+        return show_data([_plain(each) for each in letters], output)
     rows = []
     for each in letters:
         told = _plain(each)
@@ -75,8 +78,8 @@ def show(
     if letter is None:
         fail([f"{upstream} has no dead letter {id}"])
     told = _plain(letter)
-    if output is Output.json:
-        return show_json(told)
+    if output is not Output.table:
+        return show_data(told, output)
     for key, value in told.items():
         typer.echo(f"{key:<13} {value if isinstance(value, str | int) else _text(value)}")
 
@@ -121,6 +124,64 @@ def discard(
     typer.echo(f"{with_journal(config, work)} discarded")
 
 
+@app.command("quarantined")
+def quarantined(
+    id: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="Print this frame as it came, tokens and all.", show_default=False),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="At most so many.")] = 50,
+    after: Annotated[str, typer.Option("--after", metavar="ID", help="Go on after this one.")] = "",
+    config: ConfigFile = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Billing frames that could not be read, the oldest first: no CSMS was given them, the charger was told so. A bill may have
+    to be corrected by hand."""
+    if id is not None:
+        return _unreadable(id, config)
+
+    async def read(journal: Journal, _: Config) -> list[Unreadable]:
+        return await journal.quarantined(after=after, count=count)
+
+    from gateway.edge.reactions import REACTIONS
+    from translators.values import format_time
+
+    frames = with_journal(config, read)
+    told = []
+    for each in frames:
+        reaction = REACTIONS.get(each.version, {}).get(each.row[:3])
+        told.append(
+            {
+                "id": each.id,
+                "received_at": format_time(each.at),
+                "charger": each.charger,
+                "version": each.version,
+                "row": each.row,
+                "why": "" if reaction is None else reaction.title,
+                "bytes": len(each.frame),
+            }
+        )
+    if output is not Output.table:
+        return show_data(told, output)
+    show_table(
+        ["ID", "RECEIVED", "CHARGER", "VERSION", "ROW", "WHY", "BYTES"], [list(map(str, x.values())) for x in told]
+    )
+    if len(frames) == count:
+        typer.echo(f"more: --after {frames[-1].id}", err=True)
+
+
+def _unreadable(id: str, config: Any) -> None:
+    import sys
+
+    async def read(journal: Journal, _: Config) -> Unreadable | None:
+        return await journal.unreadable(id)
+
+    frame = with_journal(config, read)
+    if frame is None:
+        fail([f"there is no quarantined frame {id}"])
+    sys.stdout.buffer.write(frame.frame + b"\n")
+
+
 def _counts(config: Any, output: Output) -> None:
     async def read(journal: Journal, settings: Config) -> dict[str, int]:
         counts = dict.fromkeys(settings.upstreams, 0)
@@ -130,8 +191,8 @@ def _counts(config: Any, output: Output) -> None:
         return counts
 
     counts = with_journal(config, read)
-    if output is Output.json:
-        return show_json(counts)
+    if output is not Output.table:
+        return show_data(counts, output)
     show_table(["UPSTREAM", "DEAD LETTERS"], [[name, str(count)] for name, count in sorted(counts.items())])
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import OcppVersion
-from gateway.cli.routes import DEFAULT_SERVER, Server
+from gateway.cli.server import DEFAULT_SERVER, Server
 
 
 def healthcheck(

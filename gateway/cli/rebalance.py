@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.routes import DEFAULT_SERVER, Json, Server, ask, show_json
+from gateway.cli.output import Output, OutputOption, show
+from gateway.cli.server import DEFAULT_SERVER, Server, ask
 
 
 def rebalance(
@@ -18,7 +19,7 @@ def rebalance(
     ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show who would be sent away.")] = False,
     server: Server = DEFAULT_SERVER,
-    json: Json = False,
+    output: OutputOption = Output.table,
 ) -> None:
     """Spread the chargers over the edges that there are now, after edges were added.
 
@@ -26,8 +27,8 @@ def rebalance(
     again, wherever the load balancer leads them. If it does not prefer the edge with the fewest connections, run it again.
     """
     found = ask(server, "POST", "/api/v1/rebalance", {"rate": rate, "dry_run": dry_run})
-    if json:
-        return show_json(found)
+    if output is not Output.table:
+        return show(found, output)
     for edge, each in found["edges"].items():
         typer.echo(f"{edge}  {each['chargers']} chargers, {each['moves']} of them move")
     if not found["moves"]:

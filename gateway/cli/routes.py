@@ -7,23 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.options import fail
+from gateway.cli.output import Output, OutputOption
+from gateway.cli.output import show as show_data
+from gateway.cli.server import DEFAULT_SERVER, Server, ask
 
 app = typer.Typer(no_args_is_help=True, help="Show routes, and switch chargers to another CSMS while they charge.")
 
-Server = Annotated[
-    str,
-    typer.Option("--server", metavar="URL", help="The operators' port of any process of the gateway."),
-]
-Json = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
-DEFAULT_SERVER = "http://127.0.0.1:9001"
-
 
 @app.command("list")
-def list_routes(server: Server = DEFAULT_SERVER, json: Json = False) -> None:
+def list_routes(server: Server = DEFAULT_SERVER, output: OutputOption = Output.table) -> None:
     """The routes in the order in which they are tried, after the overrides of operators."""
     found = ask(server, "GET", "/api/v1/routes")
-    if json:
-        return show_json(found)
+    if output is not Output.table:
+        return show_data(found, output)
     for each in found["overrides"]:
         typer.echo(_override(each))
     for route in found["routes"]:
@@ -39,14 +35,14 @@ def list_routes(server: Server = DEFAULT_SERVER, json: Json = False) -> None:
 def show(
     charger: Annotated[str, typer.Argument(metavar="CHARGER", help="Identity of a charger.", show_default=False)],
     server: Server = DEFAULT_SERVER,
-    json: Json = False,
+    output: OutputOption = Output.table,
 ) -> None:
     """The route of one charger."""
     from urllib.parse import quote
 
     found = ask(server, "GET", f"/api/v1/routes/{quote(charger, safe='')}")
-    if json:
-        return show_json(found)
+    if output is not Output.table:
+        return show_data(found, output)
     typer.echo(f"primary   {found['primary']}")
     typer.echo(f"mirrors   {', '.join(found['mirrors']) or '(none)'}")
     typer.echo(f"down      {found['primary_down']}")
@@ -78,7 +74,7 @@ def switch(
         bool, typer.Option("--reset", help="Take the override of --match back; without --match: all of them.")
     ] = False,
     server: Server = DEFAULT_SERVER,
-    json: Json = False,
+    output: OutputOption = Output.table,
 ) -> None:
     """Give chargers another primary, at once, without dropping them; a transaction goes on under the ids of each CSMS.
 
@@ -94,8 +90,8 @@ def switch(
     else:
         body = {"match": match, "primary": primary, "mirror_old": mirror_old, "percent": canary}
     found = ask(server, "POST", "/api/v1/routes/switch", body)
-    if json:
-        return show_json(found)
+    if output is not Output.table:
+        return show_data(found, output)
     for each in found["overrides"]:
         typer.echo(_override(each))
     if not found["overrides"]:
@@ -108,37 +104,3 @@ def _override(each: dict[str, Any]) -> str:
     stay = [name if percent >= 100 else f"{name} ({percent} %)" for name, percent in each["also"]]
     also = f"; mirrors {', '.join(stay)}" if stay else ""
     return f"override  match {each['match']}; primary {each['primary']}; the old primary {old}{also}{part}"
-
-
-def ask(server: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The JSON answer of the operators' port; prints what went wrong and exits with 2 (refused) or 1 (not reachable).
-    The token, if one is needed, is in the variable OCPPGW_TOKEN."""
-    import json
-    import os
-    import urllib.error
-    import urllib.request
-
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
-    if token := os.environ.get("OCPPGW_TOKEN"):
-        headers["Authorization"] = f"Bearer {token}"
-    request = urllib.request.Request(server.rstrip("/") + path, data, headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return json.load(response)
-    except urllib.error.HTTPError as error:
-        try:
-            fail(json.load(error)["errors"])
-        except (ValueError, KeyError):
-            fail([f"{server}{path}: {error.code} {error.reason}"])
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        typer.echo(f"{server}: not reachable: {reason} (another address: --server)", err=True)
-        raise typer.Exit(1) from None
-
-
-def show_json(found: Any) -> None:
-    """Prints JSON for programs."""
-    import json
-
-    typer.echo(json.dumps(found, indent=2))

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.routes import DEFAULT_SERVER, Server, ask
-from gateway.cli.stored import Output, OutputOption, show_json, show_table
+from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import show as show_data
+from gateway.cli.server import DEFAULT_SERVER, Server, ask
 
 NO_SCORE = "not enough data"
 
@@ -33,12 +34,12 @@ def shadow(
     if charger is None:
         query = {"limit": str(count)} | ({} if upstream is None else {"upstream": upstream})
         found = ask(server, "GET", f"/api/v1/shadow?{urlencode(query)}")
-        return show_json(found) if output is Output.json else _fleet(found)
+        return _fleet(found) if output is Output.table else show_data(found, output, "chargers")
     found = ask(server, "GET", f"/api/v1/shadow/{quote(charger, safe='')}")
     if upstream is not None:
         found["upstreams"] = {name: each for name, each in found["upstreams"].items() if name == upstream}
-    if output is Output.json:
-        return show_json(found)
+    if output is not Output.table:
+        return show_data(found, output)
     for name, each in found["upstreams"].items():
         _charger(name, each)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -24,16 +23,6 @@ ConfigFile = Annotated[
         "--config", "-c", envvar=CONFIG_VARIABLE, help="Configuration file. Default: gateway.yaml, if it exists."
     ),
 ]
-
-
-class Output(StrEnum):
-    """How a command shows what it found."""
-
-    table = "table"
-    json = "json"
-
-
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="For people, or JSON for programs.")]
 
 
 def with_journal(file: Path | None, use: Callable[[Journal, Config], Awaitable[T]]) -> T:
@@ -92,17 +81,3 @@ async def _open(config: Config) -> Journal:
     journal = Journal(config.redis, now_ms=now)
     await journal.start()
     return journal
-
-
-def show_json(found: Any) -> None:
-    """Prints JSON for programs."""
-    import msgspec
-
-    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-
-
-def show_table(head: list[str], rows: list[list[str]]) -> None:
-    """Prints columns for people."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    for row in [head, *rows]:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import fail
-from gateway.cli.stored import ConfigFile, Output, OutputOption, show_json, show_table, with_journal
+from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import show as show_data
+from gateway.cli.stored import ConfigFile, with_journal
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -38,8 +40,8 @@ def list_upstreams(config: ConfigFile = None, output: OutputOption = Output.tabl
         return found
 
     found = with_journal(config, read)
-    if output is Output.json:
-        return show_json(found)
+    if output is not Output.table:
+        return show_data(found, output)
     rows = [
         [
             name,

@@ -57,7 +57,7 @@ class CertifiedConnection(ChargerConnection):
             # A 1.6 charger has two serial numbers, of which one is in the certificate.
             if told and not told & self._serials:
                 count(self._edge.counters.security, "serial")
-                log.warning("security_event", type="serial", charger=self.charger, source=self.peer[0])
+                log.warning("security_event", type="serial", charger_id=self.charger, source=self.peer[0])
                 self.part("wrong_serial", CLOSE_CODE, "serial number is not that of the certificate")
                 return
         super()._append(pending)

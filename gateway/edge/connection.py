@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import structlog
 
 from gateway import failpoints, tracing
+from gateway.edge import quirks
 from gateway.edge.actions import bills
-from gateway.edge.counters import SAMPLE, count
+from gateway.edge.counters import SAMPLE, count, odd
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
 from gateway.edge.guard import Open, Refuse, Take
 from gateway.edge.knocking import Knocking
@@ -126,7 +127,7 @@ class ChargerConnection(Knocking):
         if not self.is_open or not edge.owns(self):
             edge.farewell(self._closing_head())
             return
-        log.info("charger connected", charger=self.charger, version=self.version, epoch=self.epoch)
+        log.info("charger_connected", charger_id=self.charger, ocpp_version=self.version, connection_id=self.epoch)
         if home and home != self._home:
             edge.taken_over(self)
             edge.supersede(home, self.charger, self.epoch)
@@ -164,7 +165,7 @@ class ChargerConnection(Knocking):
         take = verdict
         assert isinstance(take, Take)
         if take.row:
-            count(edge.counters.malformed, take.row[:3])
+            quirks.malformed(counters, take.row, guard.version)
         mark = NONE
         if take.kind == "call":
             edge.counted("in", "call", take.action, guard.version)
@@ -201,11 +202,11 @@ class ChargerConnection(Knocking):
     def _malformed(self, refuse: Refuse, data: bytes) -> None:
         edge = self._edge
         self._spend(len(data))
-        count(edge.counters.malformed, refuse.row[:3])
+        quirks.malformed(edge.counters, refuse.row, self.guard.version)
         if refuse.row[:3] in ("R28", "R29", "R33"):
             edge.counters.unmatched += 1
         elif refuse.row != "R16":
-            log.info("malformed frame", charger=self.charger, row=refuse.row, close=refuse.close)
+            log.info("malformed_frame", charger_id=self.charger, row=refuse.row, close=refuse.close)
         if refuse.row != "R16" and bills(data):  # R16: it came before, and its answer is under way
             kept = edge.journal.quarantine(self.charger, self.guard.version, refuse.row, data)
             kept.add_done_callback(partial(self._quarantined, refuse))
@@ -307,7 +308,10 @@ class ChargerConnection(Knocking):
                 tracing.current.stored(pending[1], result.outcome, result.id)
             count(self._edge.counters.appended, result.outcome)
             if result.outcome == "answered":
+                quirks.again(self._edge.counters, pending[0].action, self.guard.version)
                 self._answer(pending[0].seq, "result", result.body)
+            elif result.outcome == "repeat":
+                quirks.again(self._edge.counters, pending[0].action, self.guard.version)
             elif result.outcome == "stale":
                 self.part("duplicate_identity", 1008, "superseded")
         elif isinstance(exc, StoreDown):
@@ -321,7 +325,7 @@ class ChargerConnection(Knocking):
                 self._edge.ended(call.action, "timeout")
                 self._read_on()
         else:
-            log.error("append failed", charger=self.charger, exc_info=exc)
+            log.error("append_failed", charger_id=self.charger, exc_info=exc)
             self.part("other", 1011, "internal error")
 
     def _wait(self, pending: Pending) -> None:
@@ -458,10 +462,19 @@ class ChargerConnection(Knocking):
             edge.counters.paused -= 1
         if not self.reason:
             closed_by_us = {1002: "protocol_error", 1007: "protocol_error", 1009: "frame_too_large"}
+            if code == 1002:
+                odd(edge.counters, "ws_protocol_error", self.version)
             self.reason = closed_by_us.get(code, "transport_error" if code == 1006 else "client_close")
         abandoned: list[Open] = self.guard.abandon()
         edge.closed(self, abandoned, code)
-        log.info("charger disconnected", charger=self.charger, reason=self.reason, code=code, epoch=self.epoch)
+        log.info(
+            "charger_disconnected",
+            charger_id=self.charger,
+            reason=self.reason,
+            code=code,
+            connection_id=self.epoch,
+            duration_ms=round((edge.wheel.loop.time() - self.since) * 1000),
+        )
         if self.epoch:
             edge.farewell(self._closing_head())
 

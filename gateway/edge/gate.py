@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, NoReturn
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -15,7 +16,7 @@ from gateway.config_listen import Listen, networks
 from gateway.edge import certificates
 from gateway.edge.access import Admission, Denied, Rate, choose, identity_of, negotiate, unauthorized, unknown
 from gateway.edge.certificates import BadCertificate, Certificate
-from gateway.edge.counters import EdgeCounters, count
+from gateway.edge.counters import EdgeCounters, count, odd
 from gateway.edge.credentials import Busy, Checker, basic, same_user
 from gateway.edge.lockout import Lockout, prefix
 from gateway.edge.source import forwarded, within
@@ -108,7 +109,7 @@ class Gate:
         source = self._source(visitor, headers)
         if not self._counted_before and self._from_one(source):
             raise Denied(429, "Too many connections from this address.\n", "rate_limited")
-        identity = identity_of(path)
+        identity = self._identity(path, headers)
         exists, charger = terms.registry.exists(identity), terms.registry.get(identity)
         common = negotiate(
             identity, offered, listen.subprotocols,
@@ -177,6 +178,13 @@ class Gate:
         count(terms.counters.limits, "source_rate")
         return True
 
+    def _identity(self, path: str, headers: Headers) -> str:
+        if self.listen.identity_from_username and path.partition("?")[0].endswith("/"):
+            given = basic(next(iter(headers.get_all("Authorization")), ""))
+            if given is not None:
+                return identity_of("/" + quote(given[0], safe=""))
+        return identity_of(path)
+
     def _source(self, visitor: Visitor, headers: Headers) -> str:
         proxy = self.listen.proxy
         trusted = within(visitor.peer, self.proxies)
@@ -205,6 +213,8 @@ class Gate:
             # A charger that is known to be right is let in whatever others of its network did.
             if same and checker.known(folded, charger.password, password):
                 return None
+            if same and charger.next and checker.known(folded, charger.next, password):
+                return None
         wait = self._terms.lockout.wait(folded, prefix(source), self._terms.clock())
         if wait > 0:
             retry = (("Retry-After", str(int(wait) + 1)),)
@@ -216,14 +226,20 @@ class Gate:
     async def _password(self, claim: Claim, password: bytes) -> None:
         charger = claim.charger
         stored = charger.password if charger is not None and charger.password else self._nothing()
+        checker, folded = self._terms.checker, claim.identity.casefold()
         try:
-            right = await self._terms.checker.check(claim.identity.casefold(), stored, password)
+            right = await checker.check(folded, stored, password)
+            if not right and charger is not None and charger.next:
+                right = await checker.check(folded, charger.next, password)
+                if right and self._terms.registry.password_used is not None:
+                    self._terms.registry.password_used(claim.identity, charger.next)
         except Busy:
             raise Denied(503, "Too many new connections.\n", "rate_limited") from None
         if not right or charger is None:
             self._failed(claim.identity, claim.source)
         if claim.common[0][0].startswith("ocpp1") and passwords.is_hex_key(password):
             self._terms.counters.hex_passwords += 1
+            odd(self._terms.counters, "auth_hex_verbatim", claim.common[0][0])
 
     def _nothing(self) -> str:
         """What no password matches, of the kind that others have: the answer takes as long as theirs."""
@@ -273,4 +289,4 @@ class Gate:
 
     def _event(self, kind: str, identity: str, source: str, why: str) -> None:
         count(self._terms.counters.security, kind)
-        log.warning("security_event", type=kind, charger=identity, source=source, why=why)
+        log.warning("security_event", type=kind, charger_id=identity, source=source, why=why)

@@ -31,6 +31,8 @@ from gateway.journal.entry import Class
 MOST_OPEN: Final = 16
 """Open CALLs of one charger after which its socket is not read until one is answered (row R20)."""
 LONGEST_ID: Final = 128
+AGAIN_MS: Final = 5_000
+"""After which the same CALL under the same id is no twin but another attempt of a charger that has waited for its answer."""
 
 
 class Take(msgspec.Struct, frozen=True, gc=False):
@@ -167,8 +169,8 @@ class Guard:
 
     def answered(self, seq: int, now: int) -> Open | None:
         """The CALL `seq` is being answered: gives it, once. None: not open any more, or too late; write nothing."""
-        call = self._open.pop(seq, None)
-        return None if call is None or now > call.deadline else call
+        call = self._open.get(seq)
+        return None if call is None or now > call.deadline else self._open.pop(seq)
 
     def expire(self, now: int) -> list[Open]:
         """Forgets the CALLs whose deadline has passed, and gives them."""
@@ -231,9 +233,13 @@ class Guard:
                 self._looked |= bit
                 row = row or ("R38" if doubled(payload) else "")
         digest = hash(data)
-        for call in self._open.values():
-            if call.digest == digest and call.id == id:
-                return Refuse("R16")
+        for seq, call in self._open.items():
+            if call.digest == digest and call.id == id and now <= call.deadline:
+                if now - call.received < AGAIN_MS:
+                    return Refuse("R16")
+                # Its answer may have been lost on its way here: this one gets it, whatever comes for the other.
+                self._open[seq] = msgspec.structs.replace(call, deadline=-1)
+                break
         self.seq += 1
         deadline = now + self._budget
         self._open[self.seq] = Open(id, digest, now, deadline, action)

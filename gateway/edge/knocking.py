@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import structlog
 from websockets.http11 import Request
 
-from gateway.edge import certificates
+from gateway.edge import certificates, quirks
 from gateway.edge.access import Admission, Denied
-from gateway.edge.counters import count
+from gateway.edge.counters import count, odd
 from gateway.edge.gate import Claim, Gate, Visitor
 from gateway.edge.guard import Guard
 from gateway.edge.strict import StrictGuard
@@ -60,6 +60,13 @@ class Knocking(ServerWire):
         """Address of the client, as far as the PROXY protocol tells."""
         return self._source or self.peer[0]
 
+    @property
+    def lenient_upgrade(self) -> bool:
+        return self.gate.listen.lenient_upgrade
+
+    def on_lenient(self) -> None:
+        odd(self._edge.counters, "hs_no_connection_hdr")
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.since = self.last_received
@@ -76,6 +83,7 @@ class Knocking(ServerWire):
         except Denied as denied:
             self._deny(denied)
             return
+        quirks.handshake(self._edge.counters, request.path, claim.identity, bool(offered), claim.common[0][0])
         if self._edge.passes_authorization:
             self.authorization = next(iter(request.headers.get_all("Authorization")), "")
         self._edge.spawn(self._decide(claim))
@@ -86,7 +94,7 @@ class Knocking(ServerWire):
         except Denied as denied:
             self._deny(denied)
         except Exception:
-            log.exception("the handshake decision failed")
+            log.exception("handshake_failed")
             self.reject(500, "Internal error.\n")
         else:
             self._welcome(admission)
@@ -104,6 +112,8 @@ class Knocking(ServerWire):
         self.reject(denied.status, denied.text, denied.headers or self._edge.advice(denied.status))
 
     def on_refused(self, status: int, why: str) -> None:
+        if status == 400 and not self.reason:
+            odd(self._edge.counters, "hs_bad_request")
         outcome = self.reason or ("bad_request" if status else "other")
         self._edge.refused(outcome)
-        log.debug("handshake refused", status=status, outcome=outcome, peer=self.peer[0], why=why)
+        log.debug("handshake_refused", status=status, outcome=outcome, peer=self.peer[0], why=why)

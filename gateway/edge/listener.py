@@ -19,7 +19,7 @@ from gateway.config import Limits, Listen
 from gateway.edge.access import Denied
 from gateway.edge.certified import CertifiedConnection
 from gateway.edge.connection import ChargerConnection
-from gateway.edge.counters import EdgeCounters, count
+from gateway.edge.counters import EdgeCounters, count, odd
 from gateway.edge.credentials import Checker
 from gateway.edge.door import Door
 from gateway.edge.gate import Gate, Terms
@@ -119,7 +119,7 @@ class Edge:
         self.spawn(self._keep_lease())
         self.spawn(self._read_inbox())
         self.spawn(watch(self))
-        log.info("edge listens", addresses=self.addresses, edge=self.id)
+        log.info("edge_listens", addresses=self.addresses, edge=self.id)
 
     async def drain(self, timeout: float = 10.0, rate: float = CLOSES_PER_SECOND) -> None:  # noqa: ASYNC109
         """Accept nobody any more; let open exchanges finish within `timeout` seconds; close all sockets with 1012.
@@ -186,7 +186,7 @@ class Edge:
         try:
             wire.deliver(item)
         except Exception:
-            log.exception("delivery failed", charger=item.charger, kind=item.kind)
+            log.exception("delivery_failed", charger_id=item.charger, kind=item.kind)
 
     def authorization(self, charger: str) -> str | None:
         """The Authorization header with which a charger came, "" if it came without; None if it is not here."""
@@ -232,9 +232,10 @@ class Edge:
 
     def taken_over(self, wire: ChargerConnection) -> None:
         """This connection has taken the place of another one of its charger."""
+        odd(self.counters, "takeover", wire.version)
         if self._conflicts.taken_over(wire.charger.casefold(), prefix(wire.source), self.wheel.loop.time()):
             count(self.counters.security, "identity_conflict")
-            log.warning("security_event", type="identity_conflict", charger=wire.charger, source=wire.source)
+            log.warning("security_event", type="identity_conflict", charger_id=wire.charger, source=wire.source)
 
     def make_room(self, most: int) -> None:
         """Disconnect up to so many idle chargers."""
@@ -342,7 +343,7 @@ class Edge:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()) is not None:
-            log.error("edge task failed", exc_info=exc)
+            log.error("edge_task_failed", exc_info=exc)
 
     def _health(self, healthy: bool) -> None:
         if self._told is not None:
@@ -390,7 +391,7 @@ class Edge:
         self._leased_at = self.wheel.loop.time()
         wires = list(self._sockets)
         if wires:
-            log.warning("lease lost, closing all sockets", sockets=len(wires), edge=self.id)
+            log.warning("edge_lease_lost", sockets=len(wires), edge=self.id)
         random.shuffle(wires)
         rate = max(CLOSES_PER_SECOND, len(wires) / (LEASE_SECONDS - RENEW_SECONDS))
         for number, wire in enumerate(wires):

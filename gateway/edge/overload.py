@@ -87,7 +87,7 @@ async def watch(edge: Edge, read: Callable[[Limits], tuple[int, int]] | None = N
         counters.memory, counters.memory_limit = read(edge.limits)
         now = level(counters.memory, counters.memory_limit, edge.limits, edge.overload)
         if now != edge.overload:
-            log.warning("overload", level=now, used=counters.memory, limit=counters.memory_limit)
+            log.warning("overload", step=now, used=counters.memory, limit=counters.memory_limit)
             edge.overload = now
         if now == CLOSE:
             edge.make_room(CLOSED_AT_ONCE)

@@ -15,7 +15,7 @@ from translators.frames import EMPTY, Call, Error, Result
 
 from .backlog import Exchange, order
 from .effects import Effects
-from .local import payload_away, settled
+from .local import BUDGET_MS, payload_away, settled
 from .observer import Observer
 from .refused import again, dead
 from .shared import LEARNED_FROM, Shared
@@ -145,6 +145,28 @@ def trace(error: BaseException) -> str:
     """Hash of where an error came from, the same for the same error."""
     frames = [f"{Path(each.filename).name}:{each.name}:{each.lineno}" for each in extract_tb(error.__traceback__)]
     return sha256("\n".join([type(error).__name__, *frames[-8:]]).encode()).hexdigest()[:12]
+
+
+def overdue_at(link: Link) -> int:
+    """When the charger has waited long enough for the answer to a CALL that has not had its turn, ms; 0: none waits.
+
+    A charger has one CALL open, so it is the newest one here.
+    """
+    newest = link.backlog[-1] if link.backlog else None
+    if newest is None or newest.answered or newest.begun or not newest.counts or not link.up:
+        return 0
+    return newest.entry.head.received_at + BUDGET_MS
+
+
+def answer_overdue(link: Link, now: int) -> None:
+    """Something older keeps the newest CALL from its turn: what needs no decision is answered, billing in any case."""
+    exchange = link.backlog[-1]
+    exchange.begun = now
+    if exchange.call.action in link.translator.neutral:
+        link.owner.observer.locally(link, exchange.call.action, link.policy)
+        promise(link, exchange, EMPTY, now)
+    elif exchange.entry.head.cls == "K0":
+        answer_away(link, exchange, now)
 
 
 def answer_now(link: Link, exchange: Exchange, now: int) -> None:

@@ -12,6 +12,7 @@ from .terms import Terms
 
 if TYPE_CHECKING:
     from .link import Link
+    from .rekeying import Rekey
 
 
 class Effects:
@@ -23,6 +24,7 @@ class Effects:
         "dead",
         "links",
         "parks",
+        "rekeys",
         "shared",
         "terms",
         "to_charger",
@@ -49,6 +51,8 @@ class Effects:
         self.to_upstream: list[tuple[Link, bytes]] = []
         self.to_charger: list[tuple[str, ToCharger]] = []
         """(edge, what to do)."""
+        self.rekeys: list[Rekey] = []
+        """Passwords that chargers are given, and what they say to them."""
         self.unstored = Unstored()
         """What was found about shadows: it goes with any commit, and causes none."""
 
@@ -65,6 +69,7 @@ class Effects:
         taken.unparks, self.unparks = self.unparks, {}
         taken.to_upstream, self.to_upstream = self.to_upstream, []
         taken.to_charger, self.to_charger = self.to_charger, []
+        taken.rekeys, self.rekeys = self.rekeys, []
         return taken
 
     @property

@@ -31,6 +31,7 @@ from .partition import Partition
 from .pausing import Pausing
 from .reader import Reader
 from .reconfigure import Reconfigure
+from .rekeys import Given, Rekeys
 from .retention import Retention
 from .session import SESSION, Session
 from .sessions import Sessions
@@ -45,9 +46,15 @@ class Hub:
     """The hub role of one process. Start with `run()` in a task; `drain()` then cancel ends it."""
 
     def __init__(
-        self, config: Config, journal: Journal, wheel: Wheel, observer: Metering, local: LocalEdge | None = None
+        self,
+        config: Config,
+        journal: Journal,
+        wheel: Wheel,
+        observer: Metering,
+        local: LocalEdge | None = None,
+        given: Given | None = None,
     ) -> None:
-        """`local`: the edge of this process, if it has one."""
+        """`local`: the edge of this process, if it has one; `given`: what is remembered of passwords, if anything is."""
         self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.partitions: dict[int, Partition] = {}
         self._config = config
@@ -79,8 +86,11 @@ class Hub:
             settled=_settled,
             tended=self._tended,
         )
-        self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
+        self._ownership.begins = {name: upstream.begins(now_ms()) for name, upstream in config.upstreams.items()}
         self._sessions = Sessions(config, journal, wheel, observer, self.partitions, self._turn)
+        if given is not None:
+            self._sessions.passwords = True
+            self._rekeys = Rekeys(given, self._turn, self._sessions.partition_of)
         self._parking = Parking(journal, self.partitions, self._sessions, self._turn, self._sessions.health.up)
         self._retention = Retention(
             journal,
@@ -132,7 +142,7 @@ class Hub:
     def reconfigure(self, config: Config, routes: Routes) -> None:
         """This is in force from now on; connected chargers follow without being dropped."""
         self._config = config
-        self._ownership.begins = {name: upstream.begins for name, upstream in config.upstreams.items()}
+        self._ownership.begins = {name: upstream.begins(now_ms()) for name, upstream in config.upstreams.items()}
         self._reconfigure.apply(config, routes)
 
     @staticmethod

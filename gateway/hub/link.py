@@ -14,7 +14,19 @@ from translators.dialogue import Done, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
 from translators.quirks.mending import Mend
 
-from .answering import Owner, Policy, ack, answer_charger, count_hang_up, finished, given_up, outlast, poisoned
+from .answering import (
+    Owner,
+    Policy,
+    ack,
+    answer_charger,
+    answer_overdue,
+    count_hang_up,
+    finished,
+    given_up,
+    outlast,
+    overdue_at,
+    poisoned,
+)
 from .backlog import Backlog, Exchange, order
 from .comparing import Comparison
 from .intake import Intake
@@ -297,13 +309,15 @@ class Link:
         if self.local is not None and 0 < self.local.deadline(self) <= now:
             for exchange in list(self.backlog):
                 outlast(self, exchange, now)
+        if 0 < overdue_at(self) <= now:
+            answer_overdue(self, now)
         if self.intake is not None:
             self.intake.tick(self, now)
         self.pump(now)
 
     def deadline(self) -> int:
         """When `tick` is due at the latest, ms; 0: no need."""
-        times = [self._lane.deadline, self.translator.next_wake or 0]
+        times = [self._lane.deadline, self.translator.next_wake or 0, overdue_at(self)]
         if self.up and not self._current:
             times += [exchange.not_before for exchange in self.backlog]
             if self._backs and self._owes and not self._backing:

@@ -207,7 +207,7 @@ class Metering(Observer):
         self._metrics.lifeline_commands.cell(link.name, subject, policy).n += 1
         log.warning(
             "lifeline_command",
-            charger=link.charger,
+            charger_id=link.charger,
             upstream=link.name,
             action=action,
             subject=subject,

@@ -154,12 +154,13 @@ class Ownership:
             await self._journal.hub_gone(self._hub)
             while self._partitions:
                 late = time.monotonic() >= end
-                for partition in [
-                    each for each in self._partitions.values() if late or self.hurried or self._settled(each)
-                ]:
-                    self.drop(partition)
-                    await self._journal.release(partition.number, partition.token)
-                await asyncio.sleep(0.05 if self._partitions else 0)
+                released = []
+                for partition in list(self._partitions.values()):
+                    if late or self.hurried or self._settled(partition):  # now: it is served until it is dropped
+                        self.drop(partition)
+                        released.append(self._journal.release(partition.number, partition.token))
+                await asyncio.gather(*released)
+                await asyncio.sleep(0.02 if self._partitions else 0)
             await self._journal.hub_gone(self._hub)  # a renewal may have been under way
         except StoreDown as error:
             self.drop_all(error)

@@ -130,7 +130,7 @@ class Reconfigure:
     async def _begin_groups(self, config: Config) -> None:
         """Groups for new upstreams on every partition before anybody reads with them. Raises StoreDown."""
         new = [name for name in config.upstreams if name not in self._groups]
-        begins = {name: config.upstreams[name].begins for name in new}
+        begins = {name: config.upstreams[name].begins(now_ms()) for name in new}
         done: set[int] = set()
         while new and (missing := [number for number in self._partitions if number not in done]):
             for number in missing:

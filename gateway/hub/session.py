@@ -20,6 +20,7 @@ from .lane import Lane
 from .link import Link
 from .lot import unpark
 from .observer import Observer
+from .rekeying import rekeyed, rekeys
 from .repeatable import repeatable
 from .shared import Shared, learn, teaches
 from .terms import Terms
@@ -56,6 +57,8 @@ class Session:
         "observer",
         "opened_at",
         "operator",
+        "passwords",
+        "rekeying",
         "route",
         "shared",
         "terms",
@@ -103,6 +106,10 @@ class Session:
         self.lane = Lane(queue, call_timeout_ms)
         """Towards the charger."""
         self.terms = Terms()
+        self.passwords = False
+        """Somebody wants to know which ones the charger is given."""
+        self.rekeying = ""
+        """Message id of the CALL that gives the charger another password."""
         self.arbiter: Arbiter | None = None
         """Where several upstreams may command, or one not everything."""
         self.comparison: Comparison | None = None
@@ -185,10 +192,21 @@ class Session:
         except msgspec.MsgspecError:
             self.observer.unmatched("charger")
             return
-        source = self.lane.open_source
-        if isinstance(frame, Call) or not self.lane.settle(frame.id):
+        if isinstance(frame, Call) or not frame.id or frame.id != self.lane.open_id:
             self.observer.unmatched("charger")
             return
+        if frame.id == self.rekeying:
+            rekeyed(self, frame)
+        self._settle(frame, now)
+
+    def withheld(self, id: str, now: int) -> None:
+        """A command could not be sent: what it brings about could not be stored."""
+        if id == self.lane.open_id:
+            self._settle(Error(id, "InternalError", "the gateway's store is away"), now)
+
+    def _settle(self, frame: Result | Error, now: int) -> None:
+        source = self.lane.open_source
+        self.lane.settle(frame.id)
         if self.arbiter is not None and self.arbiter.answered(frame, now):
             pass
         elif link := self.links.get(source):
@@ -264,9 +282,11 @@ class Session:
 
     @property
     def settled(self) -> bool:
-        """No charger CALL waits for its answer, and no CALL for the charger's."""
+        """No charger CALL waits for its answer, no CALL for the charger's, and no upstream that is there for its own:
+        it would be told again by the next owner."""
         return not self.lane.open_id and not any(
-            link.waits_unanswered_since() for link in self.links.values() if link.answers
+            (link.answers and link.waits_unanswered_since()) or (link.up and link.under_way)
+            for link in self.links.values()
         )
 
     # -- what links ask ----------------------------------------------------------------------------------------------
@@ -368,7 +388,8 @@ class Session:
             self._gate_open = True
         if self.lane.waiting and self._gate_open and (call := self.lane.next(now)) is not None:
             item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id)
-            self.effects.to_charger.append((self.edge, item))
+            if not (self.passwords and rekeys(self, call, item)):
+                self.effects.to_charger.append((self.edge, item))
 
     def _holds_too_long(self, link: Link, now: int) -> bool:
         return bool(

@@ -71,6 +71,8 @@ class Sessions:
         self._observer = observer
         self._partitions = partitions
         self._turn = turn
+        self.passwords = False
+        """Somebody wants to know which ones the chargers are given."""
         self.draining = False
         """Commands are refused."""
         self._dials = Dials(DIALS)
@@ -122,6 +124,7 @@ class Sessions:
             call_timeout_ms=round(self.config.charger.call_timeout * 1000),
         )
         session.absent_since = now_ms()
+        session.passwords = self.passwords
         session.shared = decode_shared(facts.get(FIELD, b""))
         session.terms = decode_terms(facts.get(TERMS, b""))
         session.compared = facts.get(SHADOW, b"")
@@ -271,7 +274,7 @@ class Sessions:
                 upstream.hurry()
 
     def _from_upstream(self, session: Session, name: str, frame: Frame) -> None:
-        partition = self._partition_of(session)
+        partition = self.partition_of(session)
         if partition is None:
             return
         if failpoints.armed:
@@ -302,7 +305,7 @@ class Sessions:
         self._observer.upstream(link.name, event)
         if tap.armed:
             watching.upstream(session, link, event, self.upstreams[link].last_error if link in self.upstreams else "")
-        partition = self._partition_of(session)
+        partition = self.partition_of(session)
         if partition is None or session.links.get(link.name) is not link:
             return
         if event == "connected":
@@ -313,7 +316,8 @@ class Sessions:
             session.disconnected(link.name, now_ms(), hung_up=hung_up)
         self._turn.touched(partition, session)
 
-    def _partition_of(self, session: Session) -> Partition | None:
+    def partition_of(self, session: Session) -> Partition | None:
+        """Where a session is, if it still is."""
         partition = self._partitions.get(self._journal.partition(session.charger))
         return partition if partition and partition.sessions.get(session.charger.casefold()) is session else None
 

@@ -19,6 +19,7 @@ from .effects import Effects
 from .link import Link
 from .metering import Metering
 from .partition import Partition
+from .rekeying import Rekey
 from .session import Session
 from .upstream import Upstream
 
@@ -51,6 +52,8 @@ class Turn:
         """Where the frames of a link go."""
         self.moved: Callable[[Effects], None] = lambda effects: None
         """Told when a commit that parked or unparked entries is confirmed."""
+        self.rekeyed: Callable[[list[Rekey]], None] = lambda rekeys: None
+        """Given the passwords that chargers are to be told, and what they said to them."""
         self.on_boot: Callable[[Session], None] | None = None
         """Called when a charger's boot was answered."""
         self._journal = journal
@@ -92,6 +95,8 @@ class Turn:
                 watching.wrote(link, frame)
             if upstream := self.upstreams.get(link):
                 upstream.write(frame)
+        if effects.rekeys:
+            self.rekeyed(effects.rekeys)
         if effects.to_charger:
             if not self._outbox:
                 asyncio.get_running_loop().call_soon(self._deliver)

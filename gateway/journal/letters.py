@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -38,6 +39,21 @@ class Letter(msgspec.Struct, frozen=True):
     trace: str = ""
 
 
+class Unreadable(msgspec.Struct, frozen=True):
+    """A billing frame that an edge could not accept."""
+
+    id: str
+    """`<stream id>.<partition>`."""
+    charger: str
+    version: str
+    row: str
+    """Of the table of bad inputs: what is wrong with it."""
+    frame: bytes
+    """As received."""
+    at: int
+    """When it came, ms."""
+
+
 class Letters:
     """Part of Journal."""
 
@@ -53,22 +69,40 @@ class Letters:
         args = ("c", charger, "v", version, "r", row, "f", frame)
         return self._store.call("XADD", keys.quarantine(number), "*", *args, convert=_nothing)
 
+    async def quarantined(self, *, after: str = "", count: int = 50) -> list[Unreadable]:
+        """Up to `count` quarantined frames in the order in which they came, those after the frame `after`.
+
+        Raises StoreDown; ValueError for an `after` that is no frame's id.
+        """
+        return [_unreadable(*found) for found in await self._merged(keys.quarantine, after, count)]
+
+    async def unreadable(self, id: str) -> Unreadable | None:
+        """One quarantined frame; None if there is none with this id. Raises StoreDown, ValueError."""
+        at, number = _parse(id, self._config.partitions)
+        reply = await self._store.call("XRANGE", keys.quarantine(number), at, at)
+        return _unreadable(number, reply[0]) if reply else None
+
     async def letters(self, upstream: str, *, after: str = "", count: int = 50) -> list[Letter]:
         """Up to `count` dead letters in the order in which they were put aside, those after the letter `after`.
 
         Raises StoreDown; ValueError for an `after` that is no letter's id.
         """
+        found = await self._merged(lambda number: keys.dead_letters(number, upstream), after, count)
+        return [_letter(upstream, number, raw) for number, raw in found]
+
+    async def _merged(self, stream: Callable[[int], str], after: str, count: int) -> list[tuple[int, Any]]:
+        """(partition, entry) of the first entries of the streams of all partitions."""
         id, past = _parse(after, self._config.partitions) if after else ("", -1)
         calls = []
         for number in range(self._config.partitions):
             least = "-" if not id else f"({id}" if number <= past else id
-            calls.append(self._store.call("XRANGE", keys.dead_letters(number, upstream), least, "+", "COUNT", count))
+            calls.append(self._store.call("XRANGE", stream(number), least, "+", "COUNT", count))
         replies = await asyncio.gather(*calls)
         each = [
             [(order(raw[0].decode()), number, raw) for raw in reply] for number, reply in enumerate(replies) if reply
         ]
         merged = heapq.merge(*each, key=lambda found: found[:2])
-        return [_letter(upstream, number, raw) for (_, number, raw), _ in zip(merged, range(count), strict=False)]
+        return [(number, raw) for (_, number, raw), _ in zip(merged, range(count), strict=False)]
 
     async def letter(self, upstream: str, id: str) -> Letter | None:
         """One dead letter; None if there is none with this id. Raises StoreDown, ValueError."""
@@ -165,6 +199,12 @@ def _parse(id: str, partitions: int) -> tuple[str, int]:
     if not (dot and dash and ms.isdigit() and seq.isdigit() and number.isdigit()) or int(number) >= partitions:
         raise ValueError(f"{id!r} is no id of a dead letter")
     return at, int(number)
+
+
+def _unreadable(partition: int, raw: list[Any]) -> Unreadable:
+    at, told = raw[0].decode(), dict(zip(raw[1][::2], raw[1][1::2], strict=True))
+    charger, version, row = (told[name].decode() for name in (b"c", b"v", b"r"))
+    return Unreadable(f"{at}.{partition}", charger, version, row, told[b"f"], order(at)[0])
 
 
 def _letter(upstream: str, partition: int, raw: list[Any]) -> Letter:

@@ -9,12 +9,13 @@ order, under their own stream ids where nobody has appended since, before anythi
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
+
+import structlog
 
 from gateway.journal import keys
 from gateway.journal.connection import Connection
@@ -22,7 +23,7 @@ from gateway.journal.errors import Fenced
 from gateway.journal.lua import Script
 from gateway.journal.recovery import Step, recovered
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 SECONDS = 30.0
 BYTES = 64 << 20
@@ -122,7 +123,7 @@ class Ring:
         done = await _numbers(connection, self.keys, {kept[2] for kept in self._kept})
         missing = [kept for kept in self._kept if kept[3] > done[kept[2]]]
         if missing:
-            log.error("ring: the store had lost %d acknowledged entries, they are appended again", len(missing))
+            log.error("store_had_lost_entries", entries=len(missing), hint="acknowledged ones; they are appended again")
         again = scripts["again"]
         await _run([(connection(kept[2]), again, *self._call(kept)) for kept in missing], strict=True)
         self.again += len(missing)

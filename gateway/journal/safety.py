@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
+
+import structlog
 
 from gateway.config import RedisConfig
 from gateway.journal.connection import Connection
 from gateway.journal.durability import Server
 from gateway.journal.errors import StoreDown, UnsafeStore
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 OLDEST = (6, 2)
 
@@ -62,7 +63,9 @@ async def _fsync(connection: Connection, config: RedisConfig) -> str:
         if connection.lost:
             raise
         if config.fsync == "always":
-            log.warning("cannot verify redis.fsync: always, the store forbids CONFIG: %s", error)
+            log.warning(
+                "fsync_not_verified", reason=str(error), hint="redis.fsync is always, and the store forbids CONFIG"
+            )
         return ""
     policy: str = reply[1].decode() if len(reply) > 1 else ""
     if config.fsync == "always" and policy != "always" and config.url != "embedded":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 from typing import Any
+
+import structlog
 
 from gateway.config import RedisConfig
 from gateway.journal import durability, keys, safety, sentinel
@@ -22,7 +23,7 @@ from gateway.journal.lua import Script, scripts
 from gateway.journal.reply import Reply
 from gateway.journal.ring import Ring
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 TICK = 0.2
 """Seconds between two looks at the connection. Each asks the store something that needs it to be well and writable."""
@@ -260,14 +261,14 @@ class Store:
         found = min(levels, key=lambda each: each.level)
         if found != self.durability:
             self.durability = found
-            log.info("journal store: durability %s, %s", found, found.survives)
+            log.info("store_durability", durability=str(found), survives=found.survives)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         while True:
             why = await self._until_broken()
-            log.error("journal store lost: %s", why)
+            log.error("store_lost", reason=why)
             self.problem = f"the store is unreachable or unsafe: {why}"
             self._turn(False)
             delay = FIRST_DELAY
@@ -277,11 +278,11 @@ class Store:
                         self._address = await self._embedded.start()
                     await self._open()
                     self._turn(True)
-                    log.warning("journal store is back")
+                    log.warning("store_back")
                 except (StoreDown, UnsafeStore) as error:
                     self.problem = f"the store is unreachable or unsafe: {error}"
                     if delay == FIRST_DELAY:
-                        log.error("journal store: %s", error)
+                        log.error("store_not_ready", reason=str(error))
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, LAST_DELAY)
 
@@ -333,7 +334,7 @@ class Store:
     def _marked(self, node: Node, reply: bytes | None) -> None:
         if reply is None and not self._broken.is_set():
             self._break("it was emptied (stream_reset)")
-            log.error("stream_reset: the store at %s has lost all its data; was it flushed?", node.address)
+            log.error("stream_reset", store=str(node.address), hint="it has lost all its data; was it flushed?")
             if self.on_flush is not None:
                 self.on_flush(str(node.address))
 
@@ -362,7 +363,7 @@ class Store:
     async def _look_for_room(self, connection: Connection) -> None:
         """The store refused writes for want of memory: hubs go on draining it, chargers wait until there is room."""
         if not self.problem:
-            log.error("journal store: full")
+            log.error("store_full")
         try:
             async with asyncio.timeout(TICK * PATIENCE):
                 full = safety.is_full(await connection.call(("INFO", "memory")))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import structlog
 
 from gateway.journal import keys, ringing
 from gateway.journal.entry import FORMAT, Entry, Head, Kind
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.store import Store
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 SESSION = "session"
 """The group that reads everything but calls, at live pace and without a pending list."""
@@ -135,7 +135,7 @@ class Streams:
 
     def _reset(self, partition: int, group: str) -> None:
         self.resets += 1
-        log.error("stream_reset: partition %d had lost its group %s; was the store flushed?", partition, group)
+        log.error("stream_reset", partition=partition, group=group, hint="it was gone; was the store flushed?")
         if self.on_reset is not None:
             self.on_reset(partition, group)
         self._store.suspect(f"partition {partition} had lost its groups (stream_reset)")

@@ -27,6 +27,8 @@ class Charger(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """It may not connect."""
     strict: bool = False
     """A certification run: nothing that it does wrong is tolerated."""
+    next: str = ""
+    """argon2id hash of a password that its CSMS has given it and that it has not used yet: right as well."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -47,18 +49,35 @@ class Registry:
         """Whether it is known who exists."""
         self.on_change: list[Callable[[Change], None]] = []
         """Called after a change."""
+        self.password_used: Callable[[str, str], None] | None = None
+        """Called with (identity, hash) when a charger has come with its `next` password."""
         self._chargers: dict[str, Charger] = {}
+        self._given: Registry | None = None
 
     def __len__(self) -> int:
         return len(self._chargers)
 
     def get(self, identity: str) -> Charger | None:
         """What is known of a charger; None if it is not registered."""
-        return self._chargers.get(identity.casefold())
+        folded = identity.casefold()
+        charger = self._chargers.get(folded)
+        if self._given is not None and charger is not None and (given := self._given.get(folded)) is not None:
+            return msgspec.structs.replace(charger, password=given.password or charger.password, next=given.next)
+        return charger
+
+    def lay_over(self, given: Registry) -> None:
+        """The passwords there (empty: none) count before those here."""
+        self._given = given
+        given.on_change.append(lambda change: self._tell(Change(change.chargers, False)))
 
     def all(self) -> list[Charger]:
         """Everyone who is registered."""
         return list(self._chargers.values())
+
+    def own_password(self, identity: str) -> str:
+        """The stored password of a charger, whatever was laid over it; "" if it has none."""
+        charger = self._chargers.get(identity.casefold())
+        return "" if charger is None else charger.password
 
     def exists(self, identity: str) -> bool:
         """Whether this charger may exist."""

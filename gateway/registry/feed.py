@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from gateway.config_listen import RegistryConfig
+from gateway.journal.chargers import GIVEN, REGISTERED, Where
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.registry import Registry
@@ -33,11 +35,11 @@ def signature(paths: tuple[str, ...]) -> tuple[tuple[int, int, int] | None, ...]
 
 
 def registry_of(config: RegistryConfig) -> Registry:
-    """The registry that a configuration asks for; one in the store is not `ready` yet. Raises BadFile, OSError."""
+    """The registry that a configuration asks for; it is not `ready` before its feed has begun. Raises BadFile, OSError."""
     registry = Registry(open=config.source == "open")
     if config.source == "file":
         registry.replace(read(Path(config.file)))
-    registry.ready = config.source != "redis"
+    registry.ready = config.source == "open"
     return registry
 
 
@@ -52,25 +54,34 @@ class Feed(Protocol):
 def feed_of(registry: Registry, config: RegistryConfig, journal: Journal) -> Feed | None:
     """What keeps this registry up to date; None: nothing has to."""
     if config.source == "file":
-        return FileFeed(registry, config.file)
+        return FileFeed(registry, config.file, journal)
     return StoreFeed(registry, journal) if config.source == "redis" else None
 
 
 class FileFeed:
-    """Follows the registry in a file."""
+    """Follows the registry in a file, and in the store the passwords that its chargers were given since.
 
-    def __init__(self, registry: Registry, path: str) -> None:
+    Such a password counts until the charger's entry in the file gets another one, or `chargers forget-password`.
+    """
+
+    def __init__(self, registry: Registry, path: str, journal: Journal) -> None:
         self._registry = registry
         self._path = path
+        self._journal = journal
         self._used = signature((path,))
+        self._given = Registry()
+        self._feed = StoreFeed(self._given, journal, GIVEN)
 
     async def begin(self) -> None:
-        """Nothing: `registry_of` has read it."""
+        """Read those passwords; `registry_of` has read the file."""
+        await self._feed.begin()
+        self._registry.lay_over(self._given)
+        self._registry.ready = True
 
     async def run(self) -> None:
         """Read the file whenever it has changed and then stayed the same for a look, until cancelled. A bad one changes
         nothing."""
-        seen = self._used
+        seen, before = self._used, self._passwords()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             now = signature((self._path,))
@@ -85,26 +96,38 @@ class FileFeed:
                 except (BadFile, OSError) as error:
                     log.error("registry_not_reloaded", errors=getattr(error, "errors", [str(error)]))
             seen = now
+            with contextlib.suppress(StoreDown):  # what is known counts, and it is tried again
+                await self._feed.look()
+                after = self._passwords()
+                other = [each for each, password in after.items() if before.get(each, password) != password]
+                if other:
+                    await self._journal.register(dict.fromkeys(other), GIVEN)
+                before = after
+
+    def _passwords(self) -> dict[str, str]:
+        """The file's, of the chargers that were given others."""
+        return {each.id.casefold(): self._registry.own_password(each.id) for each in self._given.all()}
 
 
 class StoreFeed:
     """Follows the registry in the store."""
 
-    def __init__(self, registry: Registry, journal: Journal) -> None:
+    def __init__(self, registry: Registry, journal: Journal, where: Where = REGISTERED) -> None:
         self._registry = registry
         self._journal = journal
+        self._where = where
         self._position: str | None = None
 
     async def look(self) -> None:
         """Learn what is new. Raises StoreDown."""
         if self._position is not None:
-            news = await self._journal.registry_changes(self._position)
+            news = await self._journal.registry_changes(self._position, self._where)
             if news is not None:
                 changes, self._position = news
                 if changes:
                     self._registry.update(changes)
                 return
-        chargers, position = await self._journal.all_registered()
+        chargers, position = await self._journal.all_registered(self._where)
         known = len(self._registry)
         if known and not chargers:
             # Whoever removes the last charger is seen among the changes: this is a store that was emptied.
@@ -115,7 +138,8 @@ class StoreFeed:
         self._position = position
         self._registry.replace(chargers)
         self._registry.ready = True
-        log.info("registry_read", chargers=len(self._registry))
+        if self._where is REGISTERED:
+            log.info("registry_read", chargers=len(self._registry))
 
     async def begin(self) -> None:
         """Read the registry for the first time, as soon as the store is there."""

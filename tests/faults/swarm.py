@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import json
@@ -37,6 +38,11 @@ def obliging(action: str, _payload: dict[str, Any]) -> dict[str, Any] | None:
     return {"status": "Accepted"}
 
 
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of HTTP Basic."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
 def token_of(action: str, payload: dict[str, Any]) -> str:
     """The name of an order, from what a 1.6 charger hears of it: the tag of a remote start, the text of a DataTransfer."""
     return str(payload.get("idTag") or payload.get("data") or "") if action != "GetConfiguration" else ""
@@ -56,6 +62,7 @@ class Charger:
         command: Command = obliging,
         pace: float = 0.1,
         patience: float = PATIENCE,
+        password: str = "",
     ) -> None:
         """`ids`: how it numbers its CALLs: `uuid`; `counter`, from 1 on each connection; `kept`, a retry has the id of
         the first attempt. `pace`: mean seconds between two messages."""
@@ -65,6 +72,8 @@ class Charger:
         self.command = command
         self.pace = pace
         self.patience = patience
+        self.password = password
+        """For HTTP Basic; "": it sends none."""
         self.connection = 0
         """Number of the newest connection."""
         self.refusals: list[int] = []
@@ -112,6 +121,7 @@ class Charger:
             socket = await connect(
                 f"{url}/{self.identity}",
                 subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+                additional_headers=basic(self.identity, self.password) if self.password else None,
                 compression=None,
                 open_timeout=10,
                 close_timeout=1,

@@ -9,16 +9,22 @@ import re
 import signal
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from websockets.asyncio.client import connect
 
+from gateway import passwords
+from gateway.config import RedisConfig
+from gateway.journal import Journal
+from gateway.registry import Charger as RegisteredCharger
 from tests.e2e.operator import metric
 
 from .fleet import Fleet
 from .nodes import total
+from .swarm import Charger
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
@@ -263,5 +269,78 @@ async def test_i37_nothing_leaks_when_chargers_come_and_go(fleet: Fleet) -> None
     assert after[0] <= warm[0] + (4 << 20), "memory"
 
 
-@pytest.mark.skip(reason="not written yet; tests/e2e/test_security.py changes a password without faults")
-def test_i31_an_old_password_fails_everywhere_once_a_new_one_was_accepted() -> None: ...
+OLD, NEW, REFUSED, SILENT = (each * 20 for each in ("a0", "a1", "a2", "a3"))
+"""Keys as a CSMS configures them."""
+
+
+async def knocks(fleet: Fleet, password: str) -> list[int]:
+    """What CP1 gets with this password on each edge; it is not there longer than that."""
+    found = []
+    for url in fleet.urls:
+        charger = fleet.charger("CP1", [url], password=password)
+        charger.connection = 1000 * len(fleet.chargers)
+        found.append(await charger.dial())
+        await charger.close()
+    return found
+
+
+async def only(fleet: Fleet, password: str, *wrong: str) -> None:
+    """This password alone is right, everywhere and within five seconds."""
+    async with asyncio.timeout(5):
+        while await knocks(fleet, wrong[0]) != [401, 401]:  # noqa: ASYNC110
+            await asyncio.sleep(1)
+    for each in wrong[1:]:
+        assert await knocks(fleet, each) == [401, 401]
+    assert await knocks(fleet, password) == [101, 101]
+
+
+@pytest.mark.parametrize("source", ["redis", "file"])
+async def test_i31_an_old_password_fails_everywhere_once_a_new_one_was_accepted(
+    fleet: Fleet, source: str, tmp_path: Path
+) -> None:
+    """Accepted, refused, and never answered because the hub dies: then either is right until the charger uses the new one."""
+    main = await fleet.backend("main", "ocpp1.6")
+    await fleet.store.start()
+    if source == "file":
+        (tmp_path / "chargers.csv").write_text(f"id,password\nCP1,{OLD}\n")
+        fleet.config = {"registry": {"source": "file", "file": str(tmp_path / "chargers.csv")}}
+    else:
+        fleet.config = {"registry": {"source": "redis"}}
+        store = RedisConfig(url=f"redis://127.0.0.1:{fleet.store.port}", partitions=fleet.partitions)
+        journal = Journal(store, now_ms=lambda: time.time_ns() // 1_000_000)
+        await journal.start()
+        await journal.register({"CP1": RegisteredCharger("CP1", passwords.digest(OLD.encode()))})
+        await journal.stop()
+    for role in ("edge", "edge", "hub"):
+        node = await fleet.prepare(role)
+        node.config["listen"] = {"host": "127.0.0.1", "port": node.port, "security_profile": 1}
+        await node.run()
+    await fleet.balanced(1)
+
+    async def change(password: str, answer: str) -> Charger:
+        """The CSMS gives the charger this password, which it takes, refuses or ignores."""
+        charger = await fleet.booted("CP1", password=current)
+        charger.connection = 1000 * len(fleet.chargers)
+        charger.command = lambda action, payload: {"status": answer} if answer else None
+        order = await main.order("CP1", "ChangeConfiguration", {"key": "AuthorizationKey", "value": password}, "")
+        async with asyncio.timeout(10):
+            while not (order.outcomes if answer else charger.open_commands or charger.most_open):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        return charger
+
+    current = OLD
+    await (await change(NEW, "Accepted")).close()
+    await only(fleet, NEW, OLD)
+    current = NEW
+    await (await change(REFUSED, "Rejected")).close()
+    await only(fleet, NEW, REFUSED)
+    charger = await change(SILENT, "")
+    with fleet.fault("kill hub", "hub"):
+        await fleet.hubs[0].kill()
+        await charger.close()
+        await fleet.hubs[0].run()
+    assert await knocks(fleet, NEW) == [101, 101], "it may have kept its password"
+    assert (await knocks(fleet, SILENT))[0] == 101, "or taken the new one"
+    await only(fleet, SILENT, NEW, OLD, REFUSED)
+    logs = "".join(node.log.read_text() for node in fleet.nodes)
+    assert not [each for each in (OLD, NEW, REFUSED, SILENT) if each in logs]

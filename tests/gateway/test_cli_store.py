@@ -101,6 +101,21 @@ def test_letters_are_listed_shown_and_discarded(place: Path) -> None:
     assert run("dlq", "discard", "main", cwd=place).returncode == 2
 
 
+async def test_quarantined_frames_are_listed_without_their_secrets(place: Path) -> None:
+    broken = b'[2,"7","StopTransaction",{"idTag":"SECRET-TAG","meterStop":99'
+    async with Store(place) as journal:
+        for charger in ("CP-1", "CP-2"):
+            await journal.quarantine(charger, "ocpp1.6", "R03", broken)
+        frames = await journal.quarantined()
+        assert [each.charger for each in frames] == ["CP-1", "CP-2"]
+        assert await journal.quarantined(after=frames[0].id) == frames[1:]
+        done = await asyncio.to_thread(run, "dlq", "quarantined", "-n", "1", cwd=place)
+        assert "CP-1" in done.stdout and "R03" in done.stdout and "SECRET" not in done.stdout
+        assert f"more: --after {frames[0].id}" in done.stderr
+        done = await asyncio.to_thread(run, "dlq", "quarantined", frames[1].id, cwd=place)
+        assert done.stdout == broken.decode() + "\n"
+
+
 async def test_letters_are_requeued_while_a_gateway_runs(place: Path) -> None:
     async with Store(place) as journal:
         done = await asyncio.to_thread(run, "dlq", "requeue", "main", "--all", cwd=place)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import Upstream
 from gateway.config_file import ConfigError, load, load_watched
 
 BASE = """\
@@ -83,7 +84,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         ("MeterValueSampleInterval",),
         (0, 4),
     )
-    assert (a.retention, a.retention_bytes, a.begins, b.begins) == (3 * 86400, 2**30, "1793491200000-0", "$")
+    assert (a.retention, a.retention_bytes, a.begins(0), b.begins(0)) == (3 * 86400, 2**30, "1793491200000-0", "$")
     assert (b.may_command, b.shadow, c.may_command) == (False, True, None)
     route = config.routes[0]
     assert route.patterns == ("CP1", "DE-*", r"re:FR-\d{1,3}")
@@ -286,7 +287,7 @@ CONTRADICTIONS = [
             "F:3: upstreams.b.credentials: certificate needs client_cert and client_key",
             "F:3: upstreams.b.client_key: needs client_cert",
             "F:3: upstreams.b.client_key: k.pem cannot be read: No such file or directory",
-            "F:3: upstreams.b.replay_from: must be tail, start, or a time such as 2026-11-01T00:00:00Z",
+            "F:3: upstreams.b.replay_from: must be tail, start, a duration such as 7d, or a time such as 2026-11-01T00:00:00Z",
         ],
     ),
 ]  # fmt: skip
@@ -315,3 +316,15 @@ def test_passwords_of_a_file_are_watched(tmp_path: Path) -> None:
     assert files == {path, passwords}
     passwords.write_text("CP1: one\nCP1: two\n")
     assert errors(path) == [f"{passwords}:2: CP1: given twice, first at {passwords}:1"]
+
+
+def test_where_a_new_upstream_begins() -> None:
+    now = 1_800_000_000_000
+
+    def begins(text: str) -> str:
+        return Upstream(url="ws://x", version="ocpp1.6", replay_from=text).begins(now)
+
+    assert (begins("tail"), begins("start")) == ("$", "0")
+    assert begins("7d") == f"{now - 7 * 86_400_000}-0" and begins("1.5h") == f"{now - 5_400_000}-0"
+    assert begins("2026-11-01T00:00:00+01:00") == begins("2026-10-31T23:00:00") == "1793487600000-0"
+    assert begins("99999d") == "0-0"

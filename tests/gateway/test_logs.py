@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
 import os
 import re
 import time
+from pathlib import Path
 
 import pytest
 import structlog
@@ -49,6 +51,61 @@ def test_json_lines() -> None:
     assert second["level"] == "error"
     assert "RuntimeError: boom" in second["exception"]
     assert (third["event"], third["logger"], third["message"]) == ("library_log", "aiohttp", "odd thing")
+
+
+def test_a_noisy_charger_does_not_fill_the_log() -> None:
+    stream = io.StringIO()
+    logs.configure(Log(level="info"), stream)
+    for _ in range(100):
+        logs.get().info("malformed_frame", charger_id="CP1")
+    logs.get().info("malformed_frame", charger_id="CP2")
+    logs.get().info("charger_connected", charger_id="CP1")
+    assert len(lines(stream)) == logs.LINES_A_MINUTE + 2
+
+
+def test_what_was_left_out_is_told() -> None:
+    now = 0.0
+    quota = logs.Quota(lambda: now)
+
+    def said(event: str, **more: object) -> dict | None:
+        try:
+            return dict(quota(None, "info", {"event": event, "charger_id": "CP1", **more}))
+        except structlog.DropEvent:
+            return None
+
+    assert [said("x") is not None for _ in range(30)].count(True) == logs.LINES_A_MINUTE
+    assert said("frame", logger="wire") and said("y")
+    now = 61
+    assert said("x") == {"event": "x", "charger_id": "CP1", "left_out": 10}
+    assert said("x") == {"event": "x", "charger_id": "CP1"}
+
+
+def test_the_pod_is_named_where_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "POD", "gateway-edge-0")
+    stream = io.StringIO()
+    logs.configure(Log(), stream)
+    logs.get().info("started")
+    assert lines(stream)[0]["pod"] == "gateway-edge-0"
+
+
+def test_events_are_constant_words_and_chargers_have_one_name() -> None:
+    """Every call of a logger in the program."""
+    wrong = []
+    for path in Path(logs.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            owner = node.func.value
+            if not (isinstance(owner, ast.Name) and owner.id in ("log", "_log") and node.args):
+                continue
+            where = f"{path.name}:{node.lineno}"
+            for word in ast.walk(node.args[0]):
+                if isinstance(word, ast.Constant) and isinstance(word.value, str) and node.func.attr != "log":
+                    if not re.fullmatch(r"[a-z][a-z0-9_]*", word.value):
+                        wrong.append(f"{where}: {word.value!r} is no constant event")
+            named = {keyword.arg for keyword in node.keywords} & {"charger", "backend", "level"}
+            wrong += [f"{where}: {name}" for name in named]
+    assert wrong == []
 
 
 def test_console() -> None:

@@ -74,6 +74,10 @@ class Saying:
         """`csms_down`, `csms_up`, or `tick` and a number of seconds."""
         return self._run(self.talk.feed(json.dumps({"from": "control", "frame": list(words)})))
 
+    def waits(self, seconds: int) -> list[Said]:
+        """Time passes, second by second: an end answers before the next one; all that leaves."""
+        return [each for _ in range(seconds) for each in self.control("tick", 1)]
+
     def answers_late(self, side: Side, action: str, payload: Any) -> list[Said]:
         """An end answers what it was silent to before."""
         id = next(id for (to, id), asked in self._asked.items() if to == f"late {side}" and asked == action)

@@ -58,8 +58,9 @@ def running(d: Dialogue, connector: int | None = None) -> list[Transaction]:
 
 
 def transaction_of(d: Dialogue, uuid: str) -> Transaction | None:
-    """The transaction with this 2.x id, ended or not."""
+    """The transaction with this 2.x id, ended or not. Case does not matter (spec 2.1); ours are in lower case."""
     facts = facts_of(d)
+    uuid = uuid.lower()
     found = next((each for each in facts.transactions if each.uuid == uuid), None)
     if found is None and holds(facts, "ended", uuid):
         found = next((each for each in facts.ended if each.uuid == uuid), None)

@@ -91,6 +91,8 @@ def taken_over(d: Dialogue, subject: str) -> bool:
 
 def tell_start(d: Dialogue, transaction: Transaction, moment: Moment) -> Generator[Any, Any, v16.IdTagInfo]:
     """Send the Started event; what the CSMS says of the token."""
+    if not transaction.started_state:  # only now: statuses of before the start may have waited with it
+        transaction.started_state = started_state(connector_of(d, transaction.connector).status)
     event = _started(d, transaction, moment)
     token = event.idToken
     # All else was checked when it was made.
@@ -142,7 +144,6 @@ def _begin(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment, st
         id_tag=id_tag,
         meter_start=request.meterStart,
         started_at=moment.text,
-        started_state=started_state(connector_of(d, request.connectorId).status),
         reservation=request.reservationId or None,
         place=place_of(d, request.connectorId) if request.connectorId > 0 else None,
     )

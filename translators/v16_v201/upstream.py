@@ -18,7 +18,7 @@ R = TypeVar("R", bound=Struct)
 
 _CSMS: Final = "csms "
 """Begins the name of an action that the CSMS does not have; those of the charger have no such beginning."""
-_ALWAYS_ASKED: Final = ("DataTransfer", "TransactionEvent")
+_ALWAYS_ASKED: Final = ("DataTransfer", "MeterValues", "TransactionEvent")
 """What is asked again whatever was said before: a refusal concerns one vendor, or costs money."""
 
 

@@ -34,6 +34,7 @@ def test_a_call_is_answered_once_and_only_in_time() -> None:
     assert (call.id, call.action, call.received) == (b'"a"', "Heartbeat", 100)
     assert guard.answered(1, 1_100) is None
     assert guard.answered(2, 1_201) is None
+    assert [call.id for call in guard.expire(1_201)] == [b'"b"']
     assert guard.idle
 
 
@@ -57,6 +58,20 @@ def test_a_twin_is_only_one_that_is_open_and_has_the_same_bytes() -> None:
     take(guard, '[2,"a","StatusNotification",{"x": 1}]')
     guard.answered(first.seq, 0)
     assert take(guard, frame).seq == 3
+
+
+def test_a_charger_that_has_waited_is_heard_again_and_answered_once() -> None:
+    """The answer may have been lost on its way to this edge."""
+    guard = Guard("ocpp1.6", 10_000)
+    frame = '[2,"a","StatusNotification",{"x":1}]'
+    first = take(guard, frame, 100)
+    assert refuse(guard, frame, 5_099) == Refuse("R16")
+    second = take(guard, frame, 5_100)
+    assert guard.answered(first.seq, 5_101) is None
+    assert guard.answered(second.seq, 5_101) is not None
+    assert [call.received for call in guard.expire(5_102)] == [100], "the first counts as unanswered"
+    third = take(guard, frame, 6_000)
+    assert take(guard, frame, 20_000).seq == third.seq + 1, "nobody waits for an answer beyond its time"
 
 
 def test_signed_messages_of_2x_pass_untouched() -> None:

@@ -38,7 +38,7 @@ async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Csms, Csm
         await csms.stop()
 
 
-@pytest.mark.parametrize("replay_from", ["tail", "start"])
+@pytest.mark.parametrize("replay_from", ["tail", "start", "1h"])
 async def test_an_upstream_added_in_a_transaction(pair: tuple[Csms, Csms], server: Server, replay_from: str) -> None:
     old, new = pair
     store = RedisConfig(url=server.url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.journal import Journal
-from gateway.journal.chargers import CHANGES
+from gateway.journal.chargers import REGISTERED
 from gateway.registry import Change, Charger, Registry
 from gateway.registry.feed import StoreFeed
 
@@ -35,7 +35,7 @@ async def test_who_has_missed_changes_reads_all(journal: Journal) -> None:
     await feed.look()
     assert len(registry) == 1200
     await journal.register({"CP0": None, "NEW": Charger("NEW")})
-    await journal._store.call("XTRIM", CHANGES, "MINID", "9999999999999")
+    await journal._store.call("XTRIM", REGISTERED.changes, "MINID", "9999999999999")
     await journal.register({"CP1": None})
     await feed.look()
     assert len(registry) == 1199
@@ -47,7 +47,7 @@ async def test_an_emptied_store_locks_nobody_out(journal: Journal) -> None:
     feed = StoreFeed(registry, journal)
     await journal.register({"CP1": Charger("CP1")})
     await feed.look()
-    await journal._store.call("DEL", CHANGES, "{registry}:chargers")
+    await journal._store.call("DEL", REGISTERED.changes, "{registry}:chargers")
     for _ in range(2):
         await feed.look()
         assert registry.exists("CP1")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from gateway.config import RedisConfig
 from gateway.journal import Journal, StoreDown, UnsafeStore
@@ -37,30 +38,29 @@ def test_the_weakest_reading_counts(server: Server, config: RedisConfig, follows
     ("appendonly", "appendfsync", "level"), [("no", "everysec", 0), ("yes", "everysec", 1), ("yes", "always", 2)]
 )
 async def test_the_level_is_found_at_start_and_said(
-    appendonly: str, appendfsync: str, level: int, binary: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    appendonly: str, appendfsync: str, level: int, binary: str, tmp_path: Path
 ) -> None:
-    caplog.set_level("INFO")
     server = Redis(binary, tmp_path / "1", appendonly=appendonly, appendfsync=appendfsync)
     async with running(server):
         if level == 0:
             with pytest.raises(UnsafeStore, match="accept_data_loss"):
                 await Journal(RedisConfig(url=server.url), now_ms=now_ms).start()
-        async with opened(RedisConfig(url=server.url, accept_data_loss=level == 0)) as journal:
-            assert str(journal.durability) == f"D{level}"
-            assert caplog.text.count(f"durability D{level}, {journal.durability.survives}") == 1
+        with capture_logs() as logs:
+            async with opened(RedisConfig(url=server.url, accept_data_loss=level == 0)) as journal:
+                assert str(journal.durability) == f"D{level}"
+        [said] = [line for line in logs if line["event"] == "store_durability"]
+        assert (said["durability"], said["survives"]) == (f"D{level}", journal.durability.survives)
 
 
-async def test_a_level_that_changes_is_said(
-    binary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
+async def test_a_level_that_changes_is_said(binary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.journal.store.AUDIT", 0.1)
     server = Redis(binary, tmp_path / "1", appendfsync="always")
     async with running(server), opened(RedisConfig(url=server.url)) as journal:
         assert journal.durability.level == 2
-        await server.ask("CONFIG", "SET", "appendfsync", "everysec")
-        await until(lambda: journal.durability.level == 1)
-        assert journal.healthy and "durability D1" in caplog.text
+        with capture_logs() as logs:
+            await server.ask("CONFIG", "SET", "appendfsync", "everysec")
+            await until(lambda: journal.durability.level == 1)
+        assert journal.healthy and "D1" in [line["durability"] for line in logs if line["event"] == "store_durability"]
 
 
 async def test_a_store_that_does_not_tell_its_policy_counts_as_the_weaker(binary: str, tmp_path: Path) -> None:

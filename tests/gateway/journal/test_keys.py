@@ -1,3 +1,5 @@
+import pytest
+
 from gateway.journal import keys
 
 
@@ -30,3 +32,17 @@ def test_an_edge_and_its_inbox_share_their_tag() -> None:
 def test_keys_use_the_casefolded_identity() -> None:
     assert keys.facts(1, "ABC") == keys.facts(1, "abc")
     assert keys.dedup(1, "ABC") == keys.dedup(1, "abc")
+
+
+@pytest.mark.parametrize("identity", ["a}{b", "{p01}", "}", "a:b:c", "link:main", "*"])
+def test_no_identity_moves_a_key(identity: str) -> None:
+    """Its place in a Cluster is that of its partition, and it is nobody else's key."""
+    number = keys.partition(identity, 64)
+    made = [
+        keys.facts(number, identity),
+        keys.tx(number, identity),
+        keys.parked(number, "main", identity),
+    ]
+    assert {keys.slot(each) for each in made} == {keys.slot(keys.tag(number))}
+    others = {keys.stream(number), keys.lease(number), keys.homes(number), keys.facts(number, "other")}
+    assert len({*made, *others}) == len(made) + len(others)

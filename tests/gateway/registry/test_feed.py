@@ -9,18 +9,25 @@ from pathlib import Path
 import pytest
 
 from gateway.config import RegistryConfig
+from gateway.journal import Journal
 from gateway.registry.feed import FileFeed, registry_of
+from tests.gateway.journal.conftest import binary, config, journal, server
+
+__all__ = ["binary", "config", "journal", "server"]
 
 
 async def test_the_file_is_followed_and_mistakes_change_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.registry.feed.LOOK_SECONDS", 0.02)
     file = tmp_path / "chargers.csv"
     write(file, "id\nCP1\n")
     registry = registry_of(RegistryConfig(source="file", file=str(file)))
-    assert registry.ready and registry.exists("CP1") and not registry.exists("CP2")
-    feed = asyncio.create_task(FileFeed(registry, str(file)).run())
+    assert not registry.ready and registry.exists("CP1") and not registry.exists("CP2")
+    following = FileFeed(registry, str(file), journal)
+    await following.begin()
+    assert registry.ready
+    feed = asyncio.create_task(following.run())
     try:
         for text in ("id\nCP2\n\nCP/\n", "", "id\n", "id\nCP2\n"):
             assert registry.exists("CP1") and not registry.exists("CP2")

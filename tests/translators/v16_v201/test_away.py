@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.translators.saying import Saying, calls
 from translators.facts import Facts
 
 from .conversation import AT, OK, TAG, TOKEN, Charger, ended, start, started, status_of, stop, to_csms, updated
@@ -218,3 +219,15 @@ def test_the_facts_of_an_outage_survive() -> None:
     c.play.up((side, frame))
     c.hears(OK)
     c.passes("StopTransaction", stop(), ended(1), {}, {})
+
+
+def test_an_offline_start_has_the_state_of_its_own_time() -> None:
+    s = Saying("1.6", "2.0.1")
+    status = {"connectorId": 1, "errorCode": "NoError"}
+    s.charger("StatusNotification", {**status, "status": "Charging", "timestamp": AT.format(1)})
+    s.control("csms_down")
+    s.charger("StatusNotification", {**status, "status": "Available", "timestamp": AT.format(2)})
+    s.charger("StartTransaction", start(minute=3))
+    left = s.control("csms_up")
+    [event] = calls(left, "csms", "TransactionEvent")
+    assert event["transactionInfo"]["chargingState"] == "EVConnected"

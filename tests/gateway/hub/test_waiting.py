@@ -1,0 +1,78 @@
+"""A CSMS that is up but silent to a StartTransaction: what waits behind it is answered within the charger's patience
+(reliability 5.3), and told to the CSMS in its order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.translators.saying import SILENT, TAG, Saying, answer, calls
+
+AT = "2026-03-01T10:0{}:00Z"
+
+
+def element(minute: int) -> dict[str, Any]:
+    return {"timestamp": AT.format(minute), "sampledValue": [{"value": "9"}]}
+
+
+def test_a_1_6_charger_does_not_wait_for_a_start_that_is_repeated() -> None:
+    s = Saying("1.6", "2.0.1")
+    s.charger("Authorize", {"idTag": "ABC"})
+    s.answers["csms", "TransactionEvent"] = SILENT
+    s.charger("StartTransaction", {"connectorId": 1, "idTag": "ABC", "meterStart": 5, "timestamp": AT.format(0)})
+    tid = answer(s.control("tick", 26), "charger")["transactionId"]
+    values = {"connectorId": 1, "transactionId": tid, "meterValue": [element(1)]}
+    assert s.charger("MeterValues", values) == []
+    assert [each for each in s.control("tick", 19) if each.to == "charger"] == []
+    assert answer(s.control("tick", 2), "charger") == {}
+    s.charger("StopTransaction", {"transactionId": tid, "meterStop": 9, "timestamp": AT.format(2)})
+    assert answer(s.control("tick", 21), "charger") == {}
+    del s.answers["csms", "TransactionEvent"]
+    events = calls(s.waits(120), "csms", "TransactionEvent")
+    assert [each["eventType"] for each in events] == ["Started", "Updated", "Ended"]
+    assert [each["seqNo"] for each in events] == [0, 1, 2]
+
+
+def test_what_was_answered_here_and_is_refused_later_is_told_again() -> None:
+    s = Saying("1.6", "2.0.1")
+    s.charger("Authorize", {"idTag": "ABC"})
+    s.answers["csms", "TransactionEvent"] = SILENT
+    s.charger("StartTransaction", {"connectorId": 1, "idTag": "ABC", "meterStart": 5, "timestamp": AT.format(0)})
+    tid = answer(s.control("tick", 26), "charger")["transactionId"]
+    s.charger("MeterValues", {"connectorId": 1, "transactionId": tid, "meterValue": [element(1)]})
+    s.waits(25)
+    s.answers["csms", "TransactionEvent"] = [{}, "InternalError", {}]
+    s.waits(120)
+    told = calls(s.heard, "csms", "TransactionEvent")
+    assert [each["eventType"] for each in told[-2:]] == ["Updated", "Updated"]
+    assert told[-1] == told[-2]
+
+
+@pytest.mark.parametrize("waits", [19, 21])
+def test_a_2_0_1_charger(waits: int) -> None:
+    s = Saying("2.0.1", "1.6")
+    token = {"idToken": "ABC", "type": "Central"}
+    s.charger("Authorize", {"idToken": token})
+    s.answers["csms", "StartTransaction"] = SILENT
+    sample = {"value": 5, "context": "Transaction.Begin"}
+    event = {
+        "eventType": "Started",
+        "timestamp": AT.format(0),
+        "triggerReason": "Authorized",
+        "seqNo": 0,
+        "transactionInfo": {"transactionId": "T", "chargingState": "EVConnected"},
+        "idToken": token,
+        "evse": {"id": 1, "connectorId": 1},
+        "meterValue": [{"timestamp": AT.format(0), "sampledValue": [sample]}],
+    }
+    s.charger("TransactionEvent", event)
+    assert answer(s.control("tick", 26), "charger") == {"idTokenInfo": {"status": "Accepted"}}
+    info = {"transactionId": "T", "chargingState": "Charging"}
+    update = {"eventType": "Updated", "timestamp": AT.format(1), "triggerReason": "ChargingStateChanged", "seqNo": 1}
+    s.charger("TransactionEvent", {**update, "transactionInfo": info})
+    left = [each.payload for each in s.control("tick", waits) if each.to == "charger"]
+    assert left == ([{}] if waits > 20 else [])
+    s.answers["csms", "StartTransaction"] = {"transactionId": 7, **TAG}
+    s.waits(60)
+    assert [action for action, _ in calls(s.heard, "csms")][-2:] == ["StartTransaction", "StatusNotification"]
