@@ -238,7 +238,7 @@ class Partition:
 
     def _send_commit(self, commit: Commit) -> Future[None]:
         committing = self._committing = self._journal.commit(self.number, self.token, commit)
-        committing.then(self._committed)
+        committing.add_done_callback(self._committed)
         return committing
 
     @property

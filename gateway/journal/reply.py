@@ -10,7 +10,10 @@ T = TypeVar("T")
 
 
 class Reply(asyncio.Future[T], Generic[T]):
-    """A callback of a plain future costs a turn of the loop, and a handle: too much for each message."""
+    """A callback of a plain future costs a turn of the loop, and a handle: too much for each message.
+
+    Only for who need not see it in turn with others: tasks that await replies before this one run after such a callback.
+    """
 
     _then: Callable[[asyncio.Future[T]], None] | None = None
 
