@@ -18,6 +18,7 @@ from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
 from gateway.config_route import Canary, Lifeline, Local, RouteConfig, When
 from gateway.config_tracing import TracingConfig
 from gateway.config_upstream import Forward, Upstream
+from gateway.config_vault import VaultConfig
 
 ROLES = frozenset({"edge", "hub"})
 """The roles of a process; both run in one process unless `--role` says otherwise."""
@@ -115,6 +116,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[tuple[Listen, ...], OneOrMany] = (Listen(),)
     registry: RegistryConfig = RegistryConfig()
     redis: RedisConfig = RedisConfig()
+    vault: VaultConfig = VaultConfig()
     admin: Admin = Admin()
     routes: tuple[RouteConfig, ...] = ()
     """Tried in order. None and exactly one upstream: every charger goes there."""
@@ -167,5 +169,6 @@ __all__ = [
     "Tls",
     "TracingConfig",
     "Upstream",
+    "VaultConfig",
     "When",
 ]

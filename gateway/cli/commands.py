@@ -23,6 +23,7 @@ from gateway.cli import (
     shadow,
     streaming,
     token,
+    vault,
 )
 
 app = typer.Typer(
@@ -62,6 +63,7 @@ app.command("rebalance")(rebalance.rebalance)
 app.add_typer(routes.app, name="routes")
 app.add_typer(present.app, name="chargers")
 app.command("token")(token.token)
+app.add_typer(vault.app, name="vault")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(csms.app, name="upstreams")
 app.command("shadow")(shadow.shadow)

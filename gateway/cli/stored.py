@@ -28,10 +28,17 @@ ConfigFile = Annotated[
 def with_journal(file: Path | None, use: Callable[[Journal, Config], Awaitable[T]]) -> T:
     """What `use` gives for the store of a configuration; prints what went wrong and exits with 2 (refused) or 1 (no store)."""
     import asyncio
+    import logging
+    import sys
+
+    import structlog
 
     from gateway.config_file import ConfigError, load
     from gateway.journal import StoreDown, UnsafeStore
 
+    # What the store says of itself is no part of what was asked for.
+    wrapper = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=wrapper, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     default = Path("gateway.yaml")
     path = file if file is not None else default if default.exists() else None
     try:

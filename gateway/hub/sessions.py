@@ -25,7 +25,7 @@ from . import watching
 from .arbitration import arbitrate
 from .backlog import order
 from .comparing import compare
-from .credentials import Contexts
+from .credentials import Contexts, Secrets
 from .health import Health
 from .introduction import introduction
 from .link import Link
@@ -76,6 +76,7 @@ class Sessions:
         self.draining = False
         """Commands are refused."""
         self._dials = Dials(DIALS)
+        self._dials.secret = Secrets(journal, config.vault).read
         self.traffic = self._dials.traffic
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)

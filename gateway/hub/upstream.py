@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 import msgspec
@@ -39,6 +39,8 @@ class Dials:
     def __init__(self, at_once: int) -> None:
         self.slots = asyncio.Semaphore(at_once)
         self.contexts = Contexts()
+        self.secret: Callable[[str, str], Awaitable[str]] | None = None
+        """(upstream, charger) -> the charger's password in the vault."""
         self.traffic = Traffic()
         self._busy: set[str] = set()
         self._ended: dict[str, float] = {}
@@ -281,11 +283,14 @@ class Upstream:
         if self._authorization is not None and self._config.authentication == "passthrough":
             now = self._authorization(self.charger)
             self._passed = self._passed if now is None else now
+        passed = self._passed
+        if self._config.authentication == "vault" and self._dials.secret is not None:
+            passed = await self._dials.secret(self.name, self.charger)
         async with self._dials.slots:
             await socket.dial(
                 self._url,
                 subprotocols=[self._config.version],
-                headers=headers(self._config, self.charger, self._passed),
+                headers=headers(self._config, self.charger, passed),
                 ssl=self._dials.contexts.of(self._config) if self._url.startswith("wss:") else None,
                 timeout=self._config.connect_timeout,
             )
@@ -300,7 +305,7 @@ class Upstream:
         elif isinstance(error, DialFailed):
             self._dial_failed(error)
         elif isinstance(error, Unknown):
-            self._dial_failed(DialFailed("credentials", "the charger has not shown its own here yet"))
+            self._dial_failed(DialFailed("credentials", "the charger has not shown its own here yet, or the vault has none"))
         elif isinstance(error, OSError):
             self._dial_failed(DialFailed("tls", f"certificates cannot be used: {error}"))
         else:  # a header or host name that nobody can send: tried again, as it may be mended

@@ -27,6 +27,7 @@ from gateway.journal.mail import Mail
 from gateway.journal.parking import Parking
 from gateway.journal.store import Store
 from gateway.journal.streams import Streams
+from gateway.journal.vault import Vault
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -47,7 +48,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known, Looking, Audit):
+class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known, Looking, Audit, Vault):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a
