@@ -298,7 +298,7 @@ async def _commanded(site: Site, charger: str, version: str, call: str = "") -> 
     """A booted charger that has heard a CALL; gives the CALL's id."""
     plug = await site.booted(charger, version)
     await site.csms.say(charger, call or command(version))
-    frame = json.loads(await plug.hear())
+    frame = json.loads(await plug.hear(calls=True))
     assert frame[0] == 2, frame
     return plug, frame[1]
 
