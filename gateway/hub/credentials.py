@@ -65,7 +65,7 @@ class Secrets:
             secret = self._box.open(upstream, charger, sealed)
         except Sealed as error:
             raise DialFailed("credentials", f"its password in the vault {error}") from None
-        log.info("vault_read", upstream=upstream, charger=charger)
+        log.info("vault_read", upstream=upstream, charger_id=charger)
         return secret
 
 
