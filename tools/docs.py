@@ -41,6 +41,7 @@ COMMANDS = (
     "vault",
     "vault set",
     "vault import",
+    "erase",
     "token",
     "rebalance",
     "shadow",

@@ -12,6 +12,7 @@ from gateway.cli import (
     config,
     csms,
     dlq,
+    erase,
     offline,
     present,
     probe,
@@ -64,6 +65,7 @@ app.add_typer(routes.app, name="routes")
 app.add_typer(present.app, name="chargers")
 app.command("token")(token.token)
 app.add_typer(vault.app, name="vault")
+app.command("erase")(erase.erase)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(csms.app, name="upstreams")
 app.command("shadow")(shadow.shadow)
