@@ -315,10 +315,10 @@ class Metering(Observer):
             cell = self._acked[upstream] = self._metrics.stream_acked.cell(upstream)
         cell.n += count
 
-    def upstream(self, name: str, event: str) -> None:
+    def upstream(self, name: str, event: str, ended: str = "") -> None:
         """A dial ended, or a socket was lost."""
         if event == "lost":
-            self._metrics.upstream_disconnects.cell(name, "transport_error").n += 1
+            self._metrics.upstream_disconnects.cell(name, ended or "charger_gone").n += 1
         else:
             self._metrics.upstream_connect_attempts.cell(name, _DIALS.get(event, "other")).n += 1
 

@@ -303,7 +303,8 @@ class Sessions:
 
     def _upstream_state(self, session: Session, link: Link, event: str) -> None:
         self.health.happened(link.name, event)
-        self._observer.upstream(link.name, event)
+        ended = self.upstreams[link].ended if event == "lost" and link in self.upstreams else ""
+        self._observer.upstream(link.name, event, ended)
         if tap.armed:
             watching.upstream(session, link, event, self.upstreams[link].last_error if link in self.upstreams else "")
         partition = self.partition_of(session)

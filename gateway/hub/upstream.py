@@ -29,6 +29,8 @@ STABLE_SECONDS = 60.0
 BAD_FRAMES = 5
 """Frames that are no OCPP-J before the socket is closed 1002 (reliability S12)."""
 SILENT_INTERVALS = 3
+_BROKEN = frozenset({1002, 1003, 1007, 1009})
+"""Close codes of a peer that does not keep to the protocol."""
 MOST_NUMBERS = 64
 """Numeric message ids of the CSMS whose answers are awaited; older ones are forgotten."""
 
@@ -107,6 +109,7 @@ class Upstream:
         "_url",
         "_wheel",
         "charger",
+        "ended",
         "last_error",
         "name",
         "wanted",
@@ -128,6 +131,8 @@ class Upstream:
         self.charger = charger
         self.wanted = False
         self.last_error = ""
+        self.ended = ""
+        """Why the last socket ended: the label of the metric."""
         self._config = settings
         self._url = address(settings.url, settings.id_of(charger))
         self._authorization = authorization
@@ -257,6 +262,9 @@ class Upstream:
         self._forget_timer()
         self._dials.ended(self._url, now)
         self.last_error = f"closed {code} {reason}".strip()
+        self.ended = "protocol_error" if code in _BROKEN else "transport_error" if code == 1006 else "peer_close"
+        if not self.wanted:
+            self.ended = "charger_gone"
         self._refused = False
         if self.wanted and self._task is None:
             if now - self._opened_at > STABLE_SECONDS:
@@ -305,7 +313,9 @@ class Upstream:
         elif isinstance(error, DialFailed):
             self._dial_failed(error)
         elif isinstance(error, Unknown):
-            self._dial_failed(DialFailed("credentials", "the charger has not shown its own here yet, or the vault has none"))
+            self._dial_failed(
+                DialFailed("credentials", "the charger has not shown its own here yet, or the vault has none")
+            )
         elif isinstance(error, OSError):
             self._dial_failed(DialFailed("tls", f"certificates cannot be used: {error}"))
         else:  # a header or host name that nobody can send: tried again, as it may be mended
