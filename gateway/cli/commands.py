@@ -8,6 +8,7 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
+    captures,
     check_config,
     config,
     csms,
@@ -73,6 +74,9 @@ app.command("tail")(streaming.tail)
 app.command("trace")(streaming.trace)
 app.command("capture")(streaming.capture)
 app.command("send")(present.send)
+app.command("replay")(captures.replay)
+app.command("validate")(captures.validate)
+app.add_typer(captures.migrate, name="migrate")
 app.add_typer(queue.app, name="queue")
 app.command("processes")(processes.processes)
 app.command("drain")(processes.drain)
