@@ -53,7 +53,7 @@ class Heads:
         """Everything before the number, of each line of a series."""
         made = self._made.get(values)
         if made is None:
-            pairs = [f'{name}="{_escaped(value)}"' for name, value in zip(self._labels, values, strict=True)]
+            pairs = [f'{name}="{_escaped(value)}"' for name, value in sorted(zip(self._labels, values, strict=True))]
             inside = ",".join(pairs)
             braces = f"{{{inside}}}" if inside else ""
             if bounds:
@@ -76,4 +76,4 @@ def _escaped(value: str) -> str:
 def _number(value: float) -> str:
     if value == math.inf:
         return "+Inf"
-    return "NaN" if value != value else repr(value)
+    return "NaN" if value != value else repr(float(value))
