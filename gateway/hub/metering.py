@@ -145,6 +145,13 @@ class Metering(Observer):
         for loss in losses:
             self._metrics.translation_lossy_fields.cell(from_version, to_version, source, loss.field).n += 1
 
+    def called(self, link: Link, call: Call) -> None:
+        if tracing.armed:
+            tracing.current.commanding(link.name, link.charger, link.versions[1], call.action, call.id)
+
+    def trace(self, charger: str, upstream: str) -> str:
+        return tracing.current.leg(charger, upstream) if tracing.armed else ""
+
     def begun(self, link: Link, exchange: Exchange, now: int) -> None:
         if tracing.armed:
             tracing.current.begun(link.name, exchange.entry, now - exchange.entry.head.received_at)
@@ -190,7 +197,7 @@ class Metering(Observer):
             outcome = command(frame)
         self._metrics.commands.cell(link.name, action, outcome).n += 1
         if tracing.armed:
-            tracing.current.commanded(link.name, link.charger, action, outcome, ms)
+            tracing.current.commanded(link.name, link.charger, frame.id, outcome)
         ended = {
             "conflict": "rejected_policy",
             "forbidden": "rejected_policy",

@@ -387,7 +387,8 @@ class Session:
         if not self._gate_open and now >= self._gate_at:
             self._gate_open = True
         if self.lane.waiting and self._gate_open and (call := self.lane.next(now)) is not None:
-            item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id)
+            trace = self.observer.trace(self.charger, self.lane.open_source)
+            item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id, trace=trace)
             if not (self.passwords and rekeys(self, call, item)):
                 self.effects.to_charger.append((self.edge, item))
 
