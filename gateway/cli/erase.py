@@ -41,7 +41,7 @@ def erase(
     async def work(journal: Journal, _: Config) -> Erased:
         return await journal.erase(token, dry=dry_run)
 
-    found = with_journal(config, work)
+    found = with_journal(config, work, deed="" if dry_run else "erase")
     word = "found" if dry_run else "erased"
     typer.echo(f"{word}: {found.dead_letters} dead letters, {found.quarantined} quarantined frames")
     if found.undelivered:

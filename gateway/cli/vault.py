@@ -53,7 +53,7 @@ def put(upstream: UpstreamName, charger: Id, config: ConfigFile = None) -> None:
     async def work(journal: Journal, _: Config, box: Box) -> None:
         await journal.put_sealed(upstream, {charger: box.seal(upstream, charger, secret)})
 
-    _with_box(config, upstream, work)
+    _with_box(config, upstream, work, f"vault set {upstream} {charger}")
 
 
 @app.command("remove")
@@ -64,7 +64,7 @@ def remove(upstream: UpstreamName, charger: Id, config: ConfigFile = None) -> No
         if not await journal.put_sealed(upstream, {charger: None}):
             raise ValueError(f"nothing is kept of {charger} for {upstream}")
 
-    _with_box(config, upstream, work)
+    _with_box(config, upstream, work, f"vault remove {upstream} {charger}")
 
 
 @app.command("list")
@@ -112,7 +112,7 @@ def import_file(
     async def work(journal: Journal, _: Config, box: Box) -> None:
         await journal.put_sealed(upstream, {each: box.seal(upstream, each, secret) for each, secret in found.items()})
 
-    _with_box(config, upstream, work)
+    _with_box(config, upstream, work, f"vault import {upstream} {file.name}")
     typer.echo(f"kept: {len(found)} passwords for {upstream}")
 
 
@@ -138,10 +138,12 @@ def rotate(config: ConfigFile = None) -> None:
         if bad:
             raise ValueError("\n".join(bad[:20]))
 
-    _with_box(config, "", work)
+    _with_box(config, "", work, "vault rotate")
 
 
-def _with_box(config: Path | None, upstream: str, work: Callable[[Journal, Config, Box], Awaitable[Any]]) -> None:
+def _with_box(
+    config: Path | None, upstream: str, work: Callable[[Journal, Config, Box], Awaitable[Any]], deed: str = ""
+) -> None:
     from gateway.vault import Box
 
     async def use(journal: Journal, settings: Config) -> None:
@@ -155,4 +157,4 @@ def _with_box(config: Path | None, upstream: str, work: Callable[[Journal, Confi
             )
         await work(journal, settings, Box(settings.vault.key, settings.vault.previous_key))
 
-    with_journal(config, use)
+    with_journal(config, use, deed=deed)
