@@ -100,6 +100,7 @@ async def test_what_a_newer_release_wrote_is_refused(tmp_path: Path, newer: Any)
             while "run the release that wrote" not in node.log.read_text():  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         await asyncio.sleep(1)
+        assert "Traceback" not in node.log.read_text()
         stop = told["waiting"][-1][1]
         assert not [each for each in fleet.backends["main"].heard("stop") if each.message.stamp == stop]
         now = await freeze(fleet.store)
