@@ -69,11 +69,22 @@ def run(config: Config, roles: frozenset[str], reread: Reread | None = None) -> 
         if others is not None or unsafes is None:
             raise
         log.error("store_unsafe", reason=str(first_of(unsafes)))
+    except BaseExceptionGroup as group:
+        unsafes, others = group.split(UnsafeStore)
+        if others is not None or unsafes is None:
+            raise
+        log.error("store_unsafe", reason=str(first_of(unsafes)))
     except OSError as error:
         log.error("cannot_listen", reason=str(error))
     except ValueError as error:
         log.error("cannot_start", reason=str(error))
     return 1
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first exception in a group that is no group."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
