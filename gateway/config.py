@@ -104,6 +104,8 @@ class Charger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     repair: Literal["off", "safe", "full"] = "safe"
     """What is repaired on its way from a charger to a CSMS of the same version: `off` nothing, `safe` what cannot change the
     meaning, `full` also what loses something by it. What needs no repair passes byte for byte. See [Quirks](quirks.md)."""
+    reset_deaf: bool = False
+    """Reset the TCP connection of a charger that has left three CALLs in a row unanswered, once in 15 minutes at the most."""
     boot_gate_seconds: Duration = 60
     """A charger gets no CALL before its BootNotification was answered, or for this long after it connected."""
 

@@ -372,6 +372,9 @@ class ChargerConnection(Knocking):
                 tracing.current.asked_charger(item, action, self.version)
             self.guard.asked(item.message_id, action)
             self._write(item.body, "call", action)
+        elif item.code == 1006:
+            self.reason = self.reason or "kicked"
+            self.abort()
         elif item.code == 1012:
             self._leave(self._edge.wheel.loop.time() + LEAVE_SECONDS)
         else:

@@ -19,10 +19,12 @@ from translators.losses import Loss
 from . import watching
 from .answering import trace
 from .backlog import Exchange
+from .habits import DEAF
 from .happenings import Happenings
 from .link import Link
 from .observer import Observer
 from .outcomes import command, translation, violation
+from .session import Session
 from .shared import LEARNED_FROM
 
 log = structlog.get_logger(__name__)
@@ -91,6 +93,10 @@ class Metering(Observer):
         self._happenings = Happenings(metrics)
         self._conflicting = ""
         """Upstream whose command has just been refused because of another's: its answer comes in the same turn."""
+
+    def deaf(self, session: Session) -> None:
+        self.quirk("cp_deaf", session.version)
+        log.warning("cp_deaf", charger_id=session.charger, unanswered=DEAF, resets=session.habits.resets)
 
     def quirk(self, label: str, version: str, side: str = "charger") -> None:
         self._metrics.quirks.cell(label, version, side).n += 1

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .backlog import Exchange
     from .link import Link
+    from .session import Session
 
 
 class Observer:
@@ -63,6 +64,9 @@ class Observer:
 
     def quirk(self, label: str, version: str, side: str = "charger") -> None:
         """A peer did what the specification does not say (translators/quirks/table.yaml)."""
+
+    def deaf(self, session: Session) -> None:
+        """A charger that is connected leaves every CALL unanswered."""
 
     def command_timeout(self, charger: str) -> None:
         """A charger did not answer a CALL."""

@@ -125,6 +125,7 @@ class Sessions:
             call_timeout_ms=round(self.config.charger.call_timeout * 1000),
         )
         session.absent_since = now_ms()
+        session.habits.resets = self.config.charger.reset_deaf
         session.passwords = self.passwords
         session.shared = decode_shared(facts.get(FIELD, b""))
         session.terms = decode_terms(facts.get(TERMS, b""))
@@ -206,6 +207,7 @@ class Sessions:
 
     def relink(self, partition: Partition, session: Session, version: str) -> None:
         """The charger came back with another OCPP version: the same facts, other rules."""
+        self._observer.quirk("ver_flip", version)
         states = {
             field_of(name, part): state
             for name, link in session.links.items()
