@@ -15,6 +15,7 @@ import uvloop
 
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
+from gateway.admin.per_charger import PerCharger, Seen, wall
 from gateway.config import Config
 from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
@@ -134,7 +135,7 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
-                parts=self._operators.parts,
+                parts=(*self._operators.parts, PerCharger(self._seen, lambda: self._live.config.metrics.per_charger)),
                 tokens=config.admin.tokens,
                 noted=self._operators.noted,
             )
@@ -327,6 +328,11 @@ class App:
         """What a charger has said of itself, from the store."""
         shared = await Hub.shared(self._journal, charger)
         return facts_of(shared.version, shared.boot) if shared.boot else None
+
+    def _seen(self) -> list[Seen]:
+        """The chargers that are connected here."""
+        here = [] if self._edge is None else self._edge.connected
+        return [Seen(each.charger, each.version, wall(each.since), wall(each.last_received)) for each in here]
 
     def _look(self) -> None:
         """Called before each scrape, in the loop."""

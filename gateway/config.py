@@ -15,6 +15,7 @@ from msgspec import Meta
 from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Positive, Secret, Text, Version
 from gateway.config_limits import Limits
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
+from gateway.config_metrics import MetricsConfig
 from gateway.config_route import Canary, Lifeline, Local, RouteConfig, When
 from gateway.config_tracing import TracingConfig
 from gateway.config_upstream import Forward, Upstream
@@ -125,6 +126,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     charger: Charger = Charger()
     limits: Limits = Limits()
     log: Log = Log()
+    metrics: MetricsConfig = MetricsConfig()
     tracing: TracingConfig = TracingConfig()
     drain: Drain = Drain()
 
@@ -164,6 +166,7 @@ __all__ = [
     "Listen",
     "Local",
     "Log",
+    "MetricsConfig",
     "Proxy",
     "RedisConfig",
     "RegistryConfig",

@@ -237,6 +237,7 @@ class Metrics(Collector):
         self.transactions = self._plain("transactions_total")
         self.boot_notifications = self._plain("boot_notifications_total")
         self.connectors = self._plain("connectors")
+        self.chargers = self._plain("chargers")
         self.charger_clock_skew = self._histogram("charger_clock_skew_seconds")
         self.partitions = self._plain("partitions")
         self.partition_takeovers = self._plain("partition_takeovers_total")
