@@ -13,7 +13,7 @@ import structlog
 from gateway import failpoints, tap
 from gateway.config import Config
 from gateway.ids import new_id
-from gateway.journal.errors import StoreDown
+from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.readiness import FIELD as SHADOW
 from gateway.routes import NoRoute, Route, Routes, facts_of
@@ -115,6 +115,9 @@ class Sessions:
                 if partition.failed:
                     return
                 await asyncio.sleep(0.2)  # it comes back, or the partition is given up
+            except UnsafeStore as unsafe:  # what this charger says waits for the release that can read it
+                log.error("facts_refused", charger_id=charger, reason=str(unsafe))
+                return
         if partition.failed:
             return
         session = Session(

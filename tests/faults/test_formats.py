@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
 from pathlib import Path
@@ -95,7 +96,8 @@ async def test_what_a_newer_release_wrote_is_refused(tmp_path: Path, newer: Any)
     try:
         await begin(fleet, told["store"])
         node = await fleet.prepare("both")
-        await node.run(until_ready=False)
+        with contextlib.suppress(AssertionError):  # it may have ended already
+            await node.run(until_ready=False)
         async with asyncio.timeout(20):
             while "run the release that wrote" not in node.log.read_text():  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
