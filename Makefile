@@ -21,7 +21,7 @@ test: install
 
 test-full: install
 	tests/peers/install.sh
-	$(BIN)/pytest -n 3 -m 'full or slow' $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal -m 'full or slow' $(ARGS)
 
 faults: install
 	$(BIN)/python -m tests.faults $(ARGS)

@@ -15,6 +15,7 @@ import uvloop
 
 from gateway import __version__, logs
 from gateway.admin.api import AdminApi
+from gateway.admin.per_charger import PerCharger, Seen, wall
 from gateway.config import Config
 from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
@@ -63,11 +64,22 @@ def run(config: Config, roles: frozenset[str], reread: Reread | None = None) -> 
         return uvloop.run(App(config, roles, reread).run())
     except UnsafeStore as unsafe:
         log.error("store_unsafe", reason=str(unsafe))
+    except BaseExceptionGroup as group:
+        unsafes, others = group.split(UnsafeStore)
+        if others is not None or unsafes is None:
+            raise
+        log.error("store_unsafe", reason=str(first_of(unsafes)))
     except OSError as error:
         log.error("cannot_listen", reason=str(error))
     except ValueError as error:
         log.error("cannot_start", reason=str(error))
     return 1
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first exception in a group that is no group."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 class App:
@@ -123,7 +135,7 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
-                parts=self._operators.parts,
+                parts=(*self._operators.parts, PerCharger(self._seen, lambda: self._live.config.metrics.per_charger)),
                 tokens=config.admin.tokens,
                 noted=self._operators.noted,
             )
@@ -316,6 +328,11 @@ class App:
         """What a charger has said of itself, from the store."""
         shared = await Hub.shared(self._journal, charger)
         return facts_of(shared.version, shared.boot) if shared.boot else None
+
+    def _seen(self) -> list[Seen]:
+        """The chargers that are connected here."""
+        here = [] if self._edge is None else self._edge.connected
+        return [Seen(each.charger, each.version, wall(each.since), wall(each.last_received)) for each in here]
 
     def _look(self) -> None:
         """Called before each scrape, in the loop."""

@@ -22,7 +22,7 @@ class BadCapture(ValueError):
     """A line that cannot be read; the text names it."""
 
 
-class Header(msgspec.Struct, omit_defaults=True):
+class Header(msgspec.Struct):
     """The first line."""
 
     capture: int = FORMAT
@@ -63,7 +63,9 @@ class Line(msgspec.Struct, omit_defaults=True, rename={"source": "from"}):
 
     @property
     def time(self) -> float:
-        """Seconds since 1970. Raises ValueError."""
+        """Seconds since 1970; 0: not known. Raises ValueError."""
+        if not self.at:
+            return 0.0
         moment = datetime.fromisoformat(self.at)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
@@ -72,8 +74,9 @@ class _Other(msgspec.Struct):
     """A line of another tool."""
 
     dir: Literal["in", "out"]
-    t: float
     frame: list[Any]
+    t: float = 0
+    """Seconds since 1970; 0: not recorded."""
     conn: int = 0
 
 
@@ -115,7 +118,7 @@ def read(lines: Iterable[str | bytes], *, charger: str = "", version: str = "") 
 
 
 def _from_other(line: _Other) -> Line:
-    at = datetime.fromtimestamp(line.t, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = datetime.fromtimestamp(line.t, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if line.t else ""
     return Line(at, source="charger" if line.dir == "in" else "csms", frame=line.frame, conn=line.conn)
 
 

@@ -15,9 +15,11 @@ from msgspec import Meta
 from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Positive, Secret, Text, Version
 from gateway.config_limits import Limits
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
+from gateway.config_metrics import MetricsConfig
 from gateway.config_route import Canary, Lifeline, Local, RouteConfig, When
 from gateway.config_tracing import TracingConfig
 from gateway.config_upstream import Forward, Upstream
+from gateway.config_vault import VaultConfig
 
 ROLES = frozenset({"edge", "hub"})
 """The roles of a process; both run in one process unless `--role` says otherwise."""
@@ -103,6 +105,8 @@ class Charger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     repair: Literal["off", "safe", "full"] = "safe"
     """What is repaired on its way from a charger to a CSMS of the same version: `off` nothing, `safe` what cannot change the
     meaning, `full` also what loses something by it. What needs no repair passes byte for byte. See [Quirks](quirks.md)."""
+    reset_deaf: bool = False
+    """Reset the TCP connection of a charger that has left three CALLs in a row unanswered, once in 15 minutes at the most."""
     boot_gate_seconds: Duration = 60
     """A charger gets no CALL before its BootNotification was answered, or for this long after it connected."""
 
@@ -115,12 +119,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[tuple[Listen, ...], OneOrMany] = (Listen(),)
     registry: RegistryConfig = RegistryConfig()
     redis: RedisConfig = RedisConfig()
+    vault: VaultConfig = VaultConfig()
     admin: Admin = Admin()
     routes: tuple[RouteConfig, ...] = ()
     """Tried in order. None and exactly one upstream: every charger goes there."""
     charger: Charger = Charger()
     limits: Limits = Limits()
     log: Log = Log()
+    metrics: MetricsConfig = MetricsConfig()
     tracing: TracingConfig = TracingConfig()
     drain: Drain = Drain()
 
@@ -160,6 +166,7 @@ __all__ = [
     "Listen",
     "Local",
     "Log",
+    "MetricsConfig",
     "Proxy",
     "RedisConfig",
     "RegistryConfig",
@@ -167,5 +174,6 @@ __all__ = [
     "Tls",
     "TracingConfig",
     "Upstream",
+    "VaultConfig",
     "When",
 ]

@@ -36,6 +36,11 @@ def check(config: Config, root: Node, roles: frozenset[str], problems: Problems)
         if upstream.authentication == "passthrough" and roles != ROLES:
             what = "passthrough needs both roles in one process: the chargers' credentials are never stored or sent on"
             problems.add(_where(root, "upstreams", name, "credentials"), f"upstreams.{name}.credentials", what)
+        if upstream.authentication == "vault" and not config.vault.key:
+            what = "vault needs vault.key; ocpp-gateway vault key makes one"
+            problems.add(_where(root, "upstreams", name, "credentials"), f"upstreams.{name}.credentials", what)
+    for key, message in config_security.of_vault(config.vault):
+        problems.add(_where(root, "vault", key), f"vault.{key}", message)
     routes = _routes(config, root, problems)
     return msgspec.structs.replace(config, upstreams=upstreams, routes=routes)
 

@@ -64,6 +64,8 @@ def _credentials(upstream: Upstream) -> Found:
     match upstream.credentials:
         case "basic" if not passwords and not upstream.username:
             yield "credentials", "basic needs password or passwords (or password_file, passwords_file)"
+        case "vault" if passwords:
+            yield "credentials", "vault has a password for each charger in the store, but some are given"
         case "none" | "passthrough" if passwords or upstream.username:
             yield "credentials", f"{upstream.credentials} sends no user name or password of ours, but they are given"
         case "certificate" if not upstream.client_cert:

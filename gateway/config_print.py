@@ -26,6 +26,7 @@ FIXED = {
     "listen": "its sockets are open",
     "registry": "chargers were let in by it",
     "redis": "messages are in that store",
+    "vault": "secrets were sealed with its keys",
     "admin": "its socket is open",
 }
 """Sections that a running process cannot change, and why."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls, networks
+from gateway.config_vault import VaultConfig
+from gateway.vault import key_of
 
 if TYPE_CHECKING:
     from gateway.config import AdminToken
@@ -110,6 +112,18 @@ def of_registry(registry: RegistryConfig) -> Found:
         except BadFile as error:
             for each in error.errors:
                 yield "file", each
+
+
+def of_vault(vault: VaultConfig) -> Found:
+    """What is wrong with the keys of the vault."""
+    for key in ("key", "previous_key"):
+        if text := getattr(vault, key):
+            try:
+                key_of(text)
+            except ValueError as error:
+                yield key, str(error)
+    if vault.previous_key and not vault.key:
+        yield "previous_key", "needs key"
 
 
 def of_tokens(tokens: tuple[AdminToken, ...]) -> Found:

@@ -40,9 +40,10 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What it calls a charger: `{id}` stands for the identity with which the charger came."""
     charger_ids: dict[str, str] = {}
     """Chargers that it calls otherwise: identity of the charger -> its id at this CSMS."""
-    credentials: Literal["auto", "none", "basic", "passthrough", "certificate"] = "auto"
+    credentials: Literal["auto", "none", "basic", "passthrough", "vault", "certificate"] = "auto"
     """How a charger is shown to be itself: `basic` sends user name and password, `passthrough` the Authorization header
-    with which the charger came, `certificate` the client certificate. `auto`: `basic` when there is a password, else
+    with which the charger came, `vault` the charger's own password, sealed in the store (`ocpp-gateway vault`), `certificate` the
+    client certificate. `auto`: `basic` when there is a password, else
     `certificate` when there is one, else `none`."""
     username: str = ""
     """User name for HTTP Basic; empty with a password: the charger's id at this CSMS."""
@@ -106,7 +107,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.passwords.get(charger.casefold()) or self.passwords.get(charger) or self.password
 
     @property
-    def authentication(self) -> Literal["none", "basic", "passthrough", "certificate"]:
+    def authentication(self) -> Literal["none", "basic", "passthrough", "vault", "certificate"]:
         """`credentials` with `auto` resolved. A client certificate is shown whenever there is one."""
         if self.credentials != "auto":
             return self.credentials

@@ -17,7 +17,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -28,6 +28,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from gateway import __version__
+from gateway.exposition import Heads
 from gateway.metrics_actions import action_group
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, STORE_COMMANDS, UPSTREAMS, VERSIONS, Label, Spec
 from gateway.traffic import buckets
@@ -92,6 +93,8 @@ class Family(Generic[C]):
         self.upstreams = upstreams
         """Names that the label `upstream` may have."""
         self._cells: dict[tuple[str, ...], C] = {}
+        labels = tuple(label.name for label in spec.labels)
+        self.heads = Heads(PREFIX + spec.name, spec.kind, spec.meaning, labels, spec.buckets)
         self._allowed = [_allowed(label) for label in spec.labels]
 
     def cell(self, *values: str) -> C:
@@ -234,6 +237,7 @@ class Metrics(Collector):
         self.transactions = self._plain("transactions_total")
         self.boot_notifications = self._plain("boot_notifications_total")
         self.connectors = self._plain("connectors")
+        self.chargers = self._plain("chargers")
         self.charger_clock_skew = self._histogram("charger_clock_skew_seconds")
         self.partitions = self._plain("partitions")
         self.partition_takeovers = self._plain("partition_takeovers_total")
@@ -256,8 +260,10 @@ class Metrics(Collector):
             self._begin(family)
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        self._process = CollectorRegistry(auto_describe=False)
+        for registry in (self.registry, self._process):
+            ProcessCollector(registry=registry)
+            GCCollector(registry=registry)
 
     def know(self, upstreams: Iterable[str]) -> None:
         """These upstreams are configured now: new names may be label values from now on, and what can be said of the present
@@ -283,7 +289,11 @@ class Metrics(Collector):
 
     def render(self, *, exemplars: bool = False) -> bytes:
         """The exposition in Prometheus' text format, or with exemplars as OpenMetrics. Takes milliseconds: call it in a thread."""
-        return bytes(openmetrics(self.registry)) if exemplars else generate_latest(self.registry)  # type: ignore[no-untyped-call]
+        if exemplars:
+            return bytes(openmetrics(self.registry))  # type: ignore[no-untyped-call]
+        for source in self.sources:
+            source()
+        return "".join(map(_text, self._families)).encode() + generate_latest(self._process)
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry at scrape time."""
@@ -323,6 +333,12 @@ def store_timer(metrics: Metrics) -> Callable[[str, float], None]:
     known = {command: metrics.redis_command_duration.cell(command) for command in STORE_COMMANDS}
     other = known[OTHER]
     return lambda name, seconds: known.get(name, other).observe(seconds)
+
+
+def _text(family: Family[Any]) -> str:
+    """In the text format."""
+    heads, series = family.heads, family.items()
+    return heads.title + (heads.histograms(series) if family.spec.kind == "histogram" else heads.plain(series))
 
 
 def _exposed(family: Family[Cell] | Family[HistogramCell]) -> Metric:

@@ -19,12 +19,14 @@ from gateway.admin.auditing import Auditing
 from gateway.admin.chargers import Chargers
 from gateway.admin.directory import Directory
 from gateway.admin.frames import Frames
+from gateway.admin.importing import Importing
 from gateway.admin.openapi import Description
 from gateway.admin.processes import Processes
 from gateway.admin.queues import Queues
 from gateway.admin.rebalancing import Rebalancing
 from gateway.admin.routing import FactsOf, Routing
 from gateway.admin.shadow import Shadows
+from gateway.admin.table import CHANGE
 from gateway.admin.translating import Translating
 from gateway.admin.upstreams import Upstreams
 from gateway.admin.wirelogs import Logs
@@ -90,6 +92,7 @@ class Operators:
             Logs(self.fleet),
             Queues(journal, live),
             Translating(_conversation, BadLine),
+            Importing(journal, config, directory.look_again),
             Auditing(journal),
             Description(),
         )
@@ -102,7 +105,8 @@ class Operators:
 
     def noted(self, who: str, request: web.Request, status: int) -> None:
         """Keep what an operator has done; while the store is away the log must do."""
-        deed = Deed(who, request.method, request.path, status, self.fleet.name, request.remote or "")
+        change = request.get(CHANGE, {})
+        deed = Deed(who, request.method, request.path, status, self.fleet.name, request.remote or "", change)
         task = asyncio.get_running_loop().create_task(self._note(deed))
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)

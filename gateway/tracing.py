@@ -1,7 +1,8 @@
 """Traces of CALLs with OpenTelemetry, over OTLP/HTTP: one per CALL of a charger, from its arrival to its answer.
 
 Root: the CALL at the edge. Under it the append to the journal, which carries the trace on as `traceparent`; under that, for each
-upstream, the processing by its link with every question to the CSMS. A CALL of a CSMS is a trace of its own.
+upstream, the processing by its link with every question to the CSMS. A CALL of a CSMS is a trace of its own: under it what the
+charger is asked.
 
 Whoever has something to tell tests `armed`, or `Head.trace`, first: while tracing is off, that is all it costs.
 """
@@ -22,7 +23,7 @@ import msgspec
 import structlog
 
 from gateway.config import TracingConfig
-from gateway.journal.entry import Entry, Head
+from gateway.journal.entry import Entry, Head, ToCharger
 from gateway.metrics import Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
 
@@ -76,11 +77,16 @@ class Tracing:
         self._calls: OrderedDict[Key, Span] = OrderedDict()
         self._appends: OrderedDict[Key, Span] = OrderedDict()
         self._links: OrderedDict[Key, Span] = OrderedDict()
+        self._commands: OrderedDict[Key, Span] = OrderedDict()
+        """(charger, upstream) -> the CALL that it sent last and that is not answered."""
+        self._command_ids: dict[Key, str] = {}
+        self._legs: OrderedDict[Key, Span] = OrderedDict()
+        """(charger, message id) -> the CALL to the charger."""
         self._forced: dict[str, float] = {}
 
     def close(self) -> None:
         """Export what is left; may take seconds: call it in a thread."""
-        for spans in (self._appends, self._links, self._calls):
+        for spans in (self._appends, self._links, self._calls, self._legs, self._commands):
             while spans:
                 spans.popitem()[1].end()
         self._provider.shutdown()
@@ -95,9 +101,13 @@ class Tracing:
 
     # -- edge --------------------------------------------------------------------------------------------------------
 
-    def called(self, head: Head) -> Head:
-        """A charger sent a CALL: gives what is stored of it, with the trace if it is one of those that are traced."""
-        if not self._sampled(head.charger):
+    def said(self, head: Head, kind: str) -> Head:
+        """A charger sent something: gives what is stored of it, a CALL with its trace if it is one of those that are traced."""
+        if kind == "answer":
+            asked = self._legs.pop((head.charger, head.message_id), None)
+            if asked is not None:
+                self._end(asked, "ok")
+        if kind != "call" or not self._sampled(head.charger):
             return head
         key = (head.charger, head.epoch, head.seq)
         root = self._span(
@@ -118,8 +128,7 @@ class Tracing:
         )
         self._keep(self._calls, key, root)
         self._keep(self._appends, key, append)
-        context = append.get_span_context()
-        return msgspec.structs.replace(head, trace=f"00-{context.trace_id:032x}-{context.span_id:016x}-01")
+        return msgspec.structs.replace(head, trace=_traceparent(append))
 
     def stored(self, head: Head, outcome: str, id: str) -> None:
         """The journal has it: `id` of the entry."""
@@ -137,6 +146,21 @@ class Tracing:
             self._end(span, outcome)
             cell = self._metrics.call_duration.cell("charger", action_group(action))
             cell.remember(seconds, f"{span.get_span_context().trace_id:032x}")
+
+    def asked_charger(self, item: ToCharger, action: str, version: str) -> None:
+        """A CALL leaves for a charger, on behalf of one that is traced."""
+        parent = self._remote(item.trace)
+        if parent is not None:
+            attributes = {
+                "ocpp.action": _name(action),
+                "ocpp.version": version.removeprefix("ocpp"),
+                "ocpp.message_id": item.message_id,
+                "ocpp.charger.id": item.charger,
+                "ocpp.direction": "to_charger",
+            }
+            self._keep(
+                self._legs, (item.charger, item.message_id), self._span(_name(action), "CLIENT", parent, attributes)
+            )
 
     # -- hub ---------------------------------------------------------------------------------------------------------
 
@@ -175,18 +199,34 @@ class Tracing:
         if span is not None:
             self._end(span, outcome)
 
-    def commanded(self, upstream: str, charger: str, action: str, outcome: str, ms: int) -> None:
-        """A CALL of a CSMS has ended."""
+    def commanding(self, upstream: str, charger: str, version: str, action: str, id: str) -> None:
+        """A CSMS sends a CALL."""
         if self._sampled(charger):
-            now = time.time_ns()
             attributes = {
                 "ocpp.action": _name(action),
+                "ocpp.version": version.removeprefix("ocpp"),
+                "ocpp.message_id": id,
                 "ocpp.upstream": upstream,
                 "ocpp.charger.id": charger,
                 "ocpp.direction": "from_csms",
             }
-            span = self._span(_name(action), "SERVER", None, attributes, at=now - ms * 1_000_000)
-            self._end(span, outcome, now)
+            key = (charger, upstream)
+            self._keep(self._commands, key, self._span(_name(action), "SERVER", None, attributes))
+            self._command_ids[key] = id
+
+    def leg(self, charger: str, upstream: str) -> str:
+        """traceparent for what the charger is asked now on behalf of a CSMS: of the CALL that it sent last."""
+        span = self._commands.get((charger, upstream))
+        return "" if span is None else _traceparent(span)
+
+    def commanded(self, upstream: str, charger: str, id: str, outcome: str) -> None:
+        """A CALL of a CSMS is answered."""
+        key = (charger, upstream)
+        if self._command_ids.get(key) == id:
+            del self._command_ids[key]
+            span = self._commands.pop(key, None)
+            if span is not None:
+                self._end(span, outcome)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -220,6 +260,8 @@ class Tracing:
         span.end(at)
 
     def _keep(self, spans: OrderedDict[Key, Span], key: Key, span: Span) -> None:
+        if (before := spans.pop(key, None)) is not None:
+            self._end(before, "unfinished")
         spans[key] = span
         if len(spans) > MOST:
             self._end(spans.popitem(last=False)[1], "unfinished")
@@ -287,6 +329,11 @@ class Exporting:
             self.begin(self._config)
         except ValueError as error:
             log.error("cannot_trace", reason=str(error))
+
+
+def _traceparent(span: Span) -> str:
+    context = span.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
 
 
 def _name(action: str) -> str:

@@ -133,6 +133,7 @@ class Dialogue:
         "early",
         "facts",
         "key",
+        "mended",
         "now",
         "options",
         "side",
@@ -170,6 +171,8 @@ class Dialogue:
         self.early = early
         """The source was answered before this dialogue began (the upstream was away)."""
         self.answered = early or side is None
+        self.mended = False
+        """The payload that began it was not as its schema wants it."""
         self.drew = False
         """Something was drawn at random for this dialogue: it cannot be derived from the entry again."""
         self.subject = ""

@@ -203,7 +203,8 @@ class Translator(Memory):
         row = rows.get(call.action)
         try:
             if row is None:
-                known = call.action in actions
+                # A signed message (2.x part 4, 7) cannot be translated: its signature would no longer fit.
+                known = call.action.removesuffix("-Signed") in actions
                 raise Refusal("NotSupported" if known else "NotImplemented", f"{call.action} is not accepted here")
             if side == "charger" and self.pair.gate is not None:
                 self.pair.gate(dialogue)
@@ -295,7 +296,7 @@ class Translator(Memory):
         except Undeclared:
             raise
         except Exception as bug:  # a poisoned payload costs one CALLERROR, not the session
-            self._refuse(dialogue, Refusal("InternalError", f"{type(bug).__name__} in the rule of {dialogue.action}"))
+            self._refuse(dialogue, _fault(dialogue, bug))
 
     def _emit(self, dialogue: Dialogue, to: Side, frame: Frame, timeout: float = 0) -> None:
         losses: tuple[Loss, ...] = ()
@@ -318,7 +319,7 @@ class Translator(Memory):
             if payload is not None:
                 self._answer(dialogue, payload)
         except msgspec.ValidationError as bug:
-            self._refuse(dialogue, Refusal("InternalError", f"the translated answer is invalid: {bug}"))
+            self._refuse(dialogue, _fault(dialogue, bug))
             return
         self._finish(dialogue, "ok")
 
@@ -371,3 +372,12 @@ class Translator(Memory):
                     progress = True
         steps, self._steps = self._steps, []
         return steps
+
+
+def _fault(dialogue: Dialogue, bug: Exception) -> Refusal:
+    """What is said of a rule that failed: what was invalid from the start is not made valid by a translation."""
+    if dialogue.mended and isinstance(bug, msgspec.ValidationError):
+        return Refusal("PropertyConstraintViolation", str(bug))
+    if isinstance(bug, msgspec.ValidationError):
+        return Refusal("InternalError", f"what it was translated to is invalid: {bug}")
+    return Refusal("InternalError", f"{type(bug).__name__} in the rule of {dialogue.action}")

@@ -3,8 +3,9 @@ what a rule has lost or sent against the tables of its pair."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -21,6 +22,12 @@ Noticed: TypeAlias = Callable[[str, Side], None]
 """Called with the label of a quirk (translators/quirks/table.yaml) and the side that showed it."""
 
 
+_ITEM: Final = re.compile(r"\[\d+\]")
+_UNTOLD: Final = re.compile(r"(?i)token\.type$|\.format$|salesTariff|idTokenInfo|idTagInfo|^connectorType$")
+"""Members of commands whose words a charger does not hear, or that have a word for what is not known."""
+_FULL: Final = ("chargingSchedule", "chargingSchedulePeriod")
+
+
 def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
     """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
     if dialogue.side in dialogue._translator.pair.custom_data:
@@ -30,6 +37,10 @@ def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Req
         payload, repairs = lenient.decode(type_, call.payload)
         if noticed is not None and dialogue.side is not None:
             notice(noticed, dialogue.side, repairs, signs(call.action, payload) if dialogue.side == "charger" else ())
+        if repairs:
+            dialogue.mended = True
+            if dialogue.side == "csms":
+                require_meaning(type_, repairs)
         return payload
     except lenient.Invalid as invalid:
         if dialogue.side != "charger" or invalid.path != "timestamp" or "OccurrenceC" not in invalid.code:
@@ -39,6 +50,23 @@ def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Req
     if noticed is not None:
         notice(noticed, "charger", repairs, signs(call.action, payload))
     return payload
+
+
+def require_meaning(type_: type[Request[Any]], repairs: Iterable[str]) -> None:
+    """A command is not guessed at: raise lenient.Invalid for a word that is none, or for no item where there must be one.
+
+    What the charger is not told may be anything.
+    """
+    for label, _, path in (each.partition(" ") for each in repairs):
+        name = _ITEM.sub("", path)
+        if label == "enum_unknown" and not _UNTOLD.search(name):
+            raise lenient.Invalid("PropertyConstraintViolation", path)
+        if label == "empty_list" and (name.endswith(_FULL) or name in _required(type_)):
+            raise lenient.Invalid("OccurrenceConstraintViolation", path)
+
+
+def _required(type_: type[Request[Any]]) -> set[str]:
+    return {field.encode_name for field in msgspec.structs.fields(type_) if field.required}
 
 
 def notice(noticed: Noticed, side: Side, repairs: Iterable[str], seen: Iterable[str]) -> None:

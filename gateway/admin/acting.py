@@ -19,7 +19,7 @@ from gateway.live import Live
 from .chargers import found
 from .commands import errors, refusal
 from .directory import Directory, Registration, registration
-from .table import SCOPE, Bad, Endpoint, Part, body_of, reply
+from .table import CHANGE, SCOPE, Bad, Endpoint, Part, body_of, reply
 
 LONGEST: Final = 300.0
 
@@ -145,6 +145,7 @@ class Acting(Part):
             raise Bad(404, f"{charger} is not registered")
         changed = replace(registered, blocked=blocked)
         await self._journal.register({charger: changed})
+        request[CHANGE] |= {"before": {"blocked": registered.blocked}, "after": {"blocked": blocked}}
         self._directory.look_again()
         return reply(registration(changed))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -25,6 +26,8 @@ class Deed(msgspec.Struct):
     status: int
     remote: str
     process: str
+    change: dict[str, Any]
+    """What was asked, what was `before` and is `after`, without secrets."""
 
 
 class Deeds(msgspec.Struct):
@@ -59,7 +62,14 @@ class Auditing(Part):
         deeds = await self._journal.deeds(count, before)
         shown = [
             Deed(
-                format_time(order(each.id)[0]), each.who, each.method, each.path, each.status, each.remote, each.process
+                format_time(order(each.id)[0]),
+                each.who,
+                each.method,
+                each.path,
+                each.status,
+                each.remote,
+                each.process,
+                each.change,
             )
             for each in deeds
         ]

@@ -17,7 +17,7 @@ from gateway.registry.file import charger_of
 from translators.values import format_time
 
 from .directory import Directory, Home, Line, Registration, registration
-from .table import Bad, Endpoint, Part, Query, flag, number, reply
+from .table import CHANGE, Bad, Endpoint, Part, Query, flag, number, reply
 
 MOST: Final = 1000
 """Chargers in one answer."""
@@ -222,15 +222,18 @@ class Chargers(Part):
             changes["next"] = "" if made.password else old.next
             made = msgspec.structs.replace(old, **changes)
         await self._journal.register({charger: made})
+        request[CHANGE] |= {"before": None if old is None else shown(old), "after": shown(made)}
         self._directory.look_again()
         return reply(registration(made), 201 if old is None else 200)
 
     async def _delete(self, request: web.Request) -> web.Response:
         self._here()
         charger = request.match_info["charger"]
-        if (await self._journal.registered([charger]))[charger.casefold()] is None:
+        old = (await self._journal.registered([charger]))[charger.casefold()]
+        if old is None:
             raise Bad(404, f"{charger} is not registered")
         await self._journal.register({charger: None})
+        request[CHANGE] |= {"before": shown(old), "after": None}
         await self._journal.forget_profile(charger, self._journal.partition(charger))
         self._directory.look_again()
         return web.Response(status=204)
@@ -239,6 +242,12 @@ class Chargers(Part):
         source = self._config.registry.source
         if source != "redis":
             raise Bad(409, f"registry.source is {source}: chargers are not kept in the store")
+
+
+def shown(charger: Charger) -> dict[str, Any]:
+    """A charger of the registry for the audit: whether it has a password, not which; what is not set is left out."""
+    plain = {name: getattr(charger, name) for name in Charger.__struct_fields__}
+    return {name: bool(each) if name in ("password", "next") else each for name, each in plain.items() if each}
 
 
 async def found(directory: Directory, request: web.Request) -> Home:

@@ -10,7 +10,7 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,8 +19,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.config import AdminToken
+from gateway.redact import redact
 
-from .table import SCOPE, WHO
+from .table import CHANGE, SCOPE, WHO
 from .table import SCOPES as SCOPES_OF
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class Guard:
         if isinstance(who, web.Response):
             return who
         request[WHO], request[SCOPE] = who
+        request[CHANGE] = {}
         if request.method not in _READS and request.can_read_body and request.content_type != "application/json":
             return refusal(415, "send JSON (Content-Type: application/json)")
         try:
@@ -72,6 +74,8 @@ class Guard:
             return refusal(413, f"a body has at most {LARGEST_BODY} bytes")
         if request.method not in _READS:
             log.info("admin_call", who=who[0], method=request.method, path=request.path, status=response.status)
+            if asked := await _asked(request):
+                request[CHANGE]["asked"] = asked
             self.noted(who[0], request, response.status)
         return response
 
@@ -136,6 +140,23 @@ def refusal(status: int, why: str, headers: dict[str, str] | None = None) -> web
     """An error in the form of all others."""
     body = msgspec.json.encode({"errors": [why]}) + b"\n"
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+async def _asked(request: web.Request) -> Any:
+    """The body of a request, as far as it is kept: what is sent to chargers is theirs, and long lists are lists."""
+    try:
+        body = msgspec.json.decode(await request.read() or b"null")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if not isinstance(body, dict):
+        return None
+    kept = {name: each for name, each in body.items() if name not in ("payload", "frames")}
+    return redact(
+        {
+            name: f"{len(each)} items" if isinstance(each, list) and len(each) > 20 else each
+            for name, each in kept.items()
+        }
+    )
 
 
 def _loopback(remote: str) -> bool:

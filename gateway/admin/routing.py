@@ -14,7 +14,7 @@ from gateway.journal.errors import StoreDown
 from gateway.live import Live
 from gateway.routes import Facts, NoRoute, Override
 
-from .table import Endpoint, Part, reply
+from .table import CHANGE, Endpoint, Part, reply
 
 FactsOf = Callable[[str], Awaitable[Facts | None]]
 """What is known of a charger; None: it has never booted. Raises StoreDown."""
@@ -124,6 +124,7 @@ class Routing(Part):
             wanted = msgspec.json.decode(await request.read(), type=Switch)
         except msgspec.MsgspecError as error:
             return reply({"errors": [str(error)]}, 400)
+        request[CHANGE]["before"] = [_override(each) for each in self._live.routes.overrides]
         try:
             if wanted.reset:
                 await self._live.reset(None if wanted.all else wanted.match)
@@ -135,7 +136,9 @@ class Routing(Part):
             return reply({"errors": [f"the store is unreachable: {error}"]}, 503)
         if errors:
             return reply({"errors": errors}, 422)
-        return reply({"overrides": [_override(each) for each in self._live.routes.overrides]})
+        overrides = [_override(each) for each in self._live.routes.overrides]
+        request[CHANGE]["after"] = overrides
+        return reply({"overrides": overrides})
 
 
 def _override(override: Override) -> dict[str, Any]:

@@ -54,6 +54,8 @@ WHO: Final = web.RequestKey("who", str)
 """Name of the token with which a request came."""
 SCOPE: Final = web.RequestKey("scope", str)
 """Of that token."""
+CHANGE: Final = web.RequestKey("change", dict[str, Any])
+"""What the audit keeps of a request that changes something, without secrets: `asked`, and if the handler says so `before`, `after`."""
 
 
 class Part:

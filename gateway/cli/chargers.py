@@ -70,7 +70,7 @@ def add(
         versions = tuple(each.value for each in version or ())
         await journal.register({charger: Charger(charger, stored, serial, group, route, versions, blocked, strict)})
 
-    _with_registry(config, work)
+    _with_registry(config, work, f"add {charger}")
 
 
 @app.command("remove")
@@ -82,19 +82,19 @@ def remove(charger: Id, config: ConfigFile = None) -> None:
         await journal.register({charger: None})
         await journal.forget_profile(charger, journal.partition(charger))
 
-    _with_registry(config, work)
+    _with_registry(config, work, f"remove {charger}")
 
 
 @app.command("block")
 def block(charger: Id, config: ConfigFile = None) -> None:
     """Refuse a charger (403) without forgetting it. If it is connected it is disconnected within a second."""
-    _change(charger, config, blocked=True)
+    _change(charger, config, "block", blocked=True)
 
 
 @app.command("unblock")
 def unblock(charger: Id, config: ConfigFile = None) -> None:
     """Let a blocked charger in again."""
-    _change(charger, config, blocked=False)
+    _change(charger, config, "unblock", blocked=False)
 
 
 @app.command("set-password")
@@ -104,7 +104,7 @@ def set_password(charger: Id, generate: Generate = False, config: ConfigFile = N
 
     A password that is no text is written hex:0A1B..; the hex digits of an AuthorizationKey (OCPP 1.6) mean its bytes.
     """
-    _change(charger, config, password=_secret(ask=not generate, generate=generate), next="")
+    _change(charger, config, "set-password", password=_secret(ask=not generate, generate=generate), next="")
 
 
 @app.command("forget-password")
@@ -116,7 +116,7 @@ def forget_password(charger: Id, config: ConfigFile = None) -> None:
     async def work(journal: Journal, _: Config) -> None:
         await journal.register({charger: None}, GIVEN)
 
-    _with_registry(config, work, always=True)
+    _with_registry(config, work, f"forget-password {charger}", always=True)
 
 
 @app.command("allow-downgrade")
@@ -126,7 +126,7 @@ def allow_downgrade(charger: Id, config: ConfigFile = None) -> None:
     async def work(journal: Journal, _: Config) -> None:
         await journal.forget_profile(charger, journal.partition(charger))
 
-    _with_registry(config, work, always=True)
+    _with_registry(config, work, f"allow-downgrade {charger}", always=True)
 
 
 @app.command("hash")
@@ -195,7 +195,7 @@ def import_file(
     async def work(journal: Journal, _: Config) -> int:
         return await _import(journal, list(chargers.values()), replace=replace)
 
-    removed = _with_registry(config, work)
+    removed = _with_registry(config, work, f"import {file.name}" + (" --replace" if replace else ""))
     typer.echo(f"imported: {len(chargers)} chargers" + (f", removed: {removed}" if replace else ""))
 
 
@@ -238,24 +238,30 @@ async def _import(journal: Journal, rows: list[dict[str, Any]], *, replace: bool
 
 
 def _with_registry(
-    config: Path | None, work: Callable[[Journal, Config], Awaitable[Any]], *, always: bool = False
+    config: Path | None,
+    work: Callable[[Journal, Config], Awaitable[Any]],
+    deed: str = "",
+    *,
+    always: bool = False,
 ) -> Any:
+    """`deed`: the command, for the audit; "": it changes nothing."""
+
     async def use(journal: Journal, settings: Config) -> Any:
         source = settings.registry.source
         if source != "redis" and not always:
             typer.echo(f"note: registry.source is {source}: the gateway does not look at these chargers", err=True)
         return await work(journal, settings)
 
-    return with_journal(config, use)
+    return with_journal(config, use, deed=deed and f"chargers {deed}")
 
 
-def _change(charger: str, config: Path | None, **changes: Any) -> None:
+def _change(charger: str, config: Path | None, deed: str, **changes: Any) -> None:
     from msgspec import structs
 
     async def work(journal: Journal, _: Config) -> None:
         await journal.register({charger: structs.replace(await _known(journal, charger), **changes)})
 
-    _with_registry(config, work)
+    _with_registry(config, work, f"{deed} {charger}")
 
 
 async def _known(journal: Journal, charger: str) -> Charger:

@@ -8,10 +8,12 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
+    captures,
     check_config,
     config,
     csms,
     dlq,
+    erase,
     offline,
     present,
     probe,
@@ -23,6 +25,7 @@ from gateway.cli import (
     shadow,
     streaming,
     token,
+    vault,
 )
 
 app = typer.Typer(
@@ -62,6 +65,8 @@ app.command("rebalance")(rebalance.rebalance)
 app.add_typer(routes.app, name="routes")
 app.add_typer(present.app, name="chargers")
 app.command("token")(token.token)
+app.add_typer(vault.app, name="vault")
+app.command("erase")(erase.erase)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(csms.app, name="upstreams")
 app.command("shadow")(shadow.shadow)
@@ -69,6 +74,9 @@ app.command("tail")(streaming.tail)
 app.command("trace")(streaming.trace)
 app.command("capture")(streaming.capture)
 app.command("send")(present.send)
+app.command("replay")(captures.replay)
+app.command("validate")(captures.validate)
+app.add_typer(captures.migrate, name="migrate")
 app.add_typer(queue.app, name="queue")
 app.command("processes")(processes.processes)
 app.command("drain")(processes.drain)

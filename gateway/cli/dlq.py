@@ -102,7 +102,8 @@ def requeue(
             raise ValueError(f"{upstream} is not in the configuration: nobody would deliver them")
         return await journal.requeue(upstream, ids or await _all(journal, upstream))
 
-    typer.echo(f"{with_journal(config, work)} queued again for {upstream}")
+    done = with_journal(config, work, deed=f"dlq requeue {upstream} {_named(ids)}")
+    typer.echo(f"{done} queued again for {upstream}")
 
 
 @app.command("discard")
@@ -121,7 +122,7 @@ def discard(
     async def work(journal: Journal, _: Config) -> int:
         return await journal.discard(upstream, ids or await _all(journal, upstream))
 
-    typer.echo(f"{with_journal(config, work)} discarded")
+    typer.echo(f"{with_journal(config, work, deed=f'dlq discard {upstream} {_named(ids)}')} discarded")
 
 
 @app.command("quarantined")
@@ -199,6 +200,11 @@ def _counts(config: Any, output: Output) -> None:
 def _chosen(ids: list[str] | None, every: bool) -> None:
     if bool(ids) == every:
         fail(["give the ids of dead letters, or --all"])
+
+
+def _named(ids: list[str] | None) -> str:
+    """For the audit."""
+    return " ".join(ids[:20]) if ids else "--all"
 
 
 async def _all(journal: Journal, upstream: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -25,13 +25,29 @@ ConfigFile = Annotated[
 ]
 
 
-def with_journal(file: Path | None, use: Callable[[Journal, Config], Awaitable[T]]) -> T:
-    """What `use` gives for the store of a configuration; prints what went wrong and exits with 2 (refused) or 1 (no store)."""
+def with_journal(
+    file: Path | None,
+    use: Callable[[Journal, Config], Awaitable[T]],
+    *,
+    deed: str = "",
+    change: dict[str, Any] | None = None,
+) -> T:
+    """What `use` gives for the store of a configuration; prints what went wrong and exits with 2 (refused) or 1 (no store).
+
+    `deed`: the command, if it changes something; the audit keeps it, with `change` as `use` may have filled it.
+    """
     import asyncio
+    import logging
+    import sys
+
+    import structlog
 
     from gateway.config_file import ConfigError, load
     from gateway.journal import StoreDown, UnsafeStore
 
+    # What the store says of itself is no part of what was asked for.
+    wrapper = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=wrapper, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     default = Path("gateway.yaml")
     path = file if file is not None else default if default.exists() else None
     try:
@@ -39,7 +55,7 @@ def with_journal(file: Path | None, use: Callable[[Journal, Config], Awaitable[T
     except ConfigError as error:
         fail(error.errors)
     try:
-        return asyncio.run(_use(config, use))
+        return asyncio.run(_use(config, use, deed, change))
     except (StoreDown, UnsafeStore) as error:
         typer.echo(f"store: {error}", err=True)
         raise typer.Exit(1) from None
@@ -47,15 +63,24 @@ def with_journal(file: Path | None, use: Callable[[Journal, Config], Awaitable[T
         fail([str(error)])
 
 
-async def _use(config: Config, use: Callable[[Journal, Config], Awaitable[T]]) -> T:
-    journal = await _open(config)
+async def _use(
+    config: Config, use: Callable[[Journal, Config], Awaitable[T]], deed: str, change: dict[str, Any] | None
+) -> T:
+    from getpass import getuser
+
+    from gateway.journal.audit import Deed
+
+    journal = await opened(config)
     try:
-        return await use(journal, config)
+        found = await use(journal, config)
+        if deed:
+            await journal.note(Deed(f"cli:{getuser()}", "CLI", deed, 0, change=change or {}))
+        return found
     finally:
         await journal.stop()
 
 
-async def _open(config: Config) -> Journal:
+async def opened(config: Config) -> Journal:
     """An embedded store is that of the running gateway; when none runs, the command starts the server for itself."""
     import asyncio
     import time

@@ -72,7 +72,7 @@ def remove(
 
     if not yes:
         typer.confirm(f"Delete everything that waits for {name}?", abort=True, err=True)
-    removed = with_journal(config, work)
+    removed = with_journal(config, work, deed=f"upstreams remove {name}")
     if not any(removed.values()):
         fail([f"the store knows no upstream {name}"])
     letters = f", {removed['dead_letters']} dead letters" if dead_letters else ""

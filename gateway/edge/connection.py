@@ -193,8 +193,8 @@ class ChargerConnection(Knocking):
             take.deadline,
             mark.key,
         )
-        if tracing.armed and take.kind == "call":
-            head = tracing.current.called(head)
+        if tracing.armed:
+            head = tracing.current.said(head, take.kind)
         if began and counters.observe_decoding is not None:
             counters.observe_decoding(perf_counter() - began)
         self._append((take, head, mark))
@@ -368,8 +368,13 @@ class ChargerConnection(Knocking):
         elif item.kind == "call":
             parts = item.body.split(b'"', 4)
             action = parts[3].decode(errors="replace") if len(parts) == 5 else ""
+            if item.trace and tracing.armed:
+                tracing.current.asked_charger(item, action, self.version)
             self.guard.asked(item.message_id, action)
             self._write(item.body, "call", action)
+        elif item.code == 1006:
+            self.reason = self.reason or "kicked"
+            self.abort()
         elif item.code == 1012:
             self._leave(self._edge.wheel.loop.time() + LEAVE_SECONDS)
         else:

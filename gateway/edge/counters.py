@@ -46,6 +46,7 @@ class EdgeCounters:
         "sent_bytes",
         "sizes",
         "unmatched",
+        "unmatched_told",
     )
 
     def __init__(self) -> None:
@@ -94,6 +95,8 @@ class EdgeCounters:
         """Outcome new/repeat/answered/stale -> appends to the journal."""
         self.unmatched = 0
         """Chargers' answers to no open CALL of ours."""
+        self.unmatched_told = 0
+        """Of those, what the metric has."""
         self.late_answers = 0
         """Answers of hubs that came after the deadline or for a CALL that is not open, dropped."""
         self.observe_call: Callable[[str, float], None] | None = None

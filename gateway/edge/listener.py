@@ -161,6 +161,11 @@ class Edge:
         ]
 
     @property
+    def connected(self) -> list[ChargerConnection]:
+        """The chargers that are here."""
+        return list(self._chargers.values())
+
+    @property
     def buffered(self) -> int:
         """Bytes that the chargers have not taken yet."""
         return sum(wire.buffered for wire in self._sockets)

@@ -54,7 +54,9 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
     metrics.received_bytes.cell("charger").n = counters.received_bytes
     metrics.sent_bytes.cell("charger").n = counters.sent_bytes
     metrics.frame_size.cell("charger").copy(counters.sizes, counters.received_bytes + counters.sent_bytes)
-    metrics.unmatched_responses.cell("charger").n = counters.unmatched
+    # A hub in this process counts there too.
+    metrics.unmatched_responses.cell("charger").n += counters.unmatched - counters.unmatched_told
+    counters.unmatched_told = counters.unmatched
     metrics.stream_published.cell().n = counters.appended.get("new", 0) + counters.appended.get("repeat", 0)
 
 

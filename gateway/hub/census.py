@@ -7,8 +7,9 @@ store: it is read page by page, and again when its size has changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
@@ -17,8 +18,10 @@ from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.metrics import Family, Metrics
 from gateway.metrics_catalogue import CONNECTOR_STATUSES, STATE_KINDS
+from gateway.routes import facts_of
 
 from .behind import age, earlier
+from .lot import Lot
 from .parking import Parking
 from .partition import Partition
 from .session import Session
@@ -32,6 +35,12 @@ PAGE: Final = 500
 PAGES: Final = 4
 """Pages that are read for one partition in one round."""
 BILLING: Final = "K0"
+
+Model: TypeAlias = tuple[str, str]
+"""Vendor and model as the configuration spells them."""
+OTHERS: Final[Model] = ("other", "other")
+Place: TypeAlias = tuple[str, str, Lot]
+"""Upstream, casefolded charger, what is parked."""
 
 
 class _Status(msgspec.Struct):
@@ -76,13 +85,15 @@ class Waiting:
 class Count:
     """Of one partition."""
 
-    __slots__ = ("connectors", "remembered", "transactions", "waiting")
+    __slots__ = ("connectors", "models", "remembered", "transactions", "waiting")
 
     def __init__(self) -> None:
         self.transactions: dict[str, int] = {}
         """Version -> transactions that have not ended."""
         self.connectors: dict[str, int] = {}
         """Status -> connectors."""
+        self.models: dict[Model, int] = {}
+        """(vendor, model) -> chargers that are connected."""
         self.remembered: dict[str, int] = {}
         """Kind of fact -> how many."""
         self.waiting: dict[str, Waiting] = {}
@@ -92,17 +103,32 @@ class Count:
 class Census:
     """Of one hub."""
 
-    def __init__(self, journal: Journal, partitions: dict[int, Partition], parking: Parking) -> None:
+    def __init__(
+        self, journal: Journal, partitions: dict[int, Partition], parking: Parking, models: Iterable[str] = ()
+    ) -> None:
+        """`models`: see `metrics.models` of the configuration."""
         self._journal = journal
         self._partitions = partitions
         self._parking = parking
         self._counts: dict[int, Count] = {}
         self._lots: dict[tuple[str, str], tuple[int, Waiting]] = {}
         """(upstream, casefolded charger) -> its size when it was read, what it held."""
+        self._parked: dict[int, list[Place]] = {}
+        """Partition -> what is parked there, as of the begin of this round."""
+        self._models: dict[tuple[str, str], Model] = {}
+        self.know(models)
+
+    def know(self, models: Iterable[str]) -> None:
+        """These are counted apart from now on."""
+        pairs = [each.partition("/")[::2] for each in models]
+        self._models = {(vendor.casefold(), model.casefold()): (vendor, model) for vendor, model in pairs}
 
     async def run(self) -> None:
         """Count, until cancelled."""
         while True:
+            self._parked = defaultdict(list)
+            for upstream, charger, partition, _, lot in self._parking.lots():
+                self._parked[partition.number].append((upstream, charger, lot))
             for number in list(self._partitions):
                 try:
                     await self._look(number)
@@ -117,13 +143,15 @@ class Census:
 
     async def _look(self, number: int) -> None:
         if (partition := self._partitions.get(number)) is not None:
-            self._counts[number] = count(partition.sessions.values())
+            self._counts[number] = count(partition.sessions.values(), self._models)
             await self._read_lots(partition)
 
     def measure(self, metrics: Metrics, upstreams: Mapping[str, Any], now: int) -> None:
         """Called at each scrape, in its thread; `now`: ms."""
         counts = list(self._counts.values())
         _sum(metrics.transactions_active, (each.transactions for each in counts))
+        if self._models:
+            _sum_models(metrics.chargers, (each.models for each in counts), self._models.values())
         _sum(metrics.connectors, (each.connectors for each in counts), CONNECTOR_STATUSES)
         _sum(metrics.translation_state_entries, (each.remembered for each in counts), STATE_KINDS)
         lots = list(self._lots.items())
@@ -149,8 +177,8 @@ class Census:
 
     async def _read_lots(self, partition: Partition) -> None:
         pages = 0
-        for upstream, charger, where, _, lot in self._parking.lots():
-            if where is not partition or self._lots.get((upstream, charger), (-1,))[0] == lot.size:
+        for upstream, charger, lot in self._parked.get(partition.number, ()):
+            if self._lots.get((upstream, charger), (-1,))[0] == lot.size:
                 continue
             size, held, after, more = lot.size, Waiting(), "", True
             while more:
@@ -166,12 +194,21 @@ class Census:
                 return
 
 
-def count(sessions: Any) -> Count:
-    """Count what these sessions hold."""
+def count(sessions: Iterable[Session], models: Mapping[tuple[str, str], Model] | None = None) -> Count:
+    """Count what these sessions hold; `models` (casefolded): which are counted apart."""
     found = Count()
     for session in sessions:
         _count(session, found)
+        if models and session.edge:
+            model = _model(session, models)
+            found.models[model] = found.models.get(model, 0) + 1
     return found
+
+
+def _model(session: Session, models: Mapping[tuple[str, str], Model]) -> Model:
+    said = facts_of(session.shared.version, session.shared.boot)
+    vendor = said.vendor.casefold()
+    return models.get((vendor, said.model.casefold())) or models.get((vendor, "*")) or OTHERS
 
 
 def _count(session: Session, found: Count) -> None:
@@ -211,6 +248,16 @@ def _facts(translator: Any) -> Iterator[Any]:
         facts = getattr(each, "facts", None)
         if facts is not None:
             yield facts
+
+
+def _sum_models(family: Family[Any], tables: Iterator[dict[Model, int]], known: Iterable[Model]) -> None:
+    sums: dict[Model, int] = {(values[0], values[1]): 0 for values, _ in family.items()}
+    sums |= dict.fromkeys((*known, OTHERS), 0)
+    for table in tables:
+        for model, n in table.items():
+            sums[model] = sums.get(model, 0) + n
+    for (vendor, name), n in sums.items():
+        family.cell(vendor, name).n = n
 
 
 def _sum(family: Family[Any], tables: Iterator[dict[str, int]], known: tuple[str, ...] = ()) -> None:

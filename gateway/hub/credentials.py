@@ -5,27 +5,68 @@ from __future__ import annotations
 import base64
 import ssl as tls
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gateway.config import Upstream
+import structlog
+
+from gateway.config import Upstream, VaultConfig
+from gateway.dial import DialFailed
+from gateway.journal.errors import StoreDown
+from gateway.vault import Box, Sealed
+
+if TYPE_CHECKING:
+    from gateway.journal.journal import Journal
+
+log = structlog.get_logger(__name__)
 
 
 class Unknown(LookupError):
-    """The charger's own credentials are to be passed on, and it has not come to this process yet."""
+    """The charger's own credentials are to be shown, and are not known: it has not come to this process yet, or the vault has none."""
 
 
 def headers(settings: Upstream, charger: str, passed: str | None) -> dict[str, str]:
     """What is added to the handshake. `passed`: the Authorization header with which the charger came, "" if it came
-    without, None if that is not known. Raises Unknown."""
+    without, None if that is not known; with `vault` the charger's password. Raises Unknown."""
     match settings.authentication:
         case "basic":
-            user = settings.username or settings.id_of(charger)
-            pair = f"{user}:{settings.password_of(charger)}".encode()
-            return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+            return _basic(settings, charger, settings.password_of(charger))
+        case "vault":
+            if passed is None:
+                raise Unknown(charger)
+            return _basic(settings, charger, passed)
         case "passthrough":
             if passed is None:
                 raise Unknown(charger)
             return {"Authorization": passed} if passed else {}
     return {}
+
+
+def _basic(settings: Upstream, charger: str, password: str) -> dict[str, str]:
+    pair = f"{settings.username or settings.id_of(charger)}:{password}".encode()
+    return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+
+
+class Secrets:
+    """Opens the sealed secrets of chargers. Who reads one is told in the log."""
+
+    def __init__(self, journal: Journal, config: VaultConfig) -> None:
+        self._journal = journal
+        self._box = Box(config.key, config.previous_key) if config.key else None
+
+    async def read(self, upstream: str, charger: str) -> str:
+        """The password of a charger for an upstream. Raises Unknown; DialFailed when it cannot be read now."""
+        try:
+            sealed = await self._journal.sealed(upstream, charger)
+        except StoreDown as error:
+            raise DialFailed("timeout", f"the store with its password is unreachable: {error}") from None
+        if sealed is None or self._box is None:
+            raise Unknown(charger)
+        try:
+            secret = self._box.open(upstream, charger, sealed)
+        except Sealed as error:
+            raise DialFailed("credentials", f"its password in the vault {error}") from None
+        log.info("vault_read", upstream=upstream, charger_id=charger)
+        return secret
 
 
 class Contexts:

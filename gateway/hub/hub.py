@@ -101,7 +101,7 @@ class Hub:
             lambda: self._sessions.settings,
             config.redis.partitions,
         )
-        self._census = Census(journal, self.partitions, self._parking)
+        self._census = Census(journal, self.partitions, self._parking, config.metrics.models)
         self._reconfigure = Reconfigure(
             journal, self._sessions, self.partitions, self._groups, self._turn, self._parking.attach
         )
@@ -142,6 +142,7 @@ class Hub:
     def reconfigure(self, config: Config, routes: Routes) -> None:
         """This is in force from now on; connected chargers follow without being dropped."""
         self._config = config
+        self._census.know(config.metrics.models)
         self._ownership.begins = {name: upstream.begins(now_ms()) for name, upstream in config.upstreams.items()}
         self._reconfigure.apply(config, routes)
 

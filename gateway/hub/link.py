@@ -239,6 +239,7 @@ class Link:
                 self._send(refused)
                 return
             self._open_calls[frame.id] = now
+            self.owner.observer.called(self, frame)
             self._receive("csms", frame, now)
         elif not self._lane.settle(frame.id):
             self.owner.observer.unmatched("csms")

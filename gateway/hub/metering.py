@@ -19,10 +19,12 @@ from translators.losses import Loss
 from . import watching
 from .answering import trace
 from .backlog import Exchange
+from .habits import DEAF
 from .happenings import Happenings
 from .link import Link
 from .observer import Observer
 from .outcomes import command, translation, violation
+from .session import Session
 from .shared import LEARNED_FROM
 
 log = structlog.get_logger(__name__)
@@ -92,6 +94,10 @@ class Metering(Observer):
         self._conflicting = ""
         """Upstream whose command has just been refused because of another's: its answer comes in the same turn."""
 
+    def deaf(self, session: Session) -> None:
+        self.quirk("cp_deaf", session.version)
+        log.warning("cp_deaf", charger_id=session.charger, unanswered=DEAF, resets=session.habits.resets)
+
     def quirk(self, label: str, version: str, side: str = "charger") -> None:
         self._metrics.quirks.cell(label, version, side).n += 1
 
@@ -145,6 +151,13 @@ class Metering(Observer):
         for loss in losses:
             self._metrics.translation_lossy_fields.cell(from_version, to_version, source, loss.field).n += 1
 
+    def called(self, link: Link, call: Call) -> None:
+        if tracing.armed:
+            tracing.current.commanding(link.name, link.charger, link.versions[1], call.action, call.id)
+
+    def trace(self, charger: str, upstream: str) -> str:
+        return tracing.current.leg(charger, upstream) if tracing.armed else ""
+
     def begun(self, link: Link, exchange: Exchange, now: int) -> None:
         if tracing.armed:
             tracing.current.begun(link.name, exchange.entry, now - exchange.entry.head.received_at)
@@ -190,7 +203,7 @@ class Metering(Observer):
             outcome = command(frame)
         self._metrics.commands.cell(link.name, action, outcome).n += 1
         if tracing.armed:
-            tracing.current.commanded(link.name, link.charger, action, outcome, ms)
+            tracing.current.commanded(link.name, link.charger, frame.id, outcome)
         ended = {
             "conflict": "rejected_policy",
             "forbidden": "rejected_policy",
@@ -315,10 +328,10 @@ class Metering(Observer):
             cell = self._acked[upstream] = self._metrics.stream_acked.cell(upstream)
         cell.n += count
 
-    def upstream(self, name: str, event: str) -> None:
+    def upstream(self, name: str, event: str, ended: str = "") -> None:
         """A dial ended, or a socket was lost."""
         if event == "lost":
-            self._metrics.upstream_disconnects.cell(name, "transport_error").n += 1
+            self._metrics.upstream_disconnects.cell(name, ended or "charger_gone").n += 1
         else:
             self._metrics.upstream_connect_attempts.cell(name, _DIALS.get(event, "other")).n += 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from translators.dialogue import Out
-from translators.frames import Error, Result, Side
+from translators.frames import Call, Error, Result, Side
 from translators.losses import Loss
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .backlog import Exchange
     from .link import Link
+    from .session import Session
 
 
 class Observer:
@@ -36,6 +37,13 @@ class Observer:
     def upstream_answered(self, link: Link, action: str, ms: int) -> None:
         """An upstream answered a CALL."""
 
+    def called(self, link: Link, call: Call) -> None:
+        """An upstream sends a CALL that it may send."""
+
+    def trace(self, charger: str, upstream: str) -> str:
+        """W3C traceparent for what the charger is asked on behalf of this upstream; empty: it is not traced."""
+        return ""
+
     def begun(self, link: Link, exchange: Exchange, now: int) -> None:
         """An upstream is told an entry that bears a trace."""
 
@@ -56,6 +64,9 @@ class Observer:
 
     def quirk(self, label: str, version: str, side: str = "charger") -> None:
         """A peer did what the specification does not say (translators/quirks/table.yaml)."""
+
+    def deaf(self, session: Session) -> None:
+        """A charger that is connected leaves every CALL unanswered."""
 
     def command_timeout(self, charger: str) -> None:
         """A charger did not answer a CALL."""

@@ -15,6 +15,7 @@ from .arbiter import Arbiter
 from .backlog import Exchange
 from .comparing import Comparison
 from .effects import Effects
+from .habits import Habits
 from .intake import ignore
 from .lane import Lane
 from .link import Link
@@ -51,6 +52,7 @@ class Session:
         "edge",
         "effects",
         "epoch",
+        "habits",
         "hold_ms",
         "lane",
         "links",
@@ -105,6 +107,7 @@ class Session:
         self._gate_at = 0
         self.lane = Lane(queue, call_timeout_ms)
         """Towards the charger."""
+        self.habits = Habits()
         self.terms = Terms()
         self.passwords = False
         """Somebody wants to know which ones the charger is given."""
@@ -153,11 +156,16 @@ class Session:
     def called(self, name: str, entry: Entry, now: int) -> None:
         """A charger CALL, in the projection of upstream `name`. Raises msgspec.DecodeError for a frame that is not one."""
         if entry.head.action == "BootNotification":
+            link = self.links[name]
+            if self.habits.boots_again(self, link, entry, self._mended(link, entry), now):
+                self._pump(now)
+                return
             self._booting = True
             if self._gate_assumed and self.links[name].primary and entry.head.epoch == self.epoch:
                 self._gate_open = self._gate_assumed = False  # its boot was not answered when the owner before died
-        elif not self._booting and entry.head.epoch == self.epoch:
+        elif not self._booting and entry.head.epoch == self.epoch and not self._gate_open:
             self._gate_open = True
+            self.observer.quirk("boot_absent", self.version)
         if self.arbiter is None:
             link = self.links[name]
             link.from_charger(entry, _call(entry) if link.mend is None else self._mended(link, entry), now)
@@ -197,6 +205,7 @@ class Session:
             return
         if frame.id == self.rekeying:
             rekeyed(self, frame)
+        self.habits.answered()
         self._settle(frame, now)
 
     def withheld(self, id: str, now: int) -> None:
@@ -236,6 +245,7 @@ class Session:
         """Time has passed."""
         if expired := self.lane.expire(now):
             self.observer.command_timeout(self.charger)
+            self.habits.unanswered(self, now)
             self._unanswered(*expired, now)
         for id, source in self.lane.overdue(now):
             if self.arbiter is not None and self.arbiter.expired(id, now):
@@ -311,7 +321,10 @@ class Session:
             return
         number = learn(self.shared, entry.head.version, link.name, entry.id, entry.tx, exchange.call, answer)
         self.effects.shared[self.charger] = self.shared
-        self.booted = self.booted or exchange.call.action == "BootNotification"
+        if exchange.call.action == "BootNotification":
+            self.booted = True
+            if not exchange.promised:
+                self.habits.booted(entry, bytes(answer.payload))
         if number is not None and self.arbiter is not None:
             self.arbiter.began(exchange.call, number, entry.head.received_at)
         if number is not None and len(self.links) > 1:
@@ -337,6 +350,8 @@ class Session:
             return
         elif not self.lane.offer(told, link.name, timeout_ms):
             link.command_failed(call.id, "InternalError", "queue full", now)
+        elif not self._gate_open:
+            self.observer.quirk("cmd_gated", self.version)
 
     def _sift(self, link: Link, call: Call, now: int) -> Call | None:
         """What the charger gets of a command that may cut it off from here; None: the link has its answer."""
@@ -387,7 +402,9 @@ class Session:
         if not self._gate_open and now >= self._gate_at:
             self._gate_open = True
         if self.lane.waiting and self._gate_open and (call := self.lane.next(now)) is not None:
-            item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id)
+            trace = self.observer.trace(self.charger, self.lane.open_source)
+            item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id, trace=trace)
+            self.habits.commanded(call.action)
             if not (self.passwords and rekeys(self, call, item)):
                 self.effects.to_charger.append((self.edge, item))
 

@@ -13,7 +13,7 @@ import structlog
 from gateway import failpoints, tap
 from gateway.config import Config
 from gateway.ids import new_id
-from gateway.journal.errors import StoreDown
+from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.readiness import FIELD as SHADOW
 from gateway.routes import NoRoute, Route, Routes, facts_of
@@ -25,7 +25,7 @@ from . import watching
 from .arbitration import arbitrate
 from .backlog import order
 from .comparing import compare
-from .credentials import Contexts
+from .credentials import Contexts, Secrets
 from .health import Health
 from .introduction import introduction
 from .link import Link
@@ -76,6 +76,7 @@ class Sessions:
         self.draining = False
         """Commands are refused."""
         self._dials = Dials(DIALS)
+        self._dials.secret = Secrets(journal, config.vault).read
         self.traffic = self._dials.traffic
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
@@ -114,6 +115,9 @@ class Sessions:
                 if partition.failed:
                     return
                 await asyncio.sleep(0.2)  # it comes back, or the partition is given up
+            except UnsafeStore as unsafe:  # what this charger says waits for the release that can read it
+                log.error("facts_refused", charger_id=charger, reason=str(unsafe))
+                return
         if partition.failed:
             return
         session = Session(
@@ -124,6 +128,7 @@ class Sessions:
             call_timeout_ms=round(self.config.charger.call_timeout * 1000),
         )
         session.absent_since = now_ms()
+        session.habits.resets = self.config.charger.reset_deaf
         session.passwords = self.passwords
         session.shared = decode_shared(facts.get(FIELD, b""))
         session.terms = decode_terms(facts.get(TERMS, b""))
@@ -205,6 +210,7 @@ class Sessions:
 
     def relink(self, partition: Partition, session: Session, version: str) -> None:
         """The charger came back with another OCPP version: the same facts, other rules."""
+        self._observer.quirk("ver_flip", version)
         states = {
             field_of(name, part): state
             for name, link in session.links.items()
@@ -302,7 +308,8 @@ class Sessions:
 
     def _upstream_state(self, session: Session, link: Link, event: str) -> None:
         self.health.happened(link.name, event)
-        self._observer.upstream(link.name, event)
+        ended = self.upstreams[link].ended if event == "lost" and link in self.upstreams else ""
+        self._observer.upstream(link.name, event, ended)
         if tap.armed:
             watching.upstream(session, link, event, self.upstreams[link].last_error if link in self.upstreams else "")
         partition = self.partition_of(session)

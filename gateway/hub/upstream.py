@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 import msgspec
@@ -29,6 +29,8 @@ STABLE_SECONDS = 60.0
 BAD_FRAMES = 5
 """Frames that are no OCPP-J before the socket is closed 1002 (reliability S12)."""
 SILENT_INTERVALS = 3
+_BROKEN = frozenset({1002, 1003, 1007, 1009})
+"""Close codes of a peer that does not keep to the protocol."""
 MOST_NUMBERS = 64
 """Numeric message ids of the CSMS whose answers are awaited; older ones are forgotten."""
 
@@ -39,6 +41,8 @@ class Dials:
     def __init__(self, at_once: int) -> None:
         self.slots = asyncio.Semaphore(at_once)
         self.contexts = Contexts()
+        self.secret: Callable[[str, str], Awaitable[str]] | None = None
+        """(upstream, charger) -> the charger's password in the vault."""
         self.traffic = Traffic()
         self._busy: set[str] = set()
         self._ended: dict[str, float] = {}
@@ -105,6 +109,7 @@ class Upstream:
         "_url",
         "_wheel",
         "charger",
+        "ended",
         "last_error",
         "name",
         "wanted",
@@ -126,6 +131,8 @@ class Upstream:
         self.charger = charger
         self.wanted = False
         self.last_error = ""
+        self.ended = ""
+        """Why the last socket ended: the label of the metric."""
         self._config = settings
         self._url = address(settings.url, settings.id_of(charger))
         self._authorization = authorization
@@ -255,6 +262,9 @@ class Upstream:
         self._forget_timer()
         self._dials.ended(self._url, now)
         self.last_error = f"closed {code} {reason}".strip()
+        self.ended = "protocol_error" if code in _BROKEN else "transport_error" if code == 1006 else "peer_close"
+        if not self.wanted:
+            self.ended = "charger_gone"
         self._refused = False
         if self.wanted and self._task is None:
             if now - self._opened_at > STABLE_SECONDS:
@@ -281,11 +291,14 @@ class Upstream:
         if self._authorization is not None and self._config.authentication == "passthrough":
             now = self._authorization(self.charger)
             self._passed = self._passed if now is None else now
+        passed = self._passed
+        if self._config.authentication == "vault" and self._dials.secret is not None:
+            passed = await self._dials.secret(self.name, self.charger)
         async with self._dials.slots:
             await socket.dial(
                 self._url,
                 subprotocols=[self._config.version],
-                headers=headers(self._config, self.charger, self._passed),
+                headers=headers(self._config, self.charger, passed),
                 ssl=self._dials.contexts.of(self._config) if self._url.startswith("wss:") else None,
                 timeout=self._config.connect_timeout,
             )
@@ -300,7 +313,9 @@ class Upstream:
         elif isinstance(error, DialFailed):
             self._dial_failed(error)
         elif isinstance(error, Unknown):
-            self._dial_failed(DialFailed("credentials", "the charger has not shown its own here yet"))
+            self._dial_failed(
+                DialFailed("credentials", "the charger has not shown its own here yet, or the vault has none")
+            )
         elif isinstance(error, OSError):
             self._dial_failed(DialFailed("tls", f"certificates cannot be used: {error}"))
         else:  # a header or host name that nobody can send: tried again, as it may be mended

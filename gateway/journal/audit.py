@@ -18,12 +18,17 @@ class Deed(msgspec.Struct, omit_defaults=True):
     """Something that was asked of an admin port and may have changed something."""
 
     who: str
-    """Name of the token."""
+    """Name of the token; `cli:` and the user for a command that went to the store itself."""
     method: str
+    """Of HTTP; `CLI` for such a command."""
     path: str
+    """The command with its arguments, if it is one."""
     status: int
+    """0: a command."""
     process: str = ""
     remote: str = ""
+    change: dict[str, Any] = {}
+    """What was asked, what was `before` and is `after`, without secrets."""
     id: str = ""
     """Of the entry in the stream; its first part is the time, ms."""
 

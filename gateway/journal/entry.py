@@ -41,6 +41,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
     reason: str = ""
     """Of a close: why (the `reason` label of ocppgw_disconnects_total)."""
     trace: str = ""
+    """W3C traceparent of a CALL that is traced, else empty."""
     format: int = FORMAT
 
 
@@ -87,3 +88,5 @@ class ToCharger(msgspec.Struct, array_like=True, frozen=True, gc=False):
     seq: int = 0
     message_id: str = ""
     code: int = 0
+    trace: str = ""
+    """Of a call, while traces are made: W3C traceparent."""

@@ -16,6 +16,7 @@ from gateway.journal.chargers import Chargers
 from gateway.journal.cluster import ClusterStore
 from gateway.journal.durability import Durability
 from gateway.journal.entry import Entry, Head, Kind
+from gateway.journal.erasing import Erasing
 from gateway.journal.facts import Facts
 from gateway.journal.groups import Groups
 from gateway.journal.inbox import Inbox
@@ -28,6 +29,7 @@ from gateway.journal.parking import Parking
 from gateway.journal.reply import Reply
 from gateway.journal.store import Store
 from gateway.journal.streams import Streams
+from gateway.journal.vault import Vault
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -48,7 +50,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known, Looking, Audit):
+class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known, Looking, Audit, Vault, Erasing):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a

@@ -35,6 +35,7 @@ CONNECTED, BACKOFF = (
 )
 PENDING, ACKED = _upstream("stream_pending_messages"), _upstream("stream_acked_total")
 AGE, DELIVERED = _upstream("stream_oldest_undelivered_age_seconds"), _upstream("stream_delivered_total")
+UNBILLED = _upstream("undelivered_transaction_oldest_age_seconds")
 DROPPED = _upstream("messages_dropped_total", 'class="transaction", reason="retention"')
 METERS = _upstream("messages_dropped_total", 'class="meter", reason="retention"')
 POISONED = _upstream("dead_letters_total", 'reason="poisoned"')
@@ -81,6 +82,8 @@ CASES = (
     Case("UpstreamQueueOld", True, {AGE: "90x100", CONNECTED: "5x100"}),
     Case("UpstreamQueueOld", False, {AGE: "20x100", CONNECTED: "5x100"}),
     Case("UpstreamQueueOld", False, {AGE: "90x100", CONNECTED: "0x100"}),  # it is away: another alert says so
+    Case("BillingAtRisk", True, {UNBILLED: "0+60x100"}, "90m"),
+    Case("BillingAtRisk", False, {UNBILLED: "0+60x50 0x50"}, "90m"),
     Case("UpstreamPendingStuck", True, {PENDING: "7x100", ACKED: "50x100"}),
     Case("UpstreamPendingStuck", False, {PENDING: "7x100", ACKED: "0+5x100"}),
     Case("UpstreamPendingStuck", False, {PENDING: "0x100", ACKED: "50x100"}),  # nothing to do

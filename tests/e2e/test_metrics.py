@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import urllib.error
 import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,6 +13,44 @@ from gateway.admin.api import LAG_INTERVAL
 
 from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
+
+
+async def page(port: int, path: str) -> tuple[int, str]:
+    def work() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, ""
+
+    return await asyncio.to_thread(work)
+
+
+async def test_chargers_one_by_one_are_a_page_of_their_own(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    csms = await start_csms("ocpp1.6")
+    gateway = await start_gateway({"main": csms}, metrics={"per_charger": 1})
+    for identity in ("CP2", "CP1"):
+        await (await plug_in(Charger16, gateway.url, identity)).boot()
+    status, text = await page(gateway.admin_port, "/metrics/chargers")
+    samples = {
+        (sample.name.removeprefix("ocppgw_"), sample.labels.get("charger_id", "")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert status == 200 and samples["charger_series_truncated", ""] == 1
+    since, heard = (
+        samples["charger_connected_timestamp_seconds", "CP1"],
+        samples["charger_heard_timestamp_seconds", "CP1"],
+    )
+    assert time.time() - 60 < since <= heard <= time.time() + 1 and len(samples) == 3
+    assert "CP1" not in (await page(gateway.admin_port, "/metrics"))[1]
+
+
+async def test_there_is_no_such_page_by_default(start_csms: StartCsms, start_gateway: StartGateway) -> None:
+    gateway = await start_gateway({"main": await start_csms("ocpp1.6")})
+    assert (await page(gateway.admin_port, "/metrics/chargers"))[0] == 404
 
 
 async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:

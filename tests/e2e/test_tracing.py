@@ -73,7 +73,9 @@ async def test_a_call_is_one_trace_through_edge_journal_hub_and_upstream(
         await asyncio.sleep(0.1)
     assert collector.resource["service.name"] == "ocpp-gateway"
     assert collector.resource["deployment.environment"] == "test"
-    [root] = [span for span in collector.spans if span.name == "StartTransaction" and span.kind == span.SPAN_KIND_SERVER]
+    [root] = [
+        span for span in collector.spans if span.name == "StartTransaction" and span.kind == span.SPAN_KIND_SERVER
+    ]
     assert not root.parent_span_id
     said = attributes(root)
     assert (said["ocpp.charger.id"], said["ocpp.version"], said["ocpp.outcome"]) == ("CP1", "1.6", "result")
@@ -91,6 +93,10 @@ async def test_a_call_is_one_trace_through_edge_journal_hub_and_upstream(
     assert asked.end_time_unix_nano <= process.end_time_unix_nano
     [command] = [span for span in collector.spans if attributes(span).get("ocpp.direction") == "from_csms"]
     assert command.name == "ClearCache" and attributes(command)["ocpp.outcome"] == "accepted"
+    [leg] = [span for span in collector.spans if span.parent_span_id == command.span_id]
+    assert (leg.name, leg.trace_id) == ("ClearCache", command.trace_id)
+    assert attributes(leg)["ocpp.direction"] == "to_charger" and leg.kind == leg.SPAN_KIND_CLIENT
+    assert command.start_time_unix_nano <= leg.start_time_unix_nano <= leg.end_time_unix_nano
 
     kind, text = await asyncio.to_thread(scrape, gateway.admin_port, "application/openmetrics-text; version=1.0.0")
     assert kind.startswith("application/openmetrics-text")

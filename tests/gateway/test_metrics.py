@@ -6,6 +6,7 @@ import itertools
 import re
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import Family, Metrics, action_group
@@ -110,6 +111,30 @@ def test_series_budget() -> None:
             family.cell(*combination)
     lines = [line for line in metrics.render().splitlines() if not line.startswith(b"#")]
     assert 1500 < len(lines) <= 3000
+
+
+def test_our_text_is_the_librarys() -> None:
+    """What is written fast says what prometheus-client would have said."""
+    metrics = Metrics(NAMES)
+    metrics.build_info.cell('1"x', "back\\slash\n", "3").n = 1
+    metrics.stream_oldest_undelivered_age.cell("main").n = float("nan")
+    metrics.config_last_reload_success.cell().n = 1.7e9 + 0.25
+    metrics.received_bytes.cell("csms").n = 12345678901234567890
+    metrics.call_duration.cell("charger", "boot").observe(0.3)
+    metrics.event_loop_lag.cell().observe(99)
+
+    def read(text: str) -> dict[str, tuple[str, str, dict]]:
+        return {
+            family.name: (
+                family.type,
+                family.documentation,
+                {(each.name, tuple(sorted(each.labels.items()))): repr(float(each.value)) for each in family.samples},
+            )
+            for family in text_string_to_metric_families(text)
+            if family.name.startswith(PREFIX)
+        }
+
+    assert read(metrics.render().decode()) == read(generate_latest(metrics.registry).decode())
 
 
 def test_every_metric_of_the_catalogue_has_an_attribute() -> None:

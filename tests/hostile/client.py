@@ -47,10 +47,14 @@ class Plug:
     async def say(self, text: str | bytes) -> None:
         await self.socket.send(text)
 
-    async def hear(self, patience: float = PATIENCE) -> str:
-        text = await asyncio.wait_for(self.socket.recv(), patience)
-        assert isinstance(text, str)
-        return text
+    async def hear(self, patience: float = PATIENCE, *, calls: bool = False) -> str:
+        """The next frame; CALLs of the gateway are declined, unless they are what is waited for."""
+        while True:
+            text = await asyncio.wait_for(self.socket.recv(), patience)
+            assert isinstance(text, str)
+            if calls or not text.startswith("[2,"):
+                return text
+            await self.say(json.dumps([4, json.loads(text)[1], "NotSupported", "", {}]))
 
     async def ask(self, frame: str) -> str:
         """Says a CALL, gives the first thing that comes back."""

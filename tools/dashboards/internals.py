@@ -14,7 +14,7 @@ INTERNALS = Dashboard(
                     "Versions",
                     "What runs.",
                     "short",
-                    (Query("count by (version) (ocppgw_build_info{$s})", "{{version}}"),),
+                    (Query("count by (version, revision) (ocppgw_build_info{$s})", "{{version}} {{revision}}"),),
                     "stat",
                     4,
                 ),
@@ -23,6 +23,22 @@ INTERNALS = Dashboard(
                     "Pods that are about to end.",
                     "short",
                     (Query("sum(ocppgw_draining{$s})"),),
+                    "stat",
+                    4,
+                ),
+                Panel(
+                    "Chargers to drain",
+                    "Still connected to pods that are about to end.",
+                    "short",
+                    (Query("sum(ocppgw_drain_remaining_connections{$s})"),),
+                    "stat",
+                    4,
+                ),
+                Panel(
+                    "Partitions",
+                    "Of the journal, owned by some hub. Fewer than configured: nobody reads the others.",
+                    "short",
+                    (Query("sum(ocppgw_partitions{$s})"),),
                     "stat",
                     4,
                 ),
@@ -57,6 +73,27 @@ INTERNALS = Dashboard(
                     (Query("sum by (instance) (ocppgw_connections{$s})", "{{instance}}"),),
                 ),
                 Panel(
+                    "Memory per charger",
+                    "Resident bytes of the processes by chargers connected to them.",
+                    "bytes",
+                    (
+                        Query(
+                            "sum by (instance) (process_resident_memory_bytes{$s})"
+                            " / (sum by (instance) (ocppgw_connections{$s}) > 0)",
+                            "{{instance}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Tasks and send queues",
+                    "Tasks of the event loop, and bytes that peers have not taken.",
+                    "short",
+                    (
+                        Query("max by (instance) (ocppgw_tasks{$s})", "{{instance}} tasks"),
+                        Query("sum by (side) (ocppgw_send_queue_bytes{$s})", "bytes for {{side}}"),
+                    ),
+                ),
+                Panel(
                     "Open files",
                     "A charger costs one, in a process with both roles two.",
                     "short",
@@ -78,6 +115,21 @@ INTERNALS = Dashboard(
                     ),
                     "heatmap",
                     12,
+                ),
+                Panel(
+                    "Own time by stage",
+                    "decode, dequeue (arrival to hub, stored on the way), translate: 99th percentile.",
+                    "s",
+                    (Query(quantile(0.99, "ocppgw_processing_duration_seconds", "$s", "stage"), "{{stage}}"),),
+                    width=12,
+                    bad=0.05,
+                ),
+                Panel(
+                    "Frame sizes",
+                    "99th percentile, in and out.",
+                    "bytes",
+                    (Query(quantile(0.99, "ocppgw_frame_size_bytes", "$s", "side"), "{{side}}"),),
+                    width=12,
                 ),
                 Panel(
                     "Bytes",
@@ -129,6 +181,22 @@ INTERNALS = Dashboard(
                     "Entries of the journal.",
                     "ops",
                     (Query(rate("ocppgw_stream_published_total"), "appended"),),
+                ),
+                Panel(
+                    "Time of commands",
+                    "What the store takes, 99th percentile.",
+                    "s",
+                    (Query(quantile(0.99, "ocppgw_redis_command_duration_seconds", "$s", "command"), "{{command}}"),),
+                ),
+                Panel(
+                    "Streams and connections",
+                    "Entries in the store, connections to it, partitions taken over.",
+                    "short",
+                    (
+                        Query("sum(ocppgw_stream_length_messages{$s})", "entries"),
+                        Query("sum by (state) (ocppgw_redis_pool_connections{$s})", "connections {{state}}"),
+                        Query("sum(increase(ocppgw_partition_takeovers_total{$s}[$__rate_interval]))", "taken over"),
+                    ),
                 ),
                 Panel(
                     "Errors",

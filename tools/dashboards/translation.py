@@ -24,7 +24,7 @@ TRANSLATION = Dashboard(
                 ),
                 Panel(
                     "By outcome",
-                    "exact: nothing lost; lossy: members were dropped, folded or invented.",
+                    "lossy: members were dropped or folded; synthesized: some were invented; unsupported, error: refused.",
                     "ops",
                     (Query(rate("ocppgw_translations_total", "outcome"), "{{outcome}}"),),
                 ),
@@ -69,6 +69,38 @@ TRANSLATION = Dashboard(
                     ),
                     "bars",
                     12,
+                ),
+                Panel(
+                    "Unsupported actions",
+                    "Refused because the other version has nothing like it, in the time that is shown.",
+                    "short",
+                    (
+                        Query(
+                            'topk(10, sum by (action) (increase(ocppgw_translations_total{$s, outcome="unsupported"}[$__range])))'
+                            " or vector(0)",
+                            "{{action}}",
+                        ),
+                    ),
+                    "bars",
+                ),
+                Panel(
+                    "Payloads against the schema",
+                    "CALLs refused because of their form, in the time that is shown.",
+                    "short",
+                    (
+                        Query(
+                            "topk(10, sum by (side, action) (increase(ocppgw_schema_violations_total{$s}[$__range])))"
+                            " or vector(0)",
+                            "{{side}} {{action}}",
+                        ),
+                    ),
+                    "bars",
+                ),
+                Panel(
+                    "What is remembered",
+                    "Facts that translations rest on, by kind.",
+                    "short",
+                    (Query("sum by (kind) (ocppgw_translation_state_entries{$s})", "{{kind}}"),),
                 ),
             ),
         ),

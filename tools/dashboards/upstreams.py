@@ -78,8 +78,58 @@ UPSTREAMS = Dashboard(
             ),
         ),
         (
+            "Commands",
+            (
+                Panel(
+                    "Commands by outcome",
+                    "CALLs of each CSMS to chargers. forbidden: by the configuration; conflict: because of another CSMS.",
+                    "ops",
+                    (Query(rate("ocppgw_commands_total", "upstream, outcome", "$u"), "{{upstream}} {{outcome}}"),),
+                    width=12,
+                ),
+                Panel(
+                    "Conflicts",
+                    "Commands refused because of what another CSMS may do or has done with the charger.",
+                    "short",
+                    (
+                        Query(
+                            "sum by (policy) (increase(ocppgw_command_conflicts_total{$s}[$__rate_interval]))",
+                            "{{policy}}",
+                        ),
+                    ),
+                    width=12,
+                ),
+            ),
+        ),
+        (
             "Backlog",
             (
+                Panel(
+                    "Billing at risk",
+                    "Transaction messages that a CSMS has not got, parked ones included.",
+                    "short",
+                    (Query("sum by (upstream) (ocppgw_undelivered_transaction_messages{$u})", "{{upstream}}"),),
+                ),
+                Panel(
+                    "Age of the oldest billing message",
+                    "While it waits nobody can be billed for it.",
+                    "s",
+                    (
+                        Query(
+                            "max by (upstream) (ocppgw_undelivered_transaction_oldest_age_seconds{$u})", "{{upstream}}"
+                        ),
+                    ),
+                    bad=3600,
+                ),
+                Panel(
+                    "Buffer",
+                    "All messages that wait for a CSMS, and their size.",
+                    "short",
+                    (
+                        Query("sum by (upstream) (ocppgw_offline_buffer_messages{$u})", "{{upstream}} messages"),
+                        Query("sum by (upstream) (ocppgw_offline_buffer_bytes{$u})", "{{upstream}} bytes"),
+                    ),
+                ),
                 Panel(
                     "Age of the oldest message",
                     "That a CSMS has not got. The objective is under 60 s while it is connected.",
@@ -89,9 +139,12 @@ UPSTREAMS = Dashboard(
                 ),
                 Panel(
                     "Messages under way",
-                    "Handed to a CSMS and not finished.",
+                    "Handed to a CSMS and not finished; not read yet by any hub.",
                     "short",
-                    (Query("max by (upstream) (ocppgw_stream_pending_messages{$u})", "{{upstream}}"),),
+                    (
+                        Query("max by (upstream) (ocppgw_stream_pending_messages{$u})", "{{upstream}}"),
+                        Query("sum by (upstream) (ocppgw_stream_lag_messages{$u})", "{{upstream}} not read"),
+                    ),
                 ),
                 Panel(
                     "Parked",

@@ -73,7 +73,10 @@ def get_configuration(d: Dialogue, request: v16.GetConfigurationRequest) -> Rule
 
 
 def _distinct(keys: Iterable[str]) -> list[str]:
-    return list({key.strip().casefold(): key for key in reversed(list(keys))}.values())[::-1]
+    found: dict[str, str] = {}
+    for key in keys:
+        found.setdefault(key.strip().casefold(), key)
+    return list(found.values())
 
 
 def _every(d: Dialogue) -> list[str]:

@@ -9,7 +9,7 @@ from ..values import charger_time, cut
 from . import carried
 from .availability import reported, send_status, station_status, status_of, tell_status, tell_words
 from .places import number_of
-from .state import Fault, connector_of
+from .state import Fault, connector_of, facts_of
 from .tunnel import offer
 
 FAULTS_MOST = 32
@@ -29,7 +29,7 @@ def notify_event(d: Dialogue, request: v201.NotifyEventRequest) -> Rule:
             _keep(d, event)  # the status that came before it has said it
             heard = True
             continue
-        if not _qualifies(event) and (custom is None or event.component.name != "ChargingStation"):
+        if not _qualifies(d, event) and (custom is None or event.component.name != "ChargingStation"):
             d.lose("eventData")
             continue
         try:
@@ -47,12 +47,24 @@ def notify_event(d: Dialogue, request: v201.NotifyEventRequest) -> Rule:
     return v201.NotifyEventResponse()
 
 
-def _qualifies(event: v201.EventData) -> bool:
+def _qualifies(d: Dialogue, event: v201.EventData) -> bool:
     if _is_availability(event):
         return True
     if _code(event) is None:
         return False
-    return _is_cleared(event) or event.trigger == "Alerting" or event.actualValue.casefold() in _TRUE
+    if event.cleared or event.trigger == "Alerting" or event.actualValue.casefold() in _TRUE:
+        return True
+    return event.actualValue.casefold() in _FALSE and _is_active(d, event)
+
+
+def _is_active(d: Dialogue, event: v201.EventData) -> bool:
+    """Whether the CSMS was told of this fault."""
+    evse = event.component.evse
+    number = number_of(d, evse.id, evse.connectorId) if evse is not None else 0
+    place, key = facts_of(d).connectors.get(number), _key(event)
+    return place is not None and any(
+        name == key or (not event.techCode and name.startswith(key)) for name in place.faults
+    )
 
 
 def _is_availability(event: v201.EventData) -> bool:

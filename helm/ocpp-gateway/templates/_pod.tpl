@@ -49,6 +49,10 @@ spec:
         - name: OCPPGW_CONFIG
           value: /etc/ocpp-gateway/config/gateway.yaml
         {{- include "ocpp-gateway.redisEnv" .root | nindent 8 }}
+        - name: POD_NAME
+          valueFrom:
+            fieldRef:
+              fieldPath: metadata.name
         {{- with .values.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

@@ -58,6 +58,7 @@ async def look(census: Census, bench: Bench, parked: Parked, metrics: Metrics) -
     partition = Partition(0, 1, parked, lambda effects: None, lambda partition, error: None)  # type: ignore[arg-type]
     partition.sessions["cp"] = bench.session
     parked.partition = census._partitions[0] = partition
+    census._parked = {0: [(upstream, charger, lot) for upstream, charger, _, _, lot in parked.lots()]}
     await census._look(0)
     census.measure(metrics, {"main": None, "copy": None}, bench.now + 5000)
 
@@ -76,6 +77,23 @@ async def test_transactions_and_connectors() -> None:
     bench.call("StopTransaction", {"transactionId": 7, "meterStop": 1, "timestamp": "x"})
     answer(bench, {})
     assert values(await counted(bench), "transactions_active") == {}
+
+
+def test_models_that_are_counted_apart() -> None:
+    bench = Bench()
+    census = Census(None, {}, None, ["ABB/Terra 54", "Alfen/*"])  # type: ignore[arg-type]
+    for vendor, model, counted in (
+        ("abb", "TERRA 54", ("ABB", "Terra 54")),
+        ("ABB", "Terra 184", ("other", "other")),
+        ("Alfen", "Eve", ("Alfen", "*")),
+    ):
+        bench.session.shared.boot = b'{"chargePointVendor":"%b","chargePointModel":"%b"}' % (
+            vendor.encode(),
+            model.encode(),
+        )
+        assert count([bench.session], census._models).models == {counted: 1}
+    bench.session.closed(1, bench.now)
+    assert count([bench.session], census._models).models == {}
 
 
 async def test_billing_at_risk() -> None:

@@ -51,6 +51,7 @@ def test_a_charger_that_the_primary_rejects_since_is_not_accepted() -> None:
     bench = Bench()
     bench.boot()
     bench.registration = "Rejected"
+    bench.wait(31)  # before, the same boot would be answered like the last one
     bench.boot()
     bench.down()
     assert bench.boot()["status"] == "Pending"
@@ -243,6 +244,7 @@ def test_a_silent_primary_is_answered_for(charger: str, csms: str) -> None:
     assert bench.authorize() is None
     bench.wait(21)
     assert bench.answer(bench.seq) == {"idTagInfo": {"status": "Accepted"}}
+    bench.wait(10)  # the same boot within 30 s is answered like the last one
     assert bench.boot() is None
     bench.wait(21)
     assert bench.answer(bench.seq)["status"] == "Accepted"

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
+from tests.translators.saying import Saying, calls
 from translators.faults import FAULTS
 from translators.models import v201
 
@@ -471,3 +472,21 @@ def test_losses_are_named() -> None:
         ("transactionInfo.chargingState", "folded"),
         ("idToken.type", "dropped"),
     }
+
+
+def test_a_fault_that_was_not_there_is_not_over() -> None:
+    s = Saying("2.0.1", "1.6")
+    about = {
+        "eventId": 1,
+        "timestamp": AT.format(1),
+        "trigger": "Delta",
+        "actualValue": "false",
+        "eventNotificationType": "HardWiredNotification",
+        "component": {"name": "PowerContactor", "evse": {"id": 1}},
+        "variable": {"name": "Tripped"},
+    }
+    event = {"generatedAt": AT.format(1), "seqNo": 0, "eventData": [about]}
+    assert calls(s.charger("NotifyEvent", event), "csms") == []
+    s.charger("NotifyEvent", {**event, "eventData": [{**about, "actualValue": "true"}]})
+    [told] = calls(s.charger("NotifyEvent", event), "csms", "StatusNotification")
+    assert told["errorCode"] == "NoError"

@@ -1,0 +1,148 @@
+"""The command line against a running gateway: what operators type at night."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from gateway.capture import read
+from gateway.cli.commands import app
+
+from .charger import Charger16
+from .conftest import Connect, StartCsms, StartGateway
+from .operator import until
+from .process import COMMAND, Gateway
+from .test_operate import TAG, two
+from .wire import PATIENCE
+
+
+async def run(gateway: Gateway, *arguments: str, code: int = 0, **options: Any) -> Result:
+    """A command, in a thread; its exit code is checked."""
+    server = f"http://127.0.0.1:{gateway.admin_port}"
+    environment = {"OCPPGW_SERVER": server, "NO_COLOR": "1", "COLUMNS": "200"}
+    done = await asyncio.to_thread(CliRunner().invoke, app, list(arguments), env=environment, **options)
+    assert done.exit_code == code, f"{arguments}: {done.exit_code}\n{done.output}\n{done.exception!r}"
+    return done
+
+
+async def spawn(gateway: Gateway, *arguments: str) -> Callable[[], Awaitable[str]]:
+    """A command that watches, in a process of its own, once it does; awaiting what it gives is awaiting its output."""
+    process = await asyncio.create_subprocess_exec(
+        COMMAND,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "OCPPGW_SERVER": f"http://127.0.0.1:{gateway.admin_port}", "NO_COLOR": "1"},
+    )
+    assert process.stdout is not None
+    first = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
+    assert first.startswith("watching"), first
+
+    async def output() -> str:
+        text, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+        assert process.returncode == 0, text.decode()
+        return text.decode()
+
+    return output
+
+
+async def test_looking_and_acting(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+    _, _, gateway = await two(start_csms, start_gateway)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await charger.start(1, TAG)
+    table = (await run(gateway, "chargers", "ls", "cp")).output
+    assert table.splitlines()[1].split()[:3] == ["CP1", "connected", "ocpp1.6"] and "1 chargers, 1 connected" in table
+    found = json.loads((await run(gateway, "chargers", "ls", "-o", "json")).stdout)
+    assert found["chargers"][0]["id"] == "CP1"
+    assert json.loads((await run(gateway, "chargers", "ls", "-o", "ndjson")).stdout)["id"] == "CP1"
+    assert yaml.safe_load((await run(gateway, "chargers", "ls", "-o", "yaml")).stdout)["total"] == 1
+    shown = (await run(gateway, "chargers", "show", "CP1")).output
+    assert "primary main, mirror old" in shown and "UPSTREAM" in shown
+    assert "nobody has ever heard of CP2" in (await run(gateway, "chargers", "show", "CP2", code=2)).output
+
+    dry = await run(gateway, "send", "CP1", "Reset", '{"type": "Soft"}', "--dry-run")
+    assert "Reset may be sent (ocpp1.6)" in dry.output
+    await run(gateway, "send", "CP1", "Reset", '{"type": "Weak"}', "--dry-run", code=1)
+    await run(gateway, "send", "CP1", "Reset", '{"type": "Weak"}', code=2)
+    await run(gateway, "send", "CP1", "Reset", "nonsense", code=2)
+    assert json.loads((await run(gateway, "send", "CP1", "Reset", "-", input='{"type": "Soft"}')).stdout) == {
+        "status": "Accepted"
+    }
+
+    upstreams = (await run(gateway, "upstreams", "ls")).output.splitlines()
+    assert [line.split()[0] for line in upstreams] == ["UPSTREAM", "main", "old"]
+    assert "1 connected" in (await run(gateway, "upstreams", "show", "main")).output
+    assert (await run(gateway, "upstreams", "test", "main")).output.startswith("ok")
+    await run(gateway, "upstreams", "pause", "old")
+    await run(gateway, "upstreams", "resume", "old")
+    assert (await run(gateway, "upstreams", "reconnect", "old", "--charger", "nobody")).output == "0 sockets\n"
+    queues = (await run(gateway, "queue", "ls")).output.splitlines()
+    assert [line.split()[0] for line in queues] == ["UPSTREAM", "main", "old"]
+    assert "ENTRY" in (await run(gateway, "queue", "peek", "main")).output
+    replayed = await run(gateway, "queue", "replay", "main", "--from", "2020-01-01", "--dry-run")
+    assert "told again" in replayed.output
+    assert "ready" in (await run(gateway, "processes")).output
+    assert (await run(gateway, "log-level", "warning")).output.startswith("warning: ")
+    await run(gateway, "chargers", "kick", "CP1")
+    await until("a farewell", lambda: charger.close_code == 1000)
+    await run(gateway, "drain", "--yes")
+    assert gateway.process is not None
+    assert await asyncio.wait_for(gateway.process.wait(), PATIENCE) == 0
+    assert "not reachable" in (await run(gateway, "processes", code=1)).output
+
+
+async def test_live_frames(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect, tmp_path: Path
+) -> None:
+    _, _, gateway = await two(start_csms, start_gateway)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    file = tmp_path / "fleet.jsonl"
+    watching = await asyncio.gather(
+        spawn(gateway, "tail", "CP1", "--both-sides", "--count", "6", "--action", "StartTransaction"),
+        spawn(gateway, "trace", "cp1", "--count", "15", "--for", "20s"),
+        spawn(gateway, "capture", "*", "--file", str(file), "--for", "20s", "--count", "15"),
+        spawn(gateway, "tail", "--count", "4", "-o", "ndjson"),
+    )
+    transaction = await charger.start(1, TAG)
+    for _ in range(5):
+        await charger.heartbeat()
+    tail, trace, capture, plain = await asyncio.gather(*(each() for each in watching))
+    await charger.stop(transaction)
+    assert "-> main TransactionEvent" in tail and "<- StartTransaction ok" in tail, tail
+    assert "6 frames" in tail and TAG not in tail
+    assert "main hears TransactionEvent" in trace and "charger hears answer" in trace, trace
+    assert f"written: {file}" in capture
+    lines = list(read(file.read_text().splitlines()))
+    assert {each.source for each in lines if each.frame} == {"charger", "gateway", "csms"} and TAG not in file.read_text()
+    assert {each.charger for each in lines if each.gap is None} == {"CP1"}
+    assert not [each for each in lines if each.gap is not None], lines
+    assert all(json.loads(line)["event"] in ("frame", "state") for line in plain.splitlines() if line.startswith("{"))
+
+
+@pytest.mark.parametrize("arguments", [("tail", "--for", "soon"), ("queue", "replay", "main"), ("send", "CP1")])
+def test_wrong_usage(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, list(arguments))
+    assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["sap_16", "microocpp_16"])
+async def test_a_recording_is_replayed(name: str, start_csms: StartCsms, start_gateway: StartGateway) -> None:
+    main, _, gateway = await two(start_csms, start_gateway)
+    file = Path(__file__).parent / "recordings" / f"{name}.jsonl"
+    done = await run(
+        gateway, "replay", str(file), "--to", gateway.url, "--speed", "0", "--version", "ocpp1.6", "-o", "json"
+    )
+    played = json.loads(done.stdout)
+    assert played["errors"] == [] and played["calls"] == played["answered"] > 20
+    started = [each.payload["eventType"] for each in main.station(name).recorder.calls("TransactionEvent")]
+    assert started.count("Started") == started.count("Ended") > 0

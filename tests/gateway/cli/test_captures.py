@@ -1,0 +1,100 @@
+"""Captures: written, read, validated, reported on; recordings of other tools too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.capture import BadCapture, Header, Line, read, version_of, write
+from gateway.cli.commands import app
+
+CAPTURE = [
+    Header(made_by="test", at="2026-11-22T10:00:00Z", match="*"),
+    Line("2026-11-22T10:00:00Z", "CP1", state="connected"),
+    Line(
+        "2026-11-22T10:00:01Z", "CP1", source="charger", version="ocpp1.6",
+        frame=[2, "1", "BootNotification", {"chargePointVendor": "Acme", "chargePointModel": "One"}],
+    ),
+    Line(
+        "2026-11-22T10:00:02Z", "CP1", source="gateway", version="ocpp1.6",
+        frame=[3, "1", {"status": "Accepted", "currentTime": "2026-11-22T10:00:02Z", "interval": 300}],
+    ),
+    Line(
+        "2026-11-22T10:00:03Z", "CP1", source="charger", version="ocpp1.6",
+        frame=[2, "2", "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Preparing"}],
+    ),
+    Line("2026-11-22T10:00:04Z", "CP1", source="gateway", version="ocpp1.6", frame=[3, "2", {}]),
+    Line("2026-11-22T10:00:05Z", gap=3),
+]  # fmt: skip
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "fleet.jsonl"
+    path.write_text("".join(write(each) + "\n" for each in CAPTURE))
+    return path
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, list(arguments), env={"NO_COLOR": "1"})
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_what_is_written_is_read(file: Path) -> None:
+    assert list(read(file.read_text().splitlines())) == CAPTURE[1:]
+    assert json.loads(file.read_text().splitlines()[0])["capture"] == 1
+
+
+def test_a_newer_format_is_refused() -> None:
+    with pytest.raises(BadCapture, match="format 2"):
+        list(read(['{"capture": 2, "shiny": true}']))
+    with pytest.raises(BadCapture, match="line 2"):
+        list(read(['{"capture": 1}', "nonsense"]))
+    assert [each.state for each in read(['{"capture": 1, "new": 1}', '{"at": "x", "state": "y", "new": 1}'])] == ["y"]
+
+
+def test_recordings_of_other_tools(tmp_path: Path) -> None:
+    lines = ['{"dir": "in", "t": 1795359649.18, "conn": 2, "frame": [2, "1", "Heartbeat", {}]}']
+    [line] = read(lines, charger="CP", version="ocpp1.6")
+    assert (line.source, line.charger, line.version, line.conn) == ("charger", "CP", "ocpp1.6", 2)
+    assert line.at == "2026-11-22T15:00:49.180Z" and line.time == pytest.approx(1795359649.18)
+    assert (
+        version_of(['{"ev": "ping"}', '{"who": "csms", "lines": ["Sec-WebSocket-Protocol: ocpp2.0.1"]}']) == "ocpp2.0.1"
+    )
+
+
+def test_validate(file: Path, tmp_path: Path) -> None:
+    assert "5 frames" not in run("validate", str(file)) and "4 frames, 0 errors" in run("validate", str(file))
+    bad = tmp_path / "bad.jsonl"
+    frames = [
+        [2, "1", "Reset", {"type": "Weak"}], [2, "2", "Nonsense", {}], [3, "1", {"status": "Perhaps"}], [2, "x" * 37, "Heartbeat", {}],
+        [7, "1"], "text",
+    ]  # fmt: skip
+    bad.write_text("\n".join(json.dumps(each) for each in frames))
+    output = run("validate", str(bad), "--version", "ocpp1.6", "-o", "json", code=1)
+    errors = json.loads(output)["errors"]
+    assert [each["line"] for each in errors] == [1, 2, 3, 4, 5, 6]
+    assert "$.type" in errors[0]["error"] and errors[2]["action"] == "answer to Reset"
+    assert "not known" in run("validate", str(bad), code=1)
+
+
+def test_migrate_report(file: Path) -> None:
+    output = run("migrate", "report", "--to", "ocpp2.0.1", str(file))
+    assert output.startswith("1 chargers, 2 messages, 1 of them without loss towards ocpp2.0.1\n\nAcme One (ocpp1.6)")
+    found = json.loads(run("migrate", "report", "--to", "ocpp2.0.1", str(file), "-o", "json"))
+    [kind] = found["kinds"]
+    assert (
+        kind["losses"][0]["field"] == "status" and kind["losses"][0]["kind"] == "folded" and kind["losses"][0]["note"]
+    )
+    assert "no translation" in run("migrate", "report", "--to", "ocpp2.1", str(file))
+
+
+def test_wrong_usage(tmp_path: Path, file: Path) -> None:
+    assert "cannot be read" in run("migrate", "report", "--to", "ocpp2.0.1", str(tmp_path / "none"), code=2)
+    assert "--to" in run("replay", str(file), "--to", "http://x", code=2)
+    assert "--speed" in run("replay", str(file), "--to", "ws://127.0.0.1:1", "--speed", "fast", code=2)
+    assert "does not connect" in run("replay", str(file), "--to", "ws://127.0.0.1:1", "--speed", "0", code=1)
