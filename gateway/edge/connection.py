@@ -291,7 +291,7 @@ class ChargerConnection(Knocking):
         else:
             take, head, mark = pending
             appended = journal.append(take.kind, head, take.frame, ttl=mark.ttl, mint_tx=mark.mint_tx)
-            appended.add_done_callback(partial(self._appended, pending))
+            appended.then(partial(self._appended, pending))
 
     def _appended(self, pending: Pending, appended: asyncio.Future[Appended]) -> None:
         if appended.cancelled():

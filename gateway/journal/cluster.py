@@ -11,6 +11,7 @@ from gateway.journal import keys as names
 from gateway.journal.address import Address, Place
 from gateway.journal.connection import Argument, Connection, Convert, connect
 from gateway.journal.errors import StoreDown, UnsafeStore
+from gateway.journal.reply import Reply
 from gateway.journal.store import SAMPLE, Node, Store
 from gateway.journal.streams import order
 
@@ -39,12 +40,10 @@ class ClusterStore(Store):
         """Stream -> the wait for its news."""
         self._slot = lru_cache(65536)(names.slot)
 
-    def call(self, *args: Argument, convert: Convert | None = None) -> asyncio.Future[Any]:
+    def call(self, *args: Argument, convert: Convert | None = None) -> Reply[Any]:
         return self._at(str(args[2] if args[0] in ("XINFO", "XGROUP") else args[1])).call(args, convert)
 
-    def run(
-        self, name: str, keys: tuple[str, ...], *args: Argument, convert: Convert | None = None
-    ) -> asyncio.Future[Any]:
+    def run(self, name: str, keys: tuple[str, ...], *args: Argument, convert: Convert | None = None) -> Reply[Any]:
         script = self._scripts[name]
         future = self._at(keys[0]).call(("EVALSHA", script.sha, len(keys), *keys, *args), convert, script.source)
         self.runs += 1

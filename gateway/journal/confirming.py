@@ -8,8 +8,9 @@ from typing import Any
 
 import hiredis
 
-from gateway.journal.connection import Argument, Connection, Pending, ReplyError, fail, pack
+from gateway.journal.connection import Argument, Connection, Pending, ReplyError, pack
 from gateway.journal.errors import StoreDown
+from gateway.journal.reply import Reply
 
 
 class Confirming(Connection):
@@ -43,7 +44,7 @@ class Confirming(Connection):
         if not self.waiting:
             super()._flush()
         elif self._last is None and self._out and self._loop is not None:
-            self._last = (self._loop.create_future(), None, self._wait, "")
+            self._last = (Reply(loop=self._loop), None, self._wait, "")
             self._out.append(pack(self._wait))
             self._pending.append(self._last)
             super()._flush()
@@ -79,15 +80,17 @@ class Confirming(Connection):
             if future.done():
                 continue
             try:
-                future.set_result(result if convert is None else convert(result))
+                converted = result if convert is None else convert(result)
             except Exception as error:
-                fail(future, error)
+                future.fail(error)
+                continue
+            future.succeed(converted)
         if self._out and self._loop is not None:
             self._loop.call_soon(self._flush)
 
     def _break(self, error: StoreDown) -> None:
         for (future, _, _, _), _ in self._held:
-            fail(future, error)
+            future.fail(error)
         self._held.clear()
         self.why = str(error)
         self.close()
@@ -95,6 +98,6 @@ class Confirming(Connection):
     def connection_lost(self, error: Exception | None) -> None:
         if not self.lost:
             for waiting, _ in self._held:
-                fail(waiting[0], StoreDown("the connection to the store broke before replicas confirmed"))
+                waiting[0].fail(StoreDown("the connection to the store broke before replicas confirmed"))
             self._held.clear()
         super().connection_lost(error)

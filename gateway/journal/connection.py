@@ -11,10 +11,11 @@ import hiredis
 
 from gateway.journal.address import Address
 from gateway.journal.errors import Fenced, StoreDown
+from gateway.journal.reply import Reply
 
 Argument: TypeAlias = str | bytes | int
 Convert: TypeAlias = Callable[[Any], Any]
-Pending: TypeAlias = tuple[asyncio.Future[Any], Convert | None, tuple[Argument, ...], str]
+Pending: TypeAlias = tuple[Reply[Any], Convert | None, tuple[Argument, ...], str]
 """Future, conversion, command, and the source of the script if the command is an EVALSHA."""
 
 pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
@@ -64,16 +65,16 @@ class Connection(asyncio.Protocol):
         self.why = "the connection broke"
         """Of a lost connection: what ended it."""
 
-    def call(self, args: tuple[Argument, ...], convert: Convert | None = None, source: str = "") -> asyncio.Future[Any]:
+    def call(self, args: tuple[Argument, ...], convert: Convert | None = None, source: str = "") -> Reply[Any]:
         """Queues a command; its future gives the reply, passed through `convert` if given.
 
         `source`: text of the script of an EVALSHA; a server that does not know it gets it once by EVAL.
         Raises in the future: StoreDown, Fenced, and whatever `convert` raises.
         """
         loop = self._loop = self._loop or asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        future: Reply[Any] = Reply(loop=loop)
         if self.lost or self._transport is None:
-            fail(future, StoreDown("no connection to the store"))
+            future.fail(StoreDown("no connection to the store"))
             return future
         self._push((future, convert, args, source))
         return future
@@ -105,7 +106,7 @@ class Connection(asyncio.Protocol):
         self.lost = True
         pending, self._pending = self._pending, deque()
         for future, _, _, _ in pending:
-            fail(future, StoreDown("the connection to the store broke"))
+            future.fail(StoreDown("the connection to the store broke"))
         if self._lost is not None:
             self._lost()
 
@@ -124,9 +125,9 @@ class Connection(asyncio.Protocol):
                         try:
                             reply = convert(reply)
                         except Exception as error:
-                            fail(future, error)
+                            future.fail(error)
                             continue
-                    future.set_result(reply)
+                    future.succeed(reply)
             if self._out and len(pending) - len(self._out) < BUSY and self._loop is not None:
                 self._loop.call_soon(self._flush)
         except (hiredis.ProtocolError, IndexError):
@@ -140,21 +141,14 @@ class Connection(asyncio.Protocol):
         if source and text.startswith("NOSCRIPT"):
             self._push((future, convert, ("EVAL", source, *args[2:]), ""))
         elif text.startswith("FENCED"):
-            fail(future, Fenced(text[7:]))
+            future.fail(Fenced(text[7:]))
         else:
-            fail(future, StoreDown(text))
+            future.fail(StoreDown(text))
             if text.startswith("OOM"):
                 self.full = True
             elif text.startswith(_BROKEN):
                 self.why = text
                 self.close()
-
-
-def fail(future: asyncio.Future[Any], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
-        # Marks it as seen: a lost store is reported once, by health, not once per forgotten future.
-        future.exception()
 
 
 C = TypeVar("C", bound="Connection")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 
 from gateway.journal import keys, ringing
@@ -12,6 +10,7 @@ from gateway.journal.entry import Dead, Entry
 from gateway.journal.errors import UnsafeStore
 from gateway.journal.letters import letter_fields
 from gateway.journal.packed import pack, place
+from gateway.journal.reply import Reply
 from gateway.journal.store import Store
 
 FORMAT = 1
@@ -49,7 +48,7 @@ class Facts:
 
     _store: Store
 
-    def commit(self, partition: int, token: int, commit: Commit) -> asyncio.Future[None]:
+    def commit(self, partition: int, token: int, commit: Commit) -> Reply[None]:
         """Stores a decision in one transaction under the partition's lease.
 
         Raises in the future Fenced (nothing was stored) and StoreDown (outcome unknown; committing again is harmless).

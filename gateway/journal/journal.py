@@ -26,6 +26,7 @@ from gateway.journal.letters import Letters
 from gateway.journal.looking import Looking
 from gateway.journal.mail import Mail
 from gateway.journal.parking import Parking
+from gateway.journal.reply import Reply
 from gateway.journal.store import Store
 from gateway.journal.streams import Streams
 from gateway.journal.vault import Vault
@@ -157,9 +158,7 @@ class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers,
             epoch, home, _ = await self._store.run("connect", made, *args)
         return int(epoch), home.split(b"\n")[1].decode() if home else ""
 
-    def append(
-        self, kind: Kind, head: Head, frame: bytes, *, ttl: int = 0, mint_tx: bool = False
-    ) -> asyncio.Future[Appended]:
+    def append(self, kind: Kind, head: Head, frame: bytes, *, ttl: int = 0, mint_tx: bool = False) -> Reply[Appended]:
         """Appends a frame; the future gives what became of it once the store confirmed it.
 
         `ttl`: seconds for which the same `head.dedup` of this charger is a retry; 0 or an empty `head.dedup`: never.

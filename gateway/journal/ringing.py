@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateway.journal.connection import Argument, Convert
 from gateway.journal.entry import Entry
 from gateway.journal.recovery import Step
+from gateway.journal.reply import Reply
 from gateway.journal.ring import NUMBER_TTL, Args, Keys, Ring
 from gateway.journal.store import Store
 
@@ -22,7 +22,7 @@ _ARGUMENT = 40
 
 def append(
     store: Store, ring: Ring, partition: int, keys: Keys, homes: str, args: Args, convert: Convert
-) -> asyncio.Future[Any]:
+) -> Reply[Any]:
     """append.lua with its keys and arguments; `homes`: the key that again.lua wants besides."""
     number = ring.numbers[partition] = ring.numbers[partition] + 1
 
@@ -37,7 +37,7 @@ def append(
     return store.run("append", (*keys, ring.keys[partition]), *args, number, NUMBER_TTL, convert=keep)
 
 
-def connect(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) -> asyncio.Future[list[bytes]]:
+def connect(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) -> Reply[list[bytes]]:
     """connect.lua with its keys and arguments."""
     number = ring.numbers[partition] = ring.numbers[partition] + 1
 
@@ -50,7 +50,7 @@ def connect(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) ->
     return store.run("connect", (*keys, ring.keys[partition]), *args, number, NUMBER_TTL, convert=keep)
 
 
-def close(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) -> asyncio.Future[None]:
+def close(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) -> Reply[None]:
     """close.lua with its keys and arguments."""
     number = ring.numbers[partition] = ring.numbers[partition] + 1
 
@@ -71,7 +71,7 @@ def _keep(ring: Ring, partition: int, number: int, keys: Keys, id: bytes, what: 
 
 def commit(
     store: Store, ring: Ring, partition: int, keys: Keys, args: list[Argument], again: list[Argument], what: Commit
-) -> asyncio.Future[None]:
+) -> Reply[None]:
     """commit.lua with its keys and arguments; `again`: those without acknowledgements. Both begin with the token."""
     token = int(args[0])
     number = ring.decisions[partition] = ring.decisions[partition] + 1

@@ -20,6 +20,7 @@ from gateway.journal.durability import Server
 from gateway.journal.embedded import Embedded
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.lua import Script, scripts
+from gateway.journal.reply import Reply
 from gateway.journal.ring import Ring
 
 log = structlog.get_logger(__name__)
@@ -111,13 +112,11 @@ class Store:
         if self._embedded is not None:
             await self._embedded.stop()
 
-    def call(self, *args: Argument, convert: Convert | None = None) -> asyncio.Future[Any]:
+    def call(self, *args: Argument, convert: Convert | None = None) -> Reply[Any]:
         """Runs a command whose second word is its key; fails with StoreDown at once while the store is not healthy."""
         return self._connection.call(args, convert)
 
-    def run(
-        self, name: str, keys: tuple[str, ...], *args: Argument, convert: Convert | None = None
-    ) -> asyncio.Future[Any]:
+    def run(self, name: str, keys: tuple[str, ...], *args: Argument, convert: Convert | None = None) -> Reply[Any]:
         """Runs a script of `scripts/`."""
         script = self._scripts[name]
         future = self._connection.call(("EVALSHA", script.sha, len(keys), *keys, *args), convert, script.source)
