@@ -88,7 +88,7 @@ class Operators:
             Acting(journal, config, live, directory, self.fleet),
             Frames(self.fleet),
             Upstreams(journal, live, self.fleet),
-            Processes(self.fleet),
+            Processes(self.fleet, directory, live),
             Logs(self.fleet),
             Queues(journal, live),
             Translating(_conversation, BadLine),

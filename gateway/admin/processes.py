@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
 
 from gateway.fleet import Fleet, NoAnswer, Refused
+from gateway.live import Live
 
-from .table import Bad, Endpoint, Part, body_of, reply
+from .directory import Directory
+from .table import Bad, Endpoint, Part, Query, body_of, reply
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -64,11 +66,26 @@ class Draining(msgspec.Struct):
     process: str
 
 
+class Names(msgspec.Struct):
+    """In order, not too many."""
+
+    names: list[str]
+
+
+_NAMES: Final = (
+    Query("kind", "Of what.", choices=("chargers", "upstreams", "processes")),
+    Query("prefix", "How they begin, in upper or lower case."),
+)
+NAMES_MOST: Final = 200
+
+
 class Processes(Part):
     """Asks everyone."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, directory: Directory, live: Live) -> None:
         self._fleet = fleet
+        self._directory = directory
+        self._live = live
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Of the fleet."""
@@ -78,12 +95,26 @@ class Processes(Part):
                 "POST", "/processes/{process}/drain", self._drain, "End a process gently, as SIGTERM does", "admin",
                 answer=Draining, status=202, refusals=(404, 504),
             ),
+            Endpoint("GET", "/names", self._names, "Names for completion", query=_NAMES, answer=Names),
             Endpoint("PUT", "/log-level", self._level, "Log more, or less", "operate", body=LevelWanted, answer=LevelSet),
         )  # fmt: skip
 
     async def _list(self, _request: web.Request) -> web.Response:
         answers, silent = await self._fleet.ask_all("who")
         return reply(Fleeting([Process(name, **said) for name, said in sorted(answers.items())], silent))
+
+    async def _names(self, request: web.Request) -> web.Response:
+        kind, prefix = request.query.get("kind", "chargers"), request.query.get("prefix", "").casefold()
+        if kind == "chargers":
+            everyone = await self._directory.everyone()
+            found = [each.id for folded, each in everyone.items() if folded.startswith(prefix)]
+        elif kind == "upstreams":
+            found = [name for name in self._live.config.upstreams if name.casefold().startswith(prefix)]
+        elif kind == "processes":
+            found = [name for name in await self._fleet.processes() if name.casefold().startswith(prefix)]
+        else:
+            raise Bad(400, "kind: chargers, upstreams or processes")
+        return reply(Names(sorted(found, key=str.casefold)[:NAMES_MOST]))
 
     async def _drain(self, request: web.Request) -> web.Response:
         process = request.match_info["process"]

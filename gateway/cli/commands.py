@@ -10,9 +10,11 @@ from gateway import __version__
 from gateway.cli import (
     captures,
     check_config,
+    completion,
     config,
     csms,
     dlq,
+    doctor,
     erase,
     offline,
     present,
@@ -74,6 +76,8 @@ app.command("tail")(streaming.tail)
 app.command("trace")(streaming.trace)
 app.command("capture")(streaming.capture)
 app.command("send")(present.send)
+app.command("doctor")(doctor.doctor)
+app.command("completion")(completion.completion)
 app.command("replay")(captures.replay)
 app.command("validate")(captures.validate)
 app.add_typer(captures.migrate, name="migrate")

@@ -48,7 +48,7 @@ def drain(
 
 def log_level(
     level: Annotated[str, typer.Argument(metavar="LEVEL", help="debug, info, warning or error.", show_default=False)],
-    process: Annotated[str, typer.Option("--process", metavar="NAME", help="Only there.")] = "",
+    process: Annotated[str, typer.Option("--process", metavar="[PROCESS]", help="Only there.")] = "",
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Log more, or less, without a restart; until the configuration's `log` changes or the next start."""

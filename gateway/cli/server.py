@@ -30,7 +30,7 @@ def ask(server: str, method: str, path: str, body: dict[str, Any] | None = None,
     import urllib.request
 
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(server.rstrip("/") + path, data, _headers(), method=method)
+    request = urllib.request.Request(server.rstrip("/") + path, data, headers(), method=method)
     try:
         with urllib.request.urlopen(request, timeout=seconds) as response:
             text = response.read()
@@ -48,7 +48,7 @@ def events(server: str, path: str, silence: float = 30) -> Iterator[tuple[str, d
     import urllib.error
     import urllib.request
 
-    request = urllib.request.Request(server.rstrip("/") + path, headers=_headers())
+    request = urllib.request.Request(server.rstrip("/") + path, headers=headers())
     try:
         with urllib.request.urlopen(request, timeout=silence) as response:
             name = ""
@@ -79,11 +79,12 @@ def path_of(*parts: str, **query: str | int | float | bool | None) -> str:
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def _headers() -> dict[str, str]:
-    headers = {"Content-Type": "application/json"}
+def headers() -> dict[str, str]:
+    """With the token, if there is one."""
+    found = {"Content-Type": "application/json"}
     if token := os.environ.get(TOKEN_VARIABLE):
-        headers["Authorization"] = f"Bearer {token}"
-    return headers
+        found["Authorization"] = f"Bearer {token}"
+    return found
 
 
 def _refused(server: str, path: str, error: Any) -> NoReturn:

@@ -37,17 +37,11 @@ def with_journal(
     `deed`: the command, if it changes something; the audit keeps it, with `change` as `use` may have filled it.
     """
     import asyncio
-    import logging
-    import sys
-
-    import structlog
 
     from gateway.config_file import ConfigError, load
     from gateway.journal import StoreDown, UnsafeStore
 
-    # What the store says of itself is no part of what was asked for.
-    wrapper = structlog.make_filtering_bound_logger(logging.WARNING)
-    structlog.configure(wrapper_class=wrapper, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    quiet()
     default = Path("gateway.yaml")
     path = file if file is not None else default if default.exists() else None
     try:
@@ -61,6 +55,17 @@ def with_journal(
         raise typer.Exit(1) from None
     except ValueError as error:
         fail([str(error)])
+
+
+def quiet() -> None:
+    """What the gateway's parts say of themselves is no part of what was asked for: only warnings, to standard error."""
+    import logging
+    import sys
+
+    import structlog
+
+    wrapper = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=wrapper, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 async def _use(

@@ -43,6 +43,11 @@ class Looking:
     _store: Store
     _config: RedisConfig
 
+    async def clock(self) -> int:
+        """What time it is at the store, ms."""
+        seconds, micros = await self._store.run("clock", (keys.stream(0),))
+        return int(seconds) * 1000 + int(micros) // 1000
+
     async def waits(self, partition: int, group: str, count: int, after: str = "") -> list[Waits]:
         """The oldest `count` charger CALLs that a group has not done with, those after an id, oldest first."""
         stream = keys.stream(partition)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
+import shutil
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -123,7 +126,11 @@ async def test_live_frames(
     assert "main hears TransactionEvent" in trace and "charger hears answer" in trace, trace
     assert f"written: {file}" in capture
     lines = list(read(file.read_text().splitlines()))
-    assert {each.source for each in lines if each.frame} == {"charger", "gateway", "csms"} and TAG not in file.read_text()
+    assert {each.source for each in lines if each.frame} == {
+        "charger",
+        "gateway",
+        "csms",
+    } and TAG not in file.read_text()
     assert {each.charger for each in lines if each.gap is None} == {"CP1"}
     assert not [each for each in lines if each.gap is not None], lines
     assert all(json.loads(line)["event"] in ("frame", "state") for line in plain.splitlines() if line.startswith("{"))
@@ -146,3 +153,58 @@ async def test_a_recording_is_replayed(name: str, start_csms: StartCsms, start_g
     assert played["errors"] == [] and played["calls"] == played["answered"] > 20
     started = [each.payload["eventType"] for each in main.station(name).recorder.calls("TransactionEvent")]
     assert started.count("Started") == started.count("Ended") > 0
+
+
+async def test_doctor_and_completion(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+    main, _, gateway = await two(start_csms, start_gateway)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    well = await run(gateway, "doctor", "--config", str(gateway.file))
+    lines = [line for line in well.output.splitlines() if not line.startswith("      ")]
+    looked = {line[6:].partition(":")[0] for line in lines}
+    assert looked >= {
+        "configuration",
+        "store",
+        "clocks",
+        "descriptors",
+        "upstream main",
+        "processes",
+        "queue of old",
+    }, lines
+    assert "1, 1 chargers" in well.output
+    await run(gateway, "upstreams", "pause", "old")
+    await main.stop()
+    ill = json.loads((await run(gateway, "doctor", "--config", str(gateway.file), "-o", "json", code=1)).stdout)
+    verdicts = {each["what"]: each["verdict"] for each in ill}
+    assert verdicts["upstream main"] == "fail" and verdicts["queue of old"] == "warn"
+    assert all(each["fix"] for each in ill if each["verdict"] != "ok")
+    await main.start()
+
+    script = (await run(gateway, "completion", "bash")).stdout
+    checks = (
+        ("upstreams", "re", "reconnect remove resume"), ("tail", "--both", "--both-sides"), ("tail --output", "y", "yaml"),
+        ("chargers show", "c", "CP1"), ("upstreams test", "", "main old"), ("send", "CP", "CP1"),
+    )  # fmt: skip
+    calls = "".join(
+        f"COMP_WORDS=(ocpp-gateway {words} '{current}'); COMP_CWORD={len(words.split()) + 1}; _ocpp_gateway; "
+        'echo "${COMPREPLY[@]}"\n'
+        for words, current, _ in checks
+    )
+    environment = {
+        **os.environ,
+        "OCPPGW_SERVER": f"http://127.0.0.1:{gateway.admin_port}",
+        "PATH": f"{COMMAND.parent}:{os.environ['PATH']}",
+    }
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    shell = await asyncio.to_thread(
+        subprocess.run, ["bash", "-c", script + calls], env=environment, capture_output=True, text=True, timeout=20
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert shell.stdout.splitlines() == [wanted for *_, wanted in checks], shell.stderr
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert seconds / 3 < 0.1, "three names were asked for: each within 100 ms"
+    for other in ("zsh", "fish"):
+        text = (await run(gateway, "completion", other)).stdout
+        if (binary := shutil.which(other)) is not None:
+            checked = subprocess.run([binary, "-n"], input=text, capture_output=True, text=True)  # noqa: ASYNC221
+            assert (checked.returncode, checked.stderr) == (0, "")
