@@ -255,3 +255,12 @@ def test_a_silent_charger_of_1_5() -> None:
     s.answers["charger", "ClearCache"] = SILENT
     assert calls(s.csms("ClearCache", {}), "charger") == [("ClearCache", {})]
     assert answer(s.control("tick", 120), "csms") == "GenericError"
+
+
+@pytest.mark.parametrize("csms", ["1.6", "2.0.1"])
+def test_a_charger_that_never_booted_is_introduced_once(csms: Any) -> None:
+    s = Saying("1.5", csms, registered=False)
+    left = s.charger("Heartbeat", {})
+    assert [action for action, _ in calls(left, "csms")] == ["BootNotification", "Heartbeat"]
+    assert calls(left, "charger") == []
+    assert [action for action, _ in calls(s.charger("Heartbeat", {}), "csms")] == ["Heartbeat"]

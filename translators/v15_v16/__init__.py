@@ -28,6 +28,8 @@ PAIR = Pair(
     neutral_code=neutral_code,
     away=away.away,
     numbered=state.numbered,
+    first=charger.first,
+    connected=charger.connected,
     neutral=frozenset(away.NEUTRAL),
 )
 PAIR.require_complete(v15.FROM_CHARGER, v16.FROM_CSMS)

@@ -11,6 +11,7 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..frames import encode
 from ..models import v15, v16
 from ..models.base import Request, Struct
+from ..registration import introduce, unknown
 from ..values import format_time, tidy_time
 from ..values15 import ERROR_CODE, OCCUPIED, REGISTRATION, STATUS
 from .carry import carry
@@ -54,13 +55,34 @@ def boot(d: Dialogue, request: v15.BootNotificationRequest) -> Rule:
     """1.5 knows no Pending: the charger is told Rejected and boots again after the interval."""
     asked = carry(d, request, v16.BootNotificationRequest)
     reply = yield from d.ask("csms", asked)
-    booted(facts_of(d), asked, reply)
+    facts_of(d).boot = msgspec.to_builtins(asked)
+    booted(facts_of(d), reply)
     return boot_answer(d, reply.status, reply.currentTime, reply.interval)
 
 
-def booted(facts: Facts, request: v16.BootNotificationRequest, reply: v16.BootNotificationResponse) -> None:
-    """Keep a boot and what the CSMS said to it."""
-    facts.boot = msgspec.to_builtins(request)
+def first(d: Dialogue) -> Rule | None:
+    """A station that the CSMS was never told of is introduced before its first message (spec 3.1). In a chain the translator
+    at the CSMS's end does that."""
+    if d.translator.keeps_given or not unknown(d):
+        return None
+    return introduce(d, None, _known_boot, booted)
+
+
+def connected(facts: Facts, at: int) -> None:
+    """A new connection: the station may be introduced again."""
+    facts.introduced = False
+
+
+def _known_boot(d: Dialogue) -> v16.BootNotificationRequest:
+    d.lose("BootNotification", "synthesised")
+    stored = facts_of(d).boot
+    if stored is None:
+        return v16.BootNotificationRequest(chargePointVendor="unknown", chargePointModel="unknown")
+    return msgspec.convert(stored, v16.BootNotificationRequest)
+
+
+def booted(facts: Facts, reply: v16.BootNotificationResponse) -> None:
+    """Keep what the CSMS said to a boot."""
     facts.registration, facts.interval = reply.status, reply.interval
     if reply.status == "Accepted":
         facts.lacks = []

@@ -54,6 +54,8 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True, tag_field="pair", tag
     registration: str = ""
     """Last 1.6 registration status; empty: not known."""
     interval: int = 0
+    introduced: bool = False
+    """On this connection the gateway booted in the name of a charger of unknown registration."""
     known_connectors: int = 0
     """How many connectors the charger has at least."""
     boot: dict[str, Any] | None = None

@@ -50,7 +50,7 @@ def trigger(d: Dialogue, request: v16.TriggerMessageRequest) -> Rule:
         except Silence:
             break
         if isinstance(message, v16.BootNotificationRequest):
-            booted(facts, message, cast(v16.BootNotificationResponse, reply))
+            booted(facts, cast(v16.BootNotificationResponse, reply))
     return None
 
 
