@@ -96,7 +96,10 @@ class Processes(Part):
                 answer=Draining, status=202, refusals=(404, 504),
             ),
             Endpoint("GET", "/names", self._names, "Names for completion", query=_NAMES, answer=Names),
-            Endpoint("PUT", "/log-level", self._level, "Log more, or less", "operate", body=LevelWanted, answer=LevelSet),
+            Endpoint(
+                "PUT", "/log-level", self._level, "Log more, or less", "operate",
+                body=LevelWanted, answer=LevelSet, refusals=(404, 504),
+            ),
         )  # fmt: skip
 
     async def _list(self, _request: web.Request) -> web.Response:
