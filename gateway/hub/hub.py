@@ -289,6 +289,8 @@ class Hub:
             case "call":
                 link = session.links.get(group)
                 if link is None or link.leaving:
+                    if self._reconfigure.holds(session, group, entry):
+                        return
                     partition.acknowledge(group, entry.id)  # its route does not go there
                     return
                 if tap.armed:

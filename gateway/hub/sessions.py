@@ -29,7 +29,7 @@ from .credentials import Contexts, Secrets
 from .health import Health
 from .introduction import introduction
 from .link import Link
-from .linking import make
+from .linking import end, make
 from .mending import mend
 from .metering import Metering
 from .partition import Partition
@@ -209,14 +209,18 @@ class Sessions:
             session.effects.shared[session.charger] = session.shared
 
     def relink(self, partition: Partition, session: Session, version: str) -> None:
-        """The charger came back with another OCPP version: the same facts, other rules."""
+        """The charger came back with another OCPP version: the same facts, other rules. What an upstream had not been told yet is
+        put aside as dead letters: the new rules cannot read it."""
         self._observer.quirk("ver_flip", version)
         states = {
             field_of(name, part): state
             for name, link in session.links.items()
             for part, state in {**link.stored, **link.translator.stored()}.items()
         }
+        old = list(session.links.values())
         self._close_upstreams(session)
+        for link in old:
+            end(link, now_ms())
         session.links.clear()
         session.lane.clear()  # whoever asked has lost its socket
         self._link(session, version, states, partition.position)
