@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -15,6 +16,7 @@ from gateway.admin.frames import WAITING, Stream
 @pytest.fixture(autouse=True)
 def nobody() -> Iterator[None]:
     yield
+    tap.clock = time.time
     for id in ("a", "b"):
         tap.remove(id)
     assert not tap.armed
@@ -27,6 +29,10 @@ def watch(id: str, match: str, now: float = 0.0) -> tap.Watch:
 
 
 def frame(ms: int, charger: str = "CP1", payload: str = "{}", **more: object) -> None:
+    """As whoever has a frame does, at this time."""
+    tap.clock = lambda: ms / 1000
+    if not tap.wanted(charger):
+        return
     data = f'[2,"{ms}","Heartbeat",{payload}]'.encode()
     tap.frame(ms, charger, "charger", "in", "ocpp1.6", data, id=str(ms), action="Heartbeat", **more)
 
