@@ -1,4 +1,5 @@
-"""Live frames for those who watch. Whoever has a frame tests `armed` first: while nobody watches, that is all it costs.
+"""Live frames for those who watch. Whoever has a frame tests `armed` first: while nobody watches, that is all it costs. Then it
+asks `wanted`, which counts what is not.
 
 A watch has a limit of frames per second and of frames that wait to be taken. What is more is counted and told as a gap, never
 left out in silence.
@@ -6,6 +7,7 @@ left out in silence.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
@@ -28,6 +30,8 @@ LARGEST: Final = 16 * 1024
 
 armed = False
 """Somebody watches."""
+
+clock = time.time
 
 _watches: dict[str, Watch] = {}
 
@@ -89,15 +93,15 @@ class Watch:
             found = self._known[charger] = self._matches(charger.casefold())
         return found
 
-    def offer(self, seen: Seen) -> None:
-        """One more; counted as lost when there are too many."""
-        now = seen.at / 1000
+    def room(self, now: float) -> bool:
+        """Whether one more can be taken; `now`: seconds."""
         if now > self._at:
             self._allowed = min(BURST, self._allowed + (now - self._at) * RATE)
-        self._at = now
-        if self._allowed < 1 or len(self.waiting) >= WAITING:
-            self.lost += 1
-            return
+            self._at = now
+        return self._allowed >= 1 and len(self.waiting) < WAITING
+
+    def put(self, seen: Seen) -> None:
+        """One more, for which there is room."""
         self._allowed -= 1
         if not self.waiting:
             self._wake()
@@ -137,16 +141,30 @@ def expire(now: float) -> None:
         remove(id)
 
 
-def wanted(charger: str) -> bool:
+def watched(charger: str) -> bool:
     """Whether somebody watches this charger."""
     return any(watch.wants(charger) for watch in _watches.values())
 
 
-def show(seen: Seen) -> None:
-    """Give it to everybody who watches its charger."""
+def wanted(charger: str) -> bool:
+    """Whether somebody watches this charger and can take one more frame of it, which must then be shown; for all others it is
+    counted as lost. Asked before anything is done for a frame: those that are too many cost next to nothing."""
+    now, found = clock(), False
     for watch in _watches.values():
-        if watch.wants(seen.charger):
-            watch.offer(seen)
+        if watch.wants(charger):
+            if watch.room(now):
+                found = True
+            else:
+                watch.lost += 1
+    return found
+
+
+def show(seen: Seen) -> None:
+    """Give it to everybody who watches its charger and has room."""
+    now = clock()
+    for watch in _watches.values():
+        if watch.wants(seen.charger) and watch.room(now):
+            watch.put(seen)
 
 
 def frame(

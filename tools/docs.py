@@ -38,6 +38,7 @@ COMMANDS = (
     "dlq show",
     "dlq requeue",
     "dlq discard",
+    "wire-log",
     "vault",
     "vault set",
     "vault import",

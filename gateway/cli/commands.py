@@ -28,6 +28,7 @@ from gateway.cli import (
     streaming,
     token,
     vault,
+    wire_log,
 )
 
 app = typer.Typer(
@@ -85,3 +86,4 @@ app.add_typer(queue.app, name="queue")
 app.command("processes")(processes.processes)
 app.command("drain")(processes.drain)
 app.command("log-level")(processes.log_level)
+app.command("wire-log")(wire_log.wire_log)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
-from gateway import failpoints, tracing
-from gateway.edge import quirks
+from gateway import failpoints, tap, tracing
+from gateway.edge import quirks, seeing
 from gateway.edge.actions import bills
 from gateway.edge.counters import SAMPLE, count, odd
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
@@ -202,6 +202,8 @@ class ChargerConnection(Knocking):
     def _malformed(self, refuse: Refuse, data: bytes) -> None:
         edge = self._edge
         self._spend(len(data))
+        if tap.armed:
+            seeing.malformed(self.charger, self.guard.version, refuse, data, edge.now_ms())
         quirks.malformed(edge.counters, refuse.row, self.guard.version)
         if refuse.row[:3] in ("R28", "R29", "R33"):
             edge.counters.unmatched += 1
@@ -308,6 +310,8 @@ class ChargerConnection(Knocking):
                 tracing.current.stored(pending[1], result.outcome, result.id)
             count(self._edge.counters.appended, result.outcome)
             if result.outcome == "answered":
+                if tap.armed:
+                    seeing.answered(pending[1], pending[0].frame, result.body, self._edge.now_ms())
                 quirks.again(self._edge.counters, pending[0].action, self.guard.version)
                 self._answer(pending[0].seq, "result", result.body)
             elif result.outcome == "repeat":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gateway import passwords
 from gateway.config import Upstream, VaultConfig
 from gateway.dial import DialFailed
 from gateway.journal.errors import StoreDown
@@ -29,11 +30,11 @@ def headers(settings: Upstream, charger: str, passed: str | None) -> dict[str, s
     without, None if that is not known; with `vault` the charger's password. Raises Unknown."""
     match settings.authentication:
         case "basic":
-            return _basic(settings, charger, settings.password_of(charger))
+            return _basic(settings, charger, settings.password_of(charger).encode())
         case "vault":
             if passed is None:
                 raise Unknown(charger)
-            return _basic(settings, charger, passed)
+            return _basic(settings, charger, passwords.of_text(passed))
         case "passthrough":
             if passed is None:
                 raise Unknown(charger)
@@ -41,8 +42,8 @@ def headers(settings: Upstream, charger: str, passed: str | None) -> dict[str, s
     return {}
 
 
-def _basic(settings: Upstream, charger: str, password: str) -> dict[str, str]:
-    pair = f"{settings.username or settings.id_of(charger)}:{password}".encode()
+def _basic(settings: Upstream, charger: str, password: bytes) -> dict[str, str]:
+    pair = f"{settings.username or settings.id_of(charger)}:".encode() + password
     return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
 
 
@@ -67,6 +68,16 @@ class Secrets:
             raise DialFailed("credentials", f"its password in the vault {error}") from None
         log.info("vault_read", upstream=upstream, charger_id=charger)
         return secret
+
+    async def write(self, upstream: str, charger: str, version: str, password: bytes) -> None:
+        """Keep the password that an upstream of this OCPP version has given a charger. Raises StoreDown; ValueError for one that is
+        no text."""
+        if self._box is None:
+            raise ValueError("vault.key is not configured")
+        digits = version.startswith("ocpp1") and passwords.is_hex_key(password)
+        text = ("hex:" if digits else "") + password.decode()
+        await self._journal.put_sealed(upstream, {charger: self._box.seal(upstream, charger, text)})
+        log.info("vault_written", upstream=upstream, charger_id=charger)
 
 
 class Contexts:

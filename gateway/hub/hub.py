@@ -157,7 +157,10 @@ class Hub:
         lags, oldest, now = self._ownership.lag, self._retention.oldest, now_ms()
         for name in self._config.upstreams:
             behind = lags.get(name)
-            metrics.stream_lag_known.cell(name).n = float(behind is not None and behind.unread >= 0)
+            if self.partitions:
+                metrics.stream_lag_known.cell(name).n = float(behind is not None and behind.unread >= 0)
+            else:  # a hub that owns nothing has nothing to know
+                metrics.stream_lag_known.drop(name)
             if behind is None or behind.unread < 0:  # better no figure than an old one
                 metrics.stream_lag.drop(name)
             else:
@@ -289,6 +292,8 @@ class Hub:
             case "call":
                 link = session.links.get(group)
                 if link is None or link.leaving:
+                    if self._reconfigure.holds(session, group, entry):
+                        return
                     partition.acknowledge(group, entry.id)  # its route does not go there
                     return
                 if tap.armed:

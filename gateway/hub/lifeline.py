@@ -7,6 +7,7 @@ A command is seen as the charger would get it, in its version. What no policy mi
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -14,6 +15,8 @@ from msgspec import Raw
 
 from gateway.config_route import Lifeline
 from translators.frames import Call, Error, Result, encode
+
+from .rekeying import ACTIONS, accepted, new_password
 
 SUBJECTS: Final = ("address", "security_profile", "passwords", "organization", "certificates", "firmware")
 """What a charger hangs by; each is a key of the configuration."""
@@ -45,6 +48,8 @@ _SOCKET: Final = re.compile(r"\s*wss?://", re.IGNORECASE)
 _ROOTS: Final = frozenset(("CentralSystemRootCertificate", "CSMSRootCertificate"))
 
 Payload = dict[str, Any]
+Keep = Callable[[bytes, Result | Error], bool]
+"""(password, answer of the charger) -> whether it is being kept, and the answer is given afterwards."""
 _reader = msgspec.json.Decoder(Payload)
 
 
@@ -58,19 +63,24 @@ class Seen(NamedTuple):
 class Filter:
     """The commands of one upstream for one charger. Remembers what it has taken out of a SetVariables until its answer comes."""
 
-    __slots__ = ("_charger", "_held", "_keys", "rules")
+    __slots__ = ("_charger", "_held", "_keys", "_secrets", "keep", "rules")
 
     def __init__(self, rules: Lifeline, charger: str) -> None:
         self.rules = rules
         self._charger = charger
         self._keys = frozenset(_folded(key) for key in rules.keys)
         self._held: dict[str, list[Payload | None]] | None = None
+        self._secrets: dict[str, bytes] | None = None
+        self.keep: Keep | None = None
+        """Takes the password that this upstream has given the charger, once that is accepted."""
 
     def sift(self, call: Call) -> tuple[Call | Result | Error, list[Seen]]:
         """What the charger gets, or else the answer; and what was seen in it."""
         judge = _JUDGES.get(call.action)
         if judge is None:
             return call, []
+        if self.keep is not None and call.action in ACTIONS and (password := new_password(call)) is not None:
+            self._secrets = {call.id: password}  # one command at a time goes to a charger
         try:
             return judge(self, call, _reader.decode(call.payload))
         except (msgspec.MsgspecError, KeyError, TypeError, AttributeError):
@@ -88,6 +98,11 @@ class Filter:
         except (msgspec.MsgspecError, KeyError, TypeError, StopIteration):
             return frame
         return Result(frame.id, Raw(encode({**answer, "setVariableResult": merged})))
+
+    def kept(self, frame: Result | Error) -> bool:
+        """Whether the answer waits until the password is kept that it accepts."""
+        password = self._secrets.pop(frame.id, None) if self._secrets else None
+        return password is not None and self.keep is not None and bool(accepted(frame)) and self.keep(password, frame)
 
     # Inside.
 
@@ -257,4 +272,9 @@ _JUDGES: Final = {
 def filter_of(rules: Lifeline | None, charger: str, before: Filter | None = None) -> Filter:
     """The filter for a charger's route; the one that it had stays if the rules are the same."""
     wanted = rules or Lifeline()
-    return before if before is not None and before.rules == wanted else Filter(wanted, charger)
+    if before is not None and before.rules == wanted:
+        return before
+    made = Filter(wanted, charger)
+    if before is not None:
+        made.keep = before.keep
+    return made

@@ -258,6 +258,8 @@ class Link:
         """The charger's answer to a CALL of this link."""
         if self.filter is not None:
             frame = self.filter.mend(frame)
+            if self.filter.kept(frame):
+                return
         self._receive("charger", frame, now)
         self.pump(now)
 

@@ -14,10 +14,13 @@ from gateway.ids import new_id
 from gateway.routes import Route
 from translators import Options, Renumbering, in_role, translator
 
+from .answering import ack
+from .backlog import Exchange
 from .intake import intake
 from .lifeline import filter_of
 from .link import Link
 from .local import Local
+from .refused import dead
 from .session import Session
 from .shared import Open
 
@@ -55,6 +58,20 @@ def make(
     _allow(link, session, route, upstreams)
     link.intake = intake(name, route, settings)
     return link
+
+
+def end(link: Link, now: int) -> None:
+    """The link ends and nobody can go on for it: what needs no live answer becomes dead letters."""
+    for exchange in leavings(link, now):
+        if not exchange.perishable:
+            dead(link, exchange, "version", "untranslatable")
+        ack(link, exchange)
+
+
+def leavings(old: Link, now: int) -> list[Exchange]:
+    """What an ended link leaves to the one in its place; an introduction begins again, and what is parked is fetched again."""
+    introduced = set(old.introducing)
+    return [each for each in old.hand_over(now) if not each.parked and each.entry.id not in introduced]
 
 
 def fit(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upstream], now: int) -> None:

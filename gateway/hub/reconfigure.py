@@ -14,17 +14,16 @@ import structlog
 
 from gateway.config import Config
 from gateway.ids import new_id
-from gateway.journal.entry import ToCharger
+from gateway.journal.entry import Entry, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.routes import NoRoute, Route, Routes
 from translators import translatable
 
 from .arbitration import arbitrate
-from .backlog import Exchange
 from .comparing import compare
 from .link import Link
-from .linking import fit
+from .linking import fit, leavings
 from .mending import mend
 from .partition import Partition
 from .session import Session
@@ -65,6 +64,10 @@ class Reconfigure:
         self._wanted: tuple[Config, Routes] | None = None
         self._news = asyncio.Event()
         self._booted: list[Session] = []
+        self._following = False
+        """Chargers are being brought to another configuration."""
+        self._ahead: dict[Session, list[tuple[str, Entry]]] = {}
+        """What came for upstreams to which a charger is to be linked."""
 
     def apply(self, config: Config, routes: Routes) -> None:
         """This is in force from now on."""
@@ -73,6 +76,18 @@ class Reconfigure:
             return
         self._wanted = config, routes
         self._news.set()
+
+    def holds(self, session: Session, upstream: str, entry: Entry) -> bool:
+        """Whether an entry waits until the charger is linked to this upstream."""
+        if not self._following:
+            return False
+        try:
+            if upstream not in self._sessions.route_of(session).upstreams:
+                return False
+        except NoRoute:
+            return False
+        self._ahead.setdefault(session, []).append((upstream, entry))
+        return True
 
     def booted(self, session: Session) -> None:
         """The charger has said what it is: another route may fit."""
@@ -103,6 +118,7 @@ class Reconfigure:
 
     async def _follow(self, config: Config, routes: Routes) -> None:
         before = self._sessions.settings
+        self._following = True
         await self._begin_groups(config)
         changed = frozenset(
             name for name, settings in config.upstreams.items() if name in before and before[name] != settings
@@ -110,6 +126,11 @@ class Reconfigure:
         self._put_in_force(config, routes)
         everyone = [(each, session) for each in self._partitions.values() for session in each.sessions.values()]
         await self._move_all(everyone, changed)
+        self._following = False
+        for partition, session in list(self._where(list(self._ahead))):
+            if self._here(partition, session):
+                self._catch_up(partition, session)
+        self._ahead.clear()
         for partition in list(self._partitions.values()):
             for session in list(partition.sessions.values()):
                 self._sessions.release(session, gone=True)
@@ -202,10 +223,18 @@ class Reconfigure:
                 self._renew(session, name, route, partition.position, now)
         self._take_roles(session, route, now)
         self._attach(partition, session)
+        self._catch_up(partition, session)
         sessions.release(session)
         sessions.connect(session)
         self._turn.touched(partition, session)
         return True
+
+    def _catch_up(self, partition: Partition, session: Session) -> None:
+        for name, entry in self._ahead.pop(session, ()):
+            if name in session.links:
+                session.called(name, entry, now_ms())
+            else:
+                partition.acknowledge(name, entry.id)
 
     def _take_roles(self, session: Session, route: Route, now: int) -> None:
         session.route = route
@@ -230,7 +259,7 @@ class Reconfigure:
         old = session.links[name]
         if old.versions[1] != self._sessions.settings[name].version:
             self._sessions.forget(session, name)  # it knows nothing in these words
-        left = _left(old, now)
+        left = leavings(old, now)
         if upstream := self._sessions.upstreams.pop(old, None):
             upstream.stop()
         del session.links[name]
@@ -241,7 +270,7 @@ class Reconfigure:
     def _come_back(self, partition: Partition, session: Session, name: str, route: Route, now: int) -> None:
         """It was about to leave, and has missed something since: first what was left, then what it does not know."""
         old = session.links.pop(name)
-        left = _left(old, now)
+        left = leavings(old, now)
         self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, partition.position)
         if (link := session.links.get(name)) is not None:
             link.backlog.extendleft(reversed(left))
@@ -262,12 +291,9 @@ class Reconfigure:
 
 
 def _starting(link: Link) -> bool:
-    """A StartTransaction waits for this upstream's answer, which will be the charger's."""
+    """A transaction waits for this upstream's answer to its begin, which will be the charger's."""
     waiting = [*link.under_way, *link.backlog]
-    return any(each.counts and not each.answered and each.call.action == "StartTransaction" for each in waiting)
-
-
-def _left(old: Link, now: int) -> list[Exchange]:
-    """What an ended link leaves to the one in its place; an introduction begins again, and what is parked is fetched again."""
-    introduced = set(old.introducing)
-    return [each for each in old.hand_over(now) if not each.parked and each.entry.id not in introduced]
+    return any(
+        each.counts and not each.answered and each.call.action in ("StartTransaction", "TransactionEvent")
+        for each in waiting
+    )

@@ -19,7 +19,7 @@ from gateway.readiness import FIELD as SHADOW
 from gateway.routes import NoRoute, Route, Routes, facts_of
 from gateway.wheel import Wheel
 from translators import NoTranslation, Renumbering
-from translators.frames import Call, Error, Frame, encode
+from translators.frames import Call, Error, Frame, Result, encode
 
 from . import watching
 from .arbitration import arbitrate
@@ -29,7 +29,7 @@ from .credentials import Contexts, Secrets
 from .health import Health
 from .introduction import introduction
 from .link import Link
-from .linking import make
+from .linking import end, make
 from .mending import mend
 from .metering import Metering
 from .partition import Partition
@@ -76,7 +76,8 @@ class Sessions:
         self.draining = False
         """Commands are refused."""
         self._dials = Dials(DIALS)
-        self._dials.secret = Secrets(journal, config.vault).read
+        self._secrets = Secrets(journal, config.vault)
+        self._dials.secret = self._secrets.read
         self.traffic = self._dials.traffic
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
@@ -173,6 +174,8 @@ class Sessions:
             return
         now = now_ms()
         session.links[name] = link
+        if link.filter is not None:
+            link.filter.keep = partial(self._keep, session, link)
         if link.primary:
             session.hold_ms = round(route.hold * 1000)
         if self.health.down(name):
@@ -209,14 +212,18 @@ class Sessions:
             session.effects.shared[session.charger] = session.shared
 
     def relink(self, partition: Partition, session: Session, version: str) -> None:
-        """The charger came back with another OCPP version: the same facts, other rules."""
+        """The charger came back with another OCPP version: the same facts, other rules. What an upstream had not been told yet is
+        put aside as dead letters: the new rules cannot read it."""
         self._observer.quirk("ver_flip", version)
         states = {
             field_of(name, part): state
             for name, link in session.links.items()
             for part, state in {**link.stored, **link.translator.stored()}.items()
         }
+        old = list(session.links.values())
         self._close_upstreams(session)
+        for link in old:
+            end(link, now_ms())
         session.links.clear()
         session.lane.clear()  # whoever asked has lost its socket
         self._link(session, version, states, partition.position)
@@ -322,6 +329,25 @@ class Sessions:
             hung_up = event == "lost" and upstream is not None and upstream.wanted
             session.disconnected(link.name, now_ms(), hung_up=hung_up)
         self._turn.touched(partition, session)
+
+    def _keep(self, session: Session, link: Link, password: bytes, frame: Result | Error) -> bool:
+        """The charger has accepted a password of this upstream's: does the vault take it?"""
+        settings = self.settings.get(link.name)
+        if settings is None or settings.authentication != "vault":
+            return False
+        self._spawn(self._kept(session, link, settings.version, password, frame))
+        return True
+
+    async def _kept(self, session: Session, link: Link, version: str, password: bytes, frame: Result | Error) -> None:
+        """The upstream hears that its password is accepted when the next dial will show it, and else that it is not."""
+        try:
+            await self._secrets.write(link.name, session.charger, version, password)
+        except (StoreDown, ValueError) as error:
+            log.error("password_not_kept", upstream=link.name, charger_id=session.charger, reason=str(error))
+            frame = Error(frame.id, "InternalError", "the gateway could not keep the password")
+        if (partition := self.partition_of(session)) is not None and session.links.get(link.name) is link:
+            link.from_command(frame, now_ms())
+            self._turn.touched(partition, session)
 
     def partition_of(self, session: Session) -> Partition | None:
         """Where a session is, if it still is."""

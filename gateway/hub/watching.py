@@ -65,7 +65,7 @@ def _now() -> int:
 def said(session: Session, entry: Entry) -> None:
     """A charger CALL comes to one of its links: shown when it comes to the first."""
     head = entry.head
-    if not tap.wanted(head.charger):
+    if not tap.watched(head.charger):
         return
     folded = head.charger.casefold()
     key = folded, head.epoch, head.seq
@@ -74,6 +74,8 @@ def said(session: Session, entry: Entry) -> None:
     exchange = f"{head.epoch}-{head.seq}"
     _versions[folded] = head.version
     _said[key] = _Sent(head.received_at, head.action, exchange, head.message_id)
+    if not tap.wanted(head.charger):
+        return
     tap.frame(
         head.received_at, session.charger, "charger", "in", head.version, entry.frame,
         action=head.action, id=head.message_id, exchange=exchange, note="repeated" if entry.kind == "repeat" else "",
@@ -115,7 +117,7 @@ def upstream(session: Session, link: Link, event: str, why: str) -> None:
 def translated(link: Link, step: Out) -> None:
     """A translator has made a frame: remembered until it leaves."""
     charger = link.charger
-    if not tap.wanted(charger):
+    if not tap.watched(charger):
         return
     frame, losses = step.frame, tuple((loss.field, loss.kind) for loss in step.losses)
     folded = charger.casefold()

@@ -43,6 +43,11 @@ REFUSED = _upstream("dead_letters_total", 'reason="refused"')
 FLEET = 'ocppgw_connections{ocpp_version="1.6"}'
 TRIES = 'ocppgw_connection_attempts_total{ocpp_version="1.6", outcome="accepted"}'
 UNKNOWN = 'ocppgw_connection_attempts_total{ocpp_version="1.6", outcome="unknown_identity"}'
+CONFLICT, LOCKOUT = (f'ocppgw_security_events_total{{type="{each}"}}' for each in ("identity_conflict", "lockout"))
+LIFELINE = {
+    "address": _upstream("lifeline_commands_total", 'subject="address", policy="deny"'),
+    "firmware": _upstream("lifeline_commands_total", 'subject="firmware", policy="alert"'),
+}
 LAG = {"0.1": 'ocppgw_event_loop_lag_seconds_bucket{le="0.1"}', "0.5": 'ocppgw_event_loop_lag_seconds_bucket{le="0.5"}',
        "all": 'ocppgw_event_loop_lag_seconds_bucket{le="+Inf"}'}  # fmt: skip
 WAIT = {"near": _upstream("stream_wait_seconds_bucket", 'le="0.05"'), "all": _upstream("stream_wait_seconds_count")}
@@ -69,6 +74,10 @@ CASES = (
     Case("AuthFailures", True, {TRIES: "0+10x100", UNKNOWN: "0+10x100"}),
     Case("AuthFailures", False, {TRIES: "0+100x100", UNKNOWN: "0+10x100"}),
     Case("AuthFailures", False, {TRIES: "0+0x100", UNKNOWN: "0+1x2 2+0x100"}),  # a single one
+    Case("SecurityEvent", True, {CONFLICT: "0x10 1x10"}, "15m"),
+    Case("SecurityEvent", False, {CONFLICT: "1x100", LOCKOUT: "0+1x100"}),
+    Case("LifelineCommand", True, {LIFELINE["address"]: "0x10 2x10"}, "15m"),
+    Case("LifelineCommand", False, {LIFELINE["address"]: "2x100", LIFELINE["firmware"]: "0+1x100"}),
     Case("NearCapacity", True, {FLEET: "900x100", "ocppgw_connections_limit": "1000x100"}),
     Case("NearCapacity", False, {FLEET: "800x100", "ocppgw_connections_limit": "1000x100"}),
     Case("QuarantinedFrames", True, {"ocppgw_quarantined_frames_total": "0x10 1x100"}),

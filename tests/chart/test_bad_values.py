@@ -30,6 +30,7 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     ((f"{MAIN}.credentials=passthrough", "edge.replicas=2"), "so edge.replicas must be 1"),
     (("upstreamSecrets.man.existingSecret=x",), "upstreamSecrets.man: config.upstreams has no upstream of this name; there are main"),
     (("redis.dev.enabled=false",), "redis: the pods need a store that they share"),
+    (("config.vault.key=c2VjcmV0",), "config.vault.key would end in a ConfigMap"),
     (("redis.hosts={redis:6379}",), "redis: give one of hosts, urlKey and dev.enabled, not several"),
     (("config.redis.url=redis://x",), "config.redis.url: the chart sets where the store is from redis"),
     (("redis.dev.enabled=false", "redis.urlKey=url"), "redis.existingSecret is empty"),

@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from .rendering import CI, Doc, of, render
+from gateway.config_print import FIXED
+
+from .rendering import CHART, CI, Doc, of, render
 
 
 @cache
@@ -39,6 +41,8 @@ def content(name: str) -> str:
             return certificate()[0]
         case ".key":
             return certificate()[1]
+        case ".txt":
+            return "ab" * 32
         case ".yaml":
             return "a: b"
         case ".csv":
@@ -110,3 +114,26 @@ def test_grace_is_computed_as_the_program_does(sets: tuple[str, ...], tmp_path: 
     docs = render("minimal-values.yaml", sets=sets)
     grace = of(docs, "Deployment")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
     assert f"drains within {grace} s" in check(docs, "edge", tmp_path)
+
+
+@pytest.mark.fast
+def test_what_a_running_gateway_cannot_change_restarts_the_pods() -> None:
+    template = (CHART / "templates" / "_config.tpl").read_text(encoding="utf-8")
+    omitted = re.search(r"omit \.Values\.config ([^}]*?) -", template)
+    assert omitted and set(re.findall(r'"(\w+)"', omitted[1])) == set(FIXED)
+
+
+def test_fixed_sections_are_variables_of_the_pod(tmp_path: Path) -> None:
+    sets = (
+        *("config.registry.source=file", "config.registry.file=/etc/ocpp-gateway/mounts/registry/c.csv"),
+        *("config.vault.key_file=/etc/ocpp-gateway/mounts/vault/key.txt", "mounts.registry.secret=chargers"),
+        "mounts.vault.secret=vault",
+    )
+    docs = render("minimal-values.yaml", sets=sets)
+    static = next(doc for doc in docs if doc["kind"] == "ConfigMap" and doc["metadata"]["name"].endswith("-static"))
+    assert {"OCPPGW_REGISTRY", "OCPPGW_VAULT"} <= static["data"].keys()
+    assert "registry:" not in next(doc for doc in docs if "gateway.yaml" in doc.get("data", {}))["data"]["gateway.yaml"]
+    plain = of(render("minimal-values.yaml"), "Deployment")["spec"]["template"]["metadata"]["annotations"]
+    changed = of(docs, "Deployment")["spec"]["template"]["metadata"]["annotations"]
+    assert plain["checksum/static"] != changed["checksum/static"]
+    check(docs, "edge", tmp_path)

@@ -69,7 +69,7 @@ class Gateway:
         self,
         *,
         failpoint: str = "",
-        patience: float = 30,
+        patience: float = 90,
         until_ready: bool = True,
         arguments: tuple[str, ...] | None = None,
     ) -> None:

@@ -105,10 +105,12 @@ async def test_a_lagging_replica_takes_over(
 ) -> None:
     """I-04 from charger to CSMS, with both roles in one process and in two."""
     primary, replica = Redis(debian(), tmp_path / "1"), Redis(debian(), tmp_path / "2")
-    async with running(primary, replica):
+    async with running(primary, replica), contextlib.AsyncExitStack() as stack:
         between, front = FaultProxy("127.0.0.1", primary.port), FaultProxy("127.0.0.1", primary.port)
         await between.start()
+        stack.push_async_callback(between.stop)
         await front.start()
+        stack.push_async_callback(front.stop)
         await replica.follow(between.port)
         csms = await start_csms("ocpp2.0.1")
         redis = {"url": f"redis://127.0.0.1:{front.port}"}
@@ -140,8 +142,6 @@ async def test_a_lagging_replica_takes_over(
         check(charge, csms)
         [charged] = charges_201(csms.station("LATE").recorder)
         assert charged.energy == Decimal(70)
-        await between.stop()
-        await front.stop()
 
 
 async def test_a_cluster_that_loses_a_node(

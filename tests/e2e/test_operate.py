@@ -14,7 +14,7 @@ from ocpp.v201 import call as call201
 
 from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
-from .csms import Csms
+from .csms import Csms, now
 from .operator import ask, until
 from .process import Gateway
 from .wire import PATIENCE
@@ -107,6 +107,16 @@ async def test_both_legs_side_by_side(start_csms: StartCsms, start_gateway: Star
         assert legs == [
             ("csms", "in", "call"), ("charger", "out", "call"), ("charger", "in", "result"), ("csms", "out", "result"),
         ]  # fmt: skip
+        # What no hub hears of: a message that came before, and one that is none.
+        await charger.say(
+            "StopTransaction", stop := json.dumps({"transactionId": 7, "meterStop": 9, "timestamp": now()})
+        )
+        assert (await charger.say("StopTransaction", stop)).answer is not None
+        await until("a stored answer", lambda: bool(watching.of("frame", note="the stored answer")))
+        await charger.peer._connection.send('[2,"no message"]')
+        await until("a refusal", lambda: any("answered here" in each["note"] for each in watching.of("frame")))
+        await until("the refusal", lambda: bool(charger.recorder.faults))
+        charger.recorder.faults.clear()
     assert not watching.of("gap")
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from typing import Any
+
+import yaml
 
 from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import Csms
 from .operator import ask, metric, primary_of, until, write
-from .process import Gateway
+from .process import COMMAND, Gateway
 from .wire import Recorder
 
 TAG = "04A1B2C3"
@@ -186,3 +189,33 @@ async def test_a_charger_without_a_route_is_let_go(
     await charger.lost()
     assert charger.close_code == 1008
     assert (await ask(gateway, "GET", "/api/v1/routes/CP1"))[0] == 404
+
+
+async def test_what_is_in_force_is_shown_and_compared(start_csms: StartCsms, start_gateway: StartGateway) -> None:
+    """Secrets are hidden; tokens change without a restart."""
+    gateway = await start_gateway({"main": settings(await start_csms("ocpp1.6"), password="geheim")})
+    status, found = await ask(gateway, "GET", "/api/v1/config")
+    assert status == 200 and found["config"]["upstreams.main.password"] == "'***(<=8)'"
+    assert "geheim" not in str(found)
+    assert await diff(gateway) == (0, [])
+    gateway.config["upstreams"]["main"]["linger"] = 5
+    gateway.config["listen"]["backlog"] = 77
+    gateway.file.write_text(yaml.safe_dump(gateway.config))
+    assert await diff(gateway) == (
+        1,
+        [
+            "- upstreams.main.linger: 30s",
+            "+ upstreams.main.linger: 5s",
+            "- listen.backlog: 4096",
+            "+ listen.backlog: 77  # needs a restart: its sockets are open",
+        ],
+    )
+
+
+async def diff(gateway: Gateway) -> tuple[int | None, list[str]]:
+    """`ocpp-gateway config diff` of the file and what runs; before the gateway has seen the file."""
+    server = f"http://127.0.0.1:{gateway.admin_port}"
+    command = [COMMAND, "config", "diff", gateway.file, "--server", server]
+    done = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await done.communicate()
+    return done.returncode, out.decode().splitlines()

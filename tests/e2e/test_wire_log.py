@@ -11,12 +11,22 @@ from ocpp.v16 import call as call16
 from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
 from .operator import ask, until
-from .process import Gateway
+from .process import COMMAND, Gateway
+from .wire import PATIENCE
 
 
 def lines(gateway: Gateway, event: str = "frame") -> list[dict[str, Any]]:
     found = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]
     return [line for line in found if line["event"] == event]
+
+
+async def command(gateway: Gateway, *arguments: str) -> tuple[int, str]:
+    """`ocpp-gateway wire-log ...`: exit code and output."""
+    server = ("--server", f"http://127.0.0.1:{gateway.admin_port}")
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(COMMAND, "wire-log", *arguments, *server, stdout=pipe, stderr=pipe)
+    output, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    return process.returncode or 0, (output or errors).decode()
 
 
 async def test_the_frames_of_a_charger_are_logged_for_a_while(
@@ -30,8 +40,8 @@ async def test_the_frames_of_a_charger_are_logged_for_a_while(
     assert lines(gateway) == []
     assert (await ask(gateway, "PUT", "/api/v1/wire-logs", {"match": "CP1", "seconds": 1e9}))[0] == 400
     assert (await ask(gateway, "PUT", "/api/v1/wire-logs", {"match": "re:(", "seconds": 9}))[0] == 409
-    status, said = await ask(gateway, "PUT", "/api/v1/wire-logs", {"match": "CP1", "seconds": 2})
-    assert status == 200 and said["wire_logs"][0]["match"] == "CP1" and said["silent"] == []
+    code, said = await command(gateway, "CP1", "--for", "3s", "--output", "json")
+    assert code == 0 and [each["match"] for each in json.loads(said)["wire_logs"]] == ["CP1"], said
     await one.start(1, "SECRETTAG")
     await other.start(1, "OTHERTAG")
     await one.call(call16.DataTransfer(vendor_id="V", data="VENDORSECRET"))
@@ -49,6 +59,8 @@ async def test_the_frames_of_a_charger_are_logged_for_a_while(
     assert "SECRETTAG" not in text and "VENDORSECRET" not in text and "OTHERTAG" not in text
     await until("its end", lambda: bool(lines(gateway, "wire_log_ended")))
     assert (await ask(gateway, "GET", "/api/v1/wire-logs"))[1]["wire_logs"] == []
+    assert (await command(gateway, "CP1", "--for", "soon"))[0] == 2
+    assert (await command(gateway, "--stop"))[0] == 2
     before = len(lines(gateway))
     await one.heartbeat()
     await asyncio.sleep(0.3)

@@ -1,7 +1,7 @@
 """Rolling updates behind an ingress of others: every process is replaced while 200 chargers charge.
 
 The store is that of `Fleet`; two edges and two hubs, then four new ones. Nothing may be lost, and nothing may come to a CSMS
-twice: no fault is noted, so the checker excuses nothing. `OCPPGW_PREVIOUS`: the command of the release before this one, which then
+twice: no fault is noted, so the checker excuses nothing. `PREVIOUS_RELEASE`: the command of the release before this one, which then
 plays the processes that are replaced.
 """
 
@@ -97,7 +97,7 @@ async def test_a_rolling_update_loses_nothing(fleet: Fleet, tmp_path: Path, surg
     old = [await fleet.prepare(role) for role in ("edge", "edge", "hub", "hub")]
     new = [await fleet.prepare(each.role) for each in old] if surge else []
     for each in old:
-        each.command = Path(os.environ.get("OCPPGW_PREVIOUS", str(each.command)))
+        each.command = Path(os.environ.get("PREVIOUS_RELEASE", str(each.command)))
     await asyncio.gather(*(each.run() for each in old))
     await fleet.balanced(2)
     async with ingress(tmp_path, fleet.edges) as url:

@@ -154,3 +154,10 @@ async def test_without_tokens_nobody_else_may_call() -> None:
             assert await far.ask("GET", "/api/v1/thing") == 403
             assert await far.ask("GET", "/metrics") == 200
         assert await port.ask("GET", "/api/v1/thing") == 200
+
+
+async def test_other_tokens_count_from_now_on(guarded: Port) -> None:
+    assert await guarded.ask("GET", "/api/v1/thing", "read-token") == 200
+    guarded.api.admit([AdminToken("new", digest("new-token"), "read")])
+    assert await guarded.ask("GET", "/api/v1/thing", "read-token") == 401
+    assert await guarded.ask("GET", "/api/v1/thing", "new-token") == 200

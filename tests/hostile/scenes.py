@@ -388,14 +388,14 @@ async def _into_local(site: Site, charger: str, version: str) -> Plug:
 
 
 async def many_boots(site: Site, charger: str, version: str) -> None:
-    """Each gets one answer and the gateway goes on."""
+    """Each gets one answer; the CSMS hears fewer of them."""
     plug = await site.plug(charger, version)
     boot = BOOTS["1" if version.startswith("ocpp1") else "2"]
     for number in range(100):
         await plug.say(boot.replace('"boot"', f'"{number}"'))
     answered = [json.loads(await plug.hear(20)) for _ in range(100)]
-    assert [each[1] for each in answered] == [str(number) for number in range(100)]
-    assert len(site.csms.said(charger, "BootNotification")) <= 100
+    assert sorted(int(each[1]) for each in answered) == list(range(100))
+    assert len(site.csms.said(charger, "BootNotification")) < 100
     await plug.leave()
 
 

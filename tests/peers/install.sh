@@ -43,14 +43,18 @@ packages() {
     cp "$here/package-lock.json" "$peers/npm/.installed"
 }
 
-# The three do not depend on one another.
+# They do not depend on one another.
 environment arthexis & a=$!
 environment ocpp-csms & b=$!
+environment schemathesis & d=$!
+environment sslyze & e=$!
 packages & c=$!
 failed=
 wait $a || failed="$failed arthexis"
 wait $b || failed="$failed ocpp-csms"
 wait $c || failed="$failed npm"
+wait $d || failed="$failed schemathesis"
+wait $e || failed="$failed sslyze"
 if [ -n "$failed" ]; then
     echo "tests/peers/install.sh: could not install:$failed" >&2
     exit 1

@@ -102,6 +102,8 @@ def _target(query: Query, name: str, kind: str) -> prometheus.Dataquery:
     target = prometheus.Dataquery().expr(query.expr).ref_id(name).legend_format(query.legend or "__auto")
     if kind in ("stat", "bars"):
         return target.instant()
+    if "call_duration_seconds_bucket" in query.expr:
+        target.exemplar(True)  # traces, while there are any
     if kind == "heatmap":
         target.format(PromQueryFormat.HEATMAP)
     return target.range()

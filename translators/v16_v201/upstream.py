@@ -29,15 +29,15 @@ def ask(d: Dialogue, request: Request[R], *, sound: bool = False) -> Generator[A
     An action that it does not have is remembered for the connection and not sent again (spec 1.2.6).
     """
     unsupported = facts_of(d).unsupported
-    name = f"{_CSMS}{type(request).action}"
-    if unsupported and name in unsupported:
+    if unsupported and f"{_CSMS}{type(request).action}" in unsupported:
         raise Refusal("NotSupported", f"the CSMS does not support {type(request).action}")
     try:
         response: R = yield from d.ask("csms", request, sound=sound)
         return response
     except Refusal as refusal:
-        if refusal.code in UNSUPPORTED and type(request).action not in _ALWAYS_ASKED and name not in unsupported:
-            unsupported.append(name)
+        action = type(request).action
+        if refusal.code in UNSUPPORTED and action not in _ALWAYS_ASKED:
+            unsupported.append(f"{_CSMS}{action}")
         yield from introduce_again(d, refusal)
     response = yield from d.ask("csms", request)
     return response

@@ -1,6 +1,6 @@
-{{/* What a running process can take over: everything but listen, redis and admin, with the files of the Secrets. */}}
+{{/* What a running process can take over: everything but the sections of staticConfig, with the files of the Secrets. */}}
 {{- define "ocpp-gateway.dynamicConfig" -}}
-{{- $config := omit .Values.config "listen" "redis" "admin" -}}
+{{- $config := omit .Values.config "listen" "redis" "admin" "registry" "vault" -}}
 {{- $upstreams := dict -}}
 {{- range $name, $upstream := .Values.config.upstreams -}}
 {{- $upstream = deepCopy $upstream -}}
@@ -30,6 +30,11 @@
 {{- if eq .Values.redis.mode "cluster" -}}{{- $_ := set $redis "cluster" true -}}{{- end -}}
 OCPPGW_LISTEN: {{ ternary (first $listeners) $listeners (eq (len $listeners) 1) | toJson | quote }}
 OCPPGW_ADMIN: {{ toJson $admin | quote }}
+{{- range $section := list "registry" "vault" }}
+{{- with index $.Values.config $section }}
+OCPPGW_{{ upper $section }}: {{ toJson . | quote }}
+{{- end }}
+{{- end }}
 {{- range $key, $value := $redis }}
 OCPPGW_REDIS__{{ upper $key }}: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
 {{- end }}

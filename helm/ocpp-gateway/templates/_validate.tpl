@@ -14,6 +14,11 @@
 {{- if not $config.upstreams -}}
 {{- fail "config.upstreams is empty: name at least one CSMS, such as --set config.upstreams.main.url=wss://csms.example/ocpp --set config.upstreams.main.version=ocpp2.0.1" -}}
 {{- end -}}
+{{- range list "key" "previous_key" -}}
+{{- if index (default dict $config.vault) . -}}
+{{- fail (printf "config.vault.%s would end in a ConfigMap: put it in a Secret, name that in mounts, and the file in config.vault.%s_file" . .) -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $upstream := $config.upstreams -}}
 {{- $secret := default dict (index $.Values.upstreamSecrets $name) -}}
 {{- if or $upstream.password $upstream.passwords (regexMatch "^[a-z]+://[^/?#]*@" (default "" $upstream.url)) -}}

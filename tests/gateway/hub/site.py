@@ -31,6 +31,9 @@ class Csms:
         self.said: list[tuple[str, str, dict[str, Any]]] = []
         self.reply: Callable[[str, str, dict[str, Any]], dict[str, Any] | None] = lambda charger, action, payload: {}
         self.refused: set[str] = set()
+        self.open: set[ServerConnection] = set()
+        self.last_id = ""
+        """Of the newest CALL."""
         self._server: Server | None = None
         self.port = 0
 
@@ -60,9 +63,11 @@ class Csms:
     async def _talk(self, connection: ServerConnection) -> None:
         assert connection.request is not None
         charger = connection.request.path.rpartition("/")[2]
+        self.open.add(connection)
         async for text in connection:
             kind, id, *rest = json.loads(text)
             if kind == 2:
+                self.last_id = id
                 self.said.append((charger, rest[0], rest[1]))
                 answer = self.reply(charger, rest[0], rest[1])
                 if answer is not None:

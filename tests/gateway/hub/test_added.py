@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from gateway.config import Config, RedisConfig, RouteConfig, Upstream
 from gateway.hub import retention
+from gateway.routes import Routes
 from tests.gateway.journal.conftest import Server, binary, server
 
 from .site import Csms, eventually, site
@@ -71,3 +74,41 @@ async def test_an_upstream_added_in_a_transaction(pair: tuple[Csms, Csms], serve
         assert said.count("StartTransaction") == 1
         assert new.heard("CP-1") == ([3, 4] if replay_from == "tail" else [0, 1, 2, 3, 4])
         assert len(old.said) == 7
+
+
+async def test_a_transaction_that_begins_while_an_upstream_is_added(pair: tuple[Csms, Csms], server: Server) -> None:
+    """Its begin was acknowledged for the new group before the link was there, and not yet answered: it is told all the same."""
+    old, new = pair
+    store = RedisConfig(url=server.url)
+    upstreams = {"main": Upstream(url=old.url, version="ocpp1.6")}
+    async with site(store, upstreams) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await eventually("there", lambda: old.heard("CP-1") == [0])
+        load = at.journal.load_facts
+        start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": STAMP}
+
+        async def meanwhile(partition: int, charger: str) -> dict[str, bytes]:
+            at.journal.load_facts = load  # type: ignore[method-assign]
+            await at.say("CP-1", "StartTransaction", start, tx=True)
+            link = at.hub.partitions[partition].sessions["cp-1"].links["main"]
+            while not any(each.call.action == "StartTransaction" for each in link.under_way):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            return await load(partition, charger)
+
+        at.journal.load_facts = meanwhile  # type: ignore[method-assign]
+        old.reply = lambda *said: None
+        more = {**upstreams, "copy": Upstream(url=new.url, version="ocpp1.6")}
+        routes = (RouteConfig(primary="main", mirrors=("copy",)),)
+        at.metrics.know(more)
+        at.hub.reconfigure(Config(upstreams=more, redis=store, routes=routes), Routes(routes))
+        await eventually("begun", lambda: "StartTransaction" in [action for _, action, _ in old.said])
+        await asyncio.sleep(0.5)
+        socket = next(iter(old.open))
+        await socket.send(json.dumps([3, old.last_id, polite("CP-1", "StartTransaction", start)]))
+        old.reply = polite
+        links = at.hub.partitions[at.partition("CP-1")].sessions["cp-1"].links
+        await eventually("linked", lambda: "copy" in links)
+        await at.meter("CP-1", range(1, 2))
+        await eventually("the new one goes on", lambda: new.heard("CP-1") == [1])
+        assert [action for _, action, _ in new.said].count("StartTransaction") == 1

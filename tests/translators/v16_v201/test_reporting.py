@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
+from tests.translators.saying import Saying, answer, calls
 from translators.facts import Job
 from translators.losses import Loss
 from translators.models import v16
@@ -146,3 +147,15 @@ def test_a_certificate_request(status: str) -> None:
     asked = to_csms("SignCertificate", {"csr": "CSR", "certificateType": "ChargingStationCertificate"})
     reply = {"status": status, "statusInfo": {"reasonCode": "X"}}
     c.passes("SignCertificate", {"csr": "CSR"}, asked, reply, {"status": status})
+
+
+def test_what_the_csms_does_not_have_is_not_sent_again_until_it_reconnects() -> None:
+    s = Saying("1.6", "2.0.1")
+    s.answers["csms", "LogStatusNotification"] = "NotImplemented"
+    status = {"status": "Uploading"}
+    assert len(calls(s.charger("DiagnosticsStatusNotification", status), "csms")) == 1
+    left = s.charger("DiagnosticsStatusNotification", {"status": "Uploaded"})
+    assert (calls(left, "csms"), answer(left, "charger")) == ([], "NotSupported")
+    s.control("csms_down")
+    s.control("csms_up")
+    assert len(calls(s.charger("DiagnosticsStatusNotification", {"status": "Idle"}), "csms")) == 1
