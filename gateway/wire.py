@@ -39,8 +39,8 @@ STALL_TIMEOUT: Final = 30.0
 
 _HIGH_WATER: Final = 64 * 1024
 _BETWEEN_FRAMES: Final = StreamReader.at_eof.__code__
-"""Where the library's parser waits when it has read no part of a frame: an empty buffer alone does not say so, as the parser
-takes a header away before it has the rest."""
+"""Where the library's parser of one leg, and in it the one of both, waits when it has read no part of a frame: an empty buffer
+alone does not say so, as the parser takes a header away before it has the rest."""
 _TEXT_HEADERS: Final = [bytes((0x81, size)) for size in range(256)]
 _MEDIUM: Final = b"\x81\x7e"
 _MEDIUM_MASKED: Final = b"\x81\xfe"
@@ -229,7 +229,7 @@ class Wire(asyncio.Protocol):
         protocol = self._protocol
         if (
             protocol._state is State.OPEN
-            and protocol.parser.gi_yieldfrom.gi_code is _BETWEEN_FRAMES  # type: ignore[attr-defined]
+            and protocol.parser.gi_yieldfrom.gi_yieldfrom.gi_code is _BETWEEN_FRAMES  # type: ignore[attr-defined]
             and protocol.current_size is None
             and not protocol.extensions
         ):

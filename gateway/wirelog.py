@@ -126,9 +126,7 @@ def write(seen: tap.Seen) -> None:
     if seen.data:
         fields["size"] = seen.size
         fields["frame"] = _readable(seen)
-    _say(
-        "frame" if seen.direction else "connection", **{key: value for key, value in fields.items() if value != ""}
-    )
+    _say("frame" if seen.direction else "connection", **{key: value for key, value in fields.items() if value != ""})
 
 
 def _readable(seen: tap.Seen) -> Any:

@@ -36,7 +36,9 @@ def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Req
     try:
         payload, repairs = lenient.decode(type_, call.payload)
         if noticed is not None and dialogue.side is not None:
-            notice(noticed, dialogue.side, repairs, signs(call.action, payload) if dialogue.side == "charger" else ())
+            seen = signs(call.action, payload) if dialogue.side == "charger" else ()
+            if repairs or seen:
+                notice(noticed, dialogue.side, repairs, seen)
         if repairs:
             dialogue.mended = True
             if dialogue.side == "csms":

@@ -110,7 +110,7 @@ def tidy_time(text: str | None) -> str | None:
     return format_time(ms)
 
 
-class Moment(NamedTuple):
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """A timestamp of a charger, made presentable."""
 
     text: str

@@ -25,7 +25,8 @@ Charger = Annotated[
     ),
 ]
 Action = Annotated[
-    str, typer.Option("--action", metavar="ACTION", help="Only exchanges with a CALL of this action, in either version.")
+    str,
+    typer.Option("--action", metavar="ACTION", help="Only exchanges with a CALL of this action, in either version."),
 ]
 Upstream = Annotated[str, typer.Option("--upstream", metavar="NAME", help="Of the CSMSs only this one.")]
 For = Annotated[str, typer.Option("--for", metavar="TIME", help="End after so long: 30s, 10m, 2h.")]

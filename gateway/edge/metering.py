@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.metrics import HistogramCell, Metrics
-from gateway.metrics_actions import action_group
+from gateway.metrics_actions import ACTION_GROUP, action_group
 from gateway.metrics_catalogue import CLOSE_CODES
 
 from .counters import EdgeCounters
@@ -74,10 +74,11 @@ def call_timer(metrics: Metrics) -> Callable[[str, float], None]:
     cells: dict[str, HistogramCell] = {}
 
     def observe(action: str, seconds: float) -> None:
-        group = action_group(action)
-        cell = cells.get(group)
+        cell = cells.get(action)
         if cell is None:
-            cell = cells[group] = metrics.call_duration.cell("charger", group)
+            cell = metrics.call_duration.cell("charger", action_group(action))
+            if action in ACTION_GROUP:
+                cells[action] = cell
         cell.observe(seconds)
 
     return observe

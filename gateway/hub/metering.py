@@ -78,6 +78,7 @@ class Metering(Observer):
         "_timed",
         "_translated",
         "_translating",
+        "_turns",
     )
 
     def __init__(self, metrics: Metrics) -> None:
@@ -90,6 +91,8 @@ class Metering(Observer):
         self._received: dict[tuple[str, object], Cell] = {}
         self._dequeuing = metrics.processing_duration.cell("dequeue")
         self._translating = metrics.processing_duration.cell("translate")
+        self._turns = 0
+        """Frames that were translated; one of 16 is observed as a stage of the processing."""
         self._happenings = Happenings(metrics)
         self._conflicting = ""
         """Upstream whose command has just been refused because of another's: its answer comes in the same turn."""
@@ -174,7 +177,9 @@ class Metering(Observer):
         self._happenings.told_late(entry)
 
     def timed(self, link: Link, side: Side, seconds: float) -> None:
-        self._translating.observe(seconds)
+        self._turns += 1
+        if not self._turns & 15:
+            self._translating.observe(seconds)
         key = (link.versions, side)
         cell = self._timed.get(key)
         if cell is None:
@@ -183,10 +188,12 @@ class Metering(Observer):
         cell.observe(seconds)
 
     def upstream_answered(self, link: Link, action: str, ms: int) -> None:
-        key = ("upstream", link.name, known(action))
+        key = ("upstream", link.name, action)
         cell = self._cells.get(key)
         if cell is None:
-            cell = self._cells[key] = self._metrics.upstream_call_duration.cell(link.name, action_group(action))
+            cell = self._metrics.upstream_call_duration.cell(link.name, action_group(action))
+            if known(action) == action:
+                self._cells[key] = cell
         assert isinstance(cell, HistogramCell)
         cell.observe(ms / 1000)
         if tracing.armed:

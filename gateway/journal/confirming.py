@@ -84,7 +84,9 @@ class Confirming(Connection):
             except Exception as error:
                 future.fail(error)
                 continue
-            future.succeed(converted)
+            future.set_result(converted)
+            if future.callback is not None:
+                future.tell()
         if self._out and self._loop is not None:
             self._loop.call_soon(self._flush)
 

@@ -127,7 +127,9 @@ class Connection(asyncio.Protocol):
                         except Exception as error:
                             future.fail(error)
                             continue
-                    future.succeed(reply)
+                    future.set_result(reply)
+                    if future.callback is not None:
+                        future.tell()
             if self._out and len(pending) - len(self._out) < BUSY and self._loop is not None:
                 self._loop.call_soon(self._flush)
         except (hiredis.ProtocolError, IndexError):

@@ -50,7 +50,9 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 _STALE = Appended("stale")
 
 
-class Journal(Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known, Looking, Audit, Vault, Erasing):
+class Journal(
+    Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known, Looking, Audit, Vault, Erasing
+):
     """The only way to the store. One per process; belongs to the event loop that started it.
 
     Nothing is ever sent twice by itself. A failed write has an unknown outcome; an `append` with a dedup key, a

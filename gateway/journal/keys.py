@@ -21,7 +21,7 @@ def fold(charger: str) -> str:
 
 def partition(charger: str, partitions: int) -> int:
     """Number of the charger's partition: CRC-16/XMODEM of its casefolded identity, as Redis Cluster computes slots."""
-    return crc_hqx(fold(charger).encode(), 0) % partitions
+    return crc_hqx(charger.casefold().encode(), 0) % partitions
 
 
 @lru_cache(4096)

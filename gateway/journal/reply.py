@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -15,24 +15,23 @@ class Reply(asyncio.Future[T], Generic[T]):
     Only for who need not see it in turn with others: tasks that await replies before this one run after such a callback.
     """
 
-    _then: Callable[[asyncio.Future[T]], None] | None = None
+    callback: Callable[[asyncio.Future[T]], None] | None = None
 
     def then(self, callback: Callable[[asyncio.Future[T]], None]) -> None:
         """Calls `callback` with this future when it is done: at once on success, from the loop otherwise. For one caller."""
         if self.done():
             self.get_loop().call_soon(callback, self)
         else:
-            self._then = callback
+            self.callback = callback
 
-    def succeed(self, result: Any) -> None:
-        """Sets the result."""
-        self.set_result(result)
-        if self._then is not None:
-            try:
-                self._then(self)
-            except Exception as error:
-                context = {"message": "a callback of a reply failed", "exception": error, "future": self}
-                self.get_loop().call_exception_handler(context)
+    def tell(self) -> None:
+        """Calls the callback, once the result is set."""
+        assert self.callback is not None
+        try:
+            self.callback(self)
+        except Exception as error:
+            context = {"message": "a callback of a reply failed", "exception": error, "future": self}
+            self.get_loop().call_exception_handler(context)
 
     def fail(self, error: Exception) -> None:
         """Sets the exception, unless it is done."""
@@ -40,5 +39,5 @@ class Reply(asyncio.Future[T], Generic[T]):
             self.set_exception(error)
             # Marks it as seen: a lost store is reported once, by health, not once per forgotten reply.
             self.exception()
-            if self._then is not None:
-                self.get_loop().call_soon(self._then, self)
+            if self.callback is not None:
+                self.get_loop().call_soon(self.callback, self)

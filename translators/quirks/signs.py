@@ -125,7 +125,9 @@ def _tag(payload: Any, found: list[str]) -> None:
 
 def _meter_values(values: Any, found: list[str]) -> None:
     for value in values if isinstance(values, list) else ():
-        found += of_time(value.timestamp)
+        time = value.timestamp
+        if len(time) not in (20, 24) or time[-1] != "Z" or not _YEARS[0] <= time[:4] <= _YEARS[1]:
+            found += of_time(time)
         samples = getattr(value, "sampledValue", ())
         if not samples:
             found.append("empty_samples")
@@ -174,7 +176,9 @@ def _stop(payload: Any, found: list[str]) -> None:
 
 
 def _meter(payload: Any, found: list[str]) -> None:
-    _number(getattr(payload, "transactionId", None), found)
+    number = getattr(payload, "transactionId", None)
+    if number is not None and number > INT32_MOST:
+        found.append("int_range")
     _meter_values(getattr(payload, "meterValue", ()), found)
 
 

@@ -58,7 +58,7 @@ def _shape(context: Any, measurand: Any, phase: Any, location: Any, unit: Any) -
     return Shape(head, tail, register)
 
 
-class Written(NamedTuple):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """A meter value as JSON."""
 
     text: str

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import Protocol, Side
+from websockets.protocol import Protocol, Side, State
 from websockets.streams import StreamReader
+from websockets.uri import parse_uri
 
 from gateway.dial import ClientWire
 from gateway.serve import ServerWire
@@ -110,7 +111,7 @@ def opened(side: Side) -> tuple[Server | Client, Pipe]:
         wire.data_received(UPGRADE)
     else:
         wire = Client()
-        wire._protocol = cast(ClientProtocol, Protocol(Side.CLIENT, max_size=LIMIT))
+        wire._protocol = ClientProtocol(parse_uri("ws://csms/"), state=State.OPEN, max_size=LIMIT)
         wire.connection_made(transport)
         wire._open()
     assert wire.is_open

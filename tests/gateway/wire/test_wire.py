@@ -567,5 +567,16 @@ async def test_our_two_ends_together(echo: EchoServer) -> None:
     assert await asyncio.wait_for(wire.lost, 5) == (1001, "going")
 
 
+async def test_the_library_does_not_parse_plain_messages(echo: EchoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Dialled()
+    await wire.dial(echo.url, subprotocols=["ocpp1.6"])
+    parsed: list[object] = []
+    monkeypatch.setattr(Wire, "_frame", lambda wire, frame: parsed.append(frame))
+    for size in (10, 1000):
+        wire.send(b"[" + b" " * size + b"]")
+        await wire.texts.get()
+    assert parsed == []
+
+
 async def test_a_wire_has_no_dict() -> None:
     assert "__dict__" not in dir(Wire(Wheel()))
