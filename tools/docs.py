@@ -92,7 +92,7 @@ upstreams:
 * No routes and exactly one upstream: every charger goes there. A charger that no route fits gets 404.
 * Policies that contradict each other are errors too, with the reason.
 * A running gateway takes changes of the file (or of a file that it names), a SIGHUP or `POST /api/v1/config/reload` without
-  dropping a charger; `listen`, `registry`, `redis` and `admin` (but `admin.tokens`) need a restart and are refused with
+  dropping a charger; `listen`, `registry`, `redis`, `vault` and `admin` (but `admin.tokens`) need a restart and are refused with
   the reason. See [Switching](switching.md).
 * `ocpp-gateway config show --origin` says where each value came from, `config diff` which keys differ and need a restart,
   `config default` writes a file with every key. [config.schema.json](config.schema.json) is for editors:

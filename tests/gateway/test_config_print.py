@@ -95,7 +95,7 @@ def test_the_schema_takes_what_the_program_takes(file: Path) -> None:
         assert not list(validator.iter_errors(yaml.safe_load(text)))
     assert [error.json_path for error in validator.iter_errors({"listen": {"prot": 1}, "log": {"level": "all"}})]
     assert [key for key, part in schema["properties"].items() if part.get("x-restart")] == [
-        *("listen", "registry", "redis", "admin")
+        *("listen", "registry", "redis", "vault", "admin")
     ]
 
 
