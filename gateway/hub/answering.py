@@ -15,7 +15,7 @@ from translators.frames import EMPTY, Call, Error, Result
 
 from .backlog import Exchange, order
 from .effects import Effects
-from .local import BUDGET_MS, payload_away, settled
+from .local import BUDGET_MS, payload_away, refusal_away, settled
 from .observer import Observer
 from .refused import again, dead
 from .shared import LEARNED_FROM, Shared
@@ -228,6 +228,11 @@ def answer_empty(link: Link, exchange: Exchange, now: int) -> None:
 
 def answer_away(link: Link, exchange: Exchange, now: int) -> None:
     """Answer the charger in place of an upstream that is away or silent, if there is an answer."""
+    if (refusal := refusal_away(link, exchange)) is not None and exchange in link.backlog:
+        link.backlog.remove(exchange)
+        answer_charger(link, exchange, refusal, now)
+        ack(link, exchange)
+        return
     payload = payload_away(link, exchange, now)
     link.owner.effects.links.add(link)
     if payload is None:

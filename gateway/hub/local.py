@@ -32,7 +32,7 @@ UNKNOWN_INTERVAL: Final = 60
 class Local:
     """The rules of one route for one of its upstreams."""
 
-    __slots__ = ("_boots", "_hold_ms", "_rules")
+    __slots__ = ("_boots", "_hold_ms", "_rules", "waits")
 
     def __init__(self, route: Route, *, same: bool) -> None:
         """`same`: charger and upstream speak the same version; otherwise the translation knows what `buffer` says to a boot."""
@@ -40,6 +40,8 @@ class Local:
         self._rules = (route.local or Rules()) if local else None
         self._hold_ms = round(route.hold * 1000) if local else 0
         self._boots = local or same
+        self.waits = 0
+        """Epoch of the connection on which a boot was answered here, and not with Accepted; 0: there is none."""
 
     def payload(self, link: Link, exchange: Exchange, now: int) -> Raw | None:
         """The answer in the place of the upstream; None if there is none, or not yet."""
@@ -47,7 +49,9 @@ class Local:
             return None
         call, entry = exchange.call, exchange.entry
         if self._boots and call.action == "BootNotification":
-            return self._boot(link, call, entry.head.version, now)
+            said = self._boot(link, call, entry.head.version, now)
+            self.waits = 0 if b'"Accepted"' in bytes(said) else entry.head.epoch
+            return said
         return link.translator.away(call, now, key=entry.id, tx=entry.tx)
 
     def holds_until(self, link: Link, exchange: Exchange) -> int:
@@ -85,6 +89,16 @@ def payload_away(link: Link, exchange: Exchange, now: int) -> Raw | None:
     return link.translator.away(exchange.call, now, key=exchange.entry.id, tx=exchange.entry.tx)
 
 
+def refusal_away(link: Link, exchange: Exchange) -> Error | None:
+    """What a charger gets that was told here to wait with everything else (2.0.1 B02.FR.09, B03.FR.07; row S02). What bills is
+    taken all the same."""
+    head = exchange.entry.head
+    waits = link.local is not None and link.local.waits == head.epoch > 0
+    if not waits or exchange.answered or head.cls == "K0" or exchange.call.action == "BootNotification":
+        return None
+    return Error(exchange.call.id, "SecurityError", "the charger is not registered yet")
+
+
 def refused_here(link: Link, exchange: Exchange) -> bool:
     """Whether this will be refused for good while the upstream is away: there is nothing to be kept of it."""
     same = link.versions[0] == link.versions[1]
@@ -107,6 +121,8 @@ def heard(link: Link, exchange: Exchange, answer: Result | Error, now: int) -> N
         return
     accepted = link.owner.shared.accepted
     if said.status == "Accepted":
+        if link.local is not None:
+            link.local.waits = 0
         accepted[link.name] = Accepted(now, identity(exchange.call), said.interval or said.heartbeatInterval)
     elif accepted.pop(link.name, None) is None:
         return
