@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.translators.saying import SILENT, Saying, answer, calls
 from translators.enums import PNC_VENDOR
 from translators.facts import Job, Key
 
+from .conversation import AT, start
 from .station import NOW, Station, answered, rejected
 
 START: dict[str, Any] = {"remoteStartId": 7, "idToken": {"idToken": "APP-1", "type": "Central"}}
@@ -273,3 +275,21 @@ def test_transaction_event_of_a_charger_without_triggers(refusal: str) -> None:
     assert event["meterValue"][0]["sampledValue"][0]["value"] == 1500
     assert running.next_seq == 5
     assert ("requestedMessage", "synthesised") in s.lost()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_transaction_whose_start_the_csms_has_not_acknowledged_runs_at_the_charger(ended: bool) -> None:
+    s = Saying("1.6", "2.0.1")
+    s.charger("Authorize", {"idTag": "ABC"})
+    s.answers["csms", "TransactionEvent"] = SILENT
+    s.charger("StartTransaction", start(tag="ABC"))
+    tid = answer(s.control("tick", 26), "charger")["transactionId"]
+    [event] = calls(s.heard, "csms", "TransactionEvent")
+    uuid = event["transactionInfo"]["transactionId"]
+    if ended:
+        s.charger("StopTransaction", {"transactionId": tid, "meterStop": 2000, "timestamp": AT.format(9)})
+    left = s.csms("RequestStopTransaction", {"transactionId": uuid})
+    assert calls(left, "charger") == ([] if ended else [("RemoteStopTransaction", {"transactionId": tid})])
+    assert answer(left, "csms")["status"] == ("Rejected" if ended else "Accepted")
+    left = s.csms("UnlockConnector", {"evseId": 1, "connectorId": 1})
+    assert answer(left, "csms")["status"] == ("Unlocked" if ended else "OngoingAuthorizedTransaction")
