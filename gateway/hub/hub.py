@@ -311,6 +311,8 @@ class Hub:
                 if head.version != session.version and session.version:
                     self._sessions.relink(partition, session, head.version)
                 session.opened(head.home, head.epoch, head.version, now)
+                if session.route is not None:
+                    self._sessions.treat(session, session.route)
                 self._sessions.connect(session)
                 self._sessions.hurry(session)
             case "close":

@@ -17,6 +17,7 @@ from gateway.ids import new_id
 from gateway.journal.entry import Entry, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
+from gateway.quirk_profiles import Profiles
 from gateway.routes import NoRoute, Route, Routes
 from translators import translatable
 
@@ -24,7 +25,6 @@ from .arbitration import arbitrate
 from .comparing import compare
 from .link import Link
 from .linking import fit, leavings
-from .mending import mend
 from .partition import Partition
 from .session import Session
 from .sessions import Sessions
@@ -92,6 +92,8 @@ class Reconfigure:
     def booted(self, session: Session) -> None:
         """The charger has said what it is: another route may fit."""
         session.booted = False
+        if session.route is not None:
+            self._sessions.treat(session, session.route)
         if self._sessions.routes.conditional:
             self._booted.append(session)
             self._news.set()
@@ -145,6 +147,7 @@ class Reconfigure:
     def _put_in_force(self, config: Config, routes: Routes) -> None:
         sessions = self._sessions
         sessions.config, sessions.routes = config, routes
+        sessions.profiles = Profiles(config.quirks)
         sessions.settings = {**sessions.settings, **config.upstreams}
         sessions.health.reconfigure(sessions.settings)
 
@@ -199,7 +202,7 @@ class Reconfigure:
         if not translatable(session.version, sessions.settings[route.primary].version):
             log.warning("no_translation", charger_id=session.charger, upstream=route.primary, kept=list(session.links))
             return True
-        mend(session, route.repair or sessions.config.charger.repair)
+        sessions.treat(session, route)
         missing = [name for name in route.upstreams if name not in session.links or session.links[name].leaving]
         stale = changed & session.links.keys()
         if not self._here(partition, session) or (route == session.route and not missing and not stale):
@@ -251,7 +254,7 @@ class Reconfigure:
                 link.down_since = now  # nobody has waited for it before
         arbitrate(session, route, self._sessions.settings, new_id)
         compare(session, route, self._sessions.settings)
-        mend(session, route.repair or self._sessions.config.charger.repair)
+        self._sessions.treat(session, route)
         log.info("rerouted", charger_id=session.charger, primary=route.primary, mirrors=route.mirrors)
 
     def _renew(self, session: Session, name: str, route: Route, position: str, now: int) -> None:
