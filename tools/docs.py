@@ -14,7 +14,7 @@ from pathlib import Path
 from gateway import config_schema
 from gateway.config_keys import sections
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
-from tools import api_docs, chart_docs, runtime_lock, threat_docs, translation_docs
+from tools import api_docs, chart_docs, hostile_docs, runtime_lock, threat_docs, translation_docs
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
@@ -197,6 +197,7 @@ PAGES = {
     "api.md": api_docs.page,
     **translation_docs.pages(),
     **threat_docs.pages(),
+    **hostile_docs.pages(),
     **chart_docs.pages(),
     "../deploy/requirements.lock": runtime_lock.lock,
 }
