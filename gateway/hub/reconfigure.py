@@ -37,6 +37,7 @@ AGAIN_SECONDS = 0.1
 """Between two looks at a charger whose StartTransaction is being answered: whose number it gets must be known first."""
 PATIENCE_SECONDS = 5.0
 """Longest wait for it."""
+_INTRODUCED = frozenset(("BootNotification", "StatusNotification"))
 AT_ONCE = 50
 """Chargers between two turns of the loop."""
 
@@ -233,8 +234,13 @@ class Reconfigure:
         return True
 
     def _catch_up(self, partition: Partition, session: Session) -> None:
-        for name, entry in self._ahead.pop(session, ()):
-            if name in session.links:
+        """Tell new upstreams what came meanwhile. What a boot or a status said is in their introduction, if it was answered."""
+        held = self._ahead.pop(session, ())
+        answering = [link for link in session.links.values() if link.answers] if held else []
+        open_ = {each.entry.id for link in answering for each in (*link.under_way, *link.backlog) if not each.answered}
+        for name, entry in held:
+            known = entry.head.action in _INTRODUCED and entry.id not in open_
+            if name in session.links and not known:
                 session.called(name, entry, now_ms())
             else:
                 partition.acknowledge(name, entry.id)
