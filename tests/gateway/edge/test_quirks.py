@@ -159,6 +159,19 @@ async def test_q19_null_payload(edge: Edge) -> None:
     assert only(edge, "payload_null") == 1
 
 
+async def test_q25_control_characters_that_are_not_escaped(edge: Edge, hub: EchoHub) -> None:
+    async with dial(edge) as ws:
+        await ws.send(
+            '[2,"1","StopTransaction",{"transactionId":1,"meterStop":5,"timestamp":"t","idTag":"TAG\x10\x0e"}]'
+        )
+        assert (await hear(ws))[:2] == [3, "1"]
+        await ws.send('[2,"2","Heartbeat",{"a\x10')
+        assert (await hear(ws))[:3] == [4, "2", "FormationViolation"], "there is more wrong with it"
+    stored = (await hub.kinds("open", "call"))[1]
+    assert json.loads(stored.frame)[3]["idTag"] == "TAG\x10\x0e", "what it means is for the hub to say"
+    assert only(edge, "json_salvaged") == 2
+
+
 async def test_q35_names_of_messages(edge: Edge) -> None:
     async with dial(edge) as ws:
         await say(ws, 2, "1", "heartbeat", {})
