@@ -185,17 +185,16 @@ def _targets(d: Dialogue, request: v201.TriggerMessageRequest) -> list[int | Non
 
 
 def _expect(d: Dialogue, message: v201.MessageTrigger, connector: int | None) -> None:
-    """Remember that the charger will send `message` because it was asked to."""
+    """Remember that the charger will send `message` because it was asked to; connector 0 stands for all of them."""
     facts = facts_of(d)
-    facts.triggers = {name: expires for name, expires in facts.triggers.items() if expires > d.clock}
-    if message == "StatusNotification" and connector is None:
-        numbers = [0, *connectors(d)]
-    elif message in ("MeterValues", "StatusNotification", "TransactionEvent", "BootNotification"):
-        numbers = [connector or 0]
-    else:
-        return
-    for number in numbers:
-        facts.triggers[f"{message}:{number}"] = d.clock + TRIGGER_LASTS
+    served = f"{message}:0/"
+    facts.triggers = {
+        name: expires
+        for name, expires in facts.triggers.items()
+        if expires > d.clock and not (connector is None and name.startswith(served))
+    }
+    if message in ("MeterValues", "StatusNotification", "TransactionEvent", "BootNotification"):
+        facts.triggers[f"{message}:{connector or 0}"] = d.clock + TRIGGER_LASTS
 
 
 def _trigger_pnc(d: Dialogue, request: v201.TriggerMessageRequest) -> Rule:
