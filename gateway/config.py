@@ -16,6 +16,7 @@ from gateway.config_kinds import VERSIONS, Count, Duration, OneOrMany, Port, Pos
 from gateway.config_limits import Limits
 from gateway.config_listen import Listen, Proxy, RegistryConfig, Tls
 from gateway.config_metrics import MetricsConfig
+from gateway.config_quirks import QuirkProfile
 from gateway.config_route import Canary, Lifeline, Local, RouteConfig, When
 from gateway.config_tracing import TracingConfig
 from gateway.config_upstream import Forward, Upstream
@@ -124,6 +125,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: tuple[RouteConfig, ...] = ()
     """Tried in order. None and exactly one upstream: every charger goes there."""
     charger: Charger = Charger()
+    quirks: dict[str, QuirkProfile] = {}
+    """Kinds of chargers that need other settings, by a name of yours."""
     limits: Limits = Limits()
     log: Log = Log()
     metrics: MetricsConfig = MetricsConfig()
@@ -168,6 +171,7 @@ __all__ = [
     "Log",
     "MetricsConfig",
     "Proxy",
+    "QuirkProfile",
     "RedisConfig",
     "RegistryConfig",
     "RouteConfig",

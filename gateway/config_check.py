@@ -63,6 +63,16 @@ def _listeners(config: Config, root: Node, problems: Problems) -> None:
             )
     for key, message in config_security.of_tokens(config.admin.tokens):
         problems.add(_where(root, "admin", "tokens"), f"admin.{key}", message)
+    for name, profile in config.quirks.items():
+        for key in ("vendor", "model", "firmware"):
+            try:
+                re.compile(getattr(profile, key))
+            except re.error as error:
+                problems.add(
+                    _where(root, "quirks", name, key),
+                    join(join("quirks", name), key),
+                    f"no regular expression: {error}",
+                )
     for key, message in config_security.of_registry(config.registry):
         problems.add(_where(root, "registry", key), f"registry.{key}", message)
 

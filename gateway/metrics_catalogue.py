@@ -139,7 +139,7 @@ CALL_OUTCOMES = (
 )
 CLOSE_CODES = ("1000", "1001", "1002", "1006", "1007", "1008", "1009", "1011", "1012", "1013", OTHER)
 COMMAND_OUTCOMES = ("accepted", "rejected", "call_error", "charger_offline", "timeout", "forbidden", "conflict")
-SESSION_STATES = ("connected", "connecting", "backoff", "auth_failed")
+SESSION_STATES = ("connected", "connecting", "backoff", "auth_failed", "disabled")
 CONNECTOR_STATUSES = (
     "Available",
     "Preparing",
@@ -215,7 +215,7 @@ CATALOGUE: tuple[Spec, ...] = (
          "sum(increase($m[1h]))"),
     Spec("calls_total", "counter", "CALLs that ended, by outcome.",
          'sum(rate($m{outcome!~"ok|call_error"}[5m])) / sum(rate($m[5m]))',
-         (INITIATOR, ACTION, _label("outcome", *CALL_OUTCOMES)), limit=300),
+         (INITIATOR, ACTION, _label("outcome", *CALL_OUTCOMES)), limit=280),
     Spec("call_duration_seconds", "histogram", "Time from a CALL's arrival to its answer's departure.", _P99,
          (INITIATOR, GROUP), CALL_SECONDS, limit=24),
     Spec("processing_duration_seconds", "histogram",

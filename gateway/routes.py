@@ -192,6 +192,10 @@ class Place(Protocol):
     def group(self) -> str:
         """Its group; "": none."""
 
+    @property
+    def quirks(self) -> str:
+        """Name of its quirk profile; "": the one that fits what it says of itself."""
+
 
 class NoRoute(LookupError):
     """No route fits this identity; the charger is to be refused like an unknown one (404)."""
@@ -270,6 +274,11 @@ class Routes:
 
     def _knows(self, name: str) -> bool:
         return self._known is None or name in self._known
+
+    def quirks(self, charger: str) -> str:
+        """The quirk profile that the registry names for a charger."""
+        place = self._placed(charger.casefold())
+        return "" if place is None else place.quirks
 
     def overriding(self, charger: str) -> list[Override]:
         """The overrides that mean this charger; the first counts."""

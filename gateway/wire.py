@@ -11,7 +11,10 @@ Limits: architecture.md section 8, reliability 1.4, 1.10, 2.7 and 6.2.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
+import struct
 from collections import deque
 from typing import Final, cast
 
@@ -187,6 +190,13 @@ class Wire(asyncio.Protocol):
             self._protocol.send_close(code, cut)
             self._discard()
             self._flush()
+
+    def reset(self) -> None:
+        """End the TCP connection with a reset, without a Close frame."""
+        if self._transport is not None and (sock := self._transport.get_extra_info("socket")) is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
 
     def abort(self) -> None:
         """Reset the socket now."""

@@ -12,7 +12,9 @@ IO = {"asyncio", "redis", "hiredis", "websockets", "aiohttp", "uvloop", "random"
 PURE = [
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "translators").rglob("*.py")),
     "gateway/routes.py",
+    "gateway/quirk_profiles.py",
     "gateway/readiness.py",
+    "gateway/treatment.py",
     "gateway/edge/guard.py",
     "gateway/edge/jsontext.py",
     "gateway/edge/quirks.py",
@@ -42,6 +44,7 @@ PURE = [
     "gateway/hub/book.py",
     "gateway/hub/composite.py",
     "gateway/hub/control.py",
+    "gateway/hub/habits.py",
     "gateway/hub/leases.py",
     "gateway/hub/mending.py",
     "gateway/hub/numbers.py",

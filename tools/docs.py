@@ -1,10 +1,11 @@
-"""Writes docs/config.md, docs/metrics.md, docs/cli.md, docs/translation/ and the chart's schema and README from the program itself.
+"""Writes config.md, metrics.md, cli.md, api.md and translation/ in docs/, and the chart's schema and README, from the program itself.
 
 `python -m tools.docs` writes them; `--check` writes nothing and exits with 1 when one of them is out of date.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from gateway import config_schema
 from gateway.config_keys import sections
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
-from tools import chart_docs, runtime_lock, threat_docs, translation_docs
+from tools import api_docs, chart_docs, hostile_docs, runtime_lock, threat_docs, translation_docs
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
@@ -32,6 +33,31 @@ COMMANDS = (
     "chargers",
     "chargers add",
     "chargers import",
+    "chargers ls",
+    "chargers show",
+    "chargers kick",
+    "chargers forget",
+    "send",
+    "tail",
+    "trace",
+    "capture",
+    "replay",
+    "validate",
+    "migrate report",
+    "upstreams ls",
+    "upstreams show",
+    "upstreams pause",
+    "upstreams resume",
+    "upstreams reconnect",
+    "upstreams test",
+    "queue ls",
+    "queue peek",
+    "queue replay",
+    "processes",
+    "drain",
+    "log-level",
+    "doctor",
+    "completion",
     "upstreams list",
     "upstreams remove",
     "dlq list",
@@ -136,20 +162,31 @@ and `python_gc_*`.
 def cli_page() -> str:
     """docs/cli.md."""
     lines = ["# Command line", "", _NOTE.rstrip()]
-    for command in COMMANDS:
-        name = f"ocpp-gateway {command}".strip()
-        lines += ["", f"## {name}", "", "```text", _help(command), "```"]
+    for command, text in _helps().items():
+        lines += ["", f"## ocpp-gateway {command}".rstrip(), "", "```text", text, "```"]
     return "\n".join(lines) + "\n"
 
 
-def _help(command: str) -> str:
+_ASK = """
+import json, sys
+from typer.testing import CliRunner
+from gateway.cli.commands import app
+def help(name):
+    return CliRunner().invoke(app, [*name.split(), "--help"], prog_name="ocpp-gateway").stdout
+print(json.dumps({name: help(name) for name in json.load(sys.stdin)}))
+"""
+
+
+def _helps() -> dict[str, str]:
+    """Command -> what `--help` says; all of them by one process, with nothing of this one's terminal."""
     plain = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
     keep = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV") if key in os.environ}
-    arguments = [sys.executable, "-m", "gateway", *command.split(), "--help"]
     shown = subprocess.run(
-        arguments, check=True, capture_output=True, encoding="utf-8", env=keep | plain | {"PYTHONUTF8": "1"}, cwd=ROOT
-    )
-    return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
+        [sys.executable, "-c", _ASK], input=json.dumps(COMMANDS), check=True, capture_output=True, encoding="utf-8",
+        env=keep | plain | {"PYTHONUTF8": "1"}, cwd=ROOT,
+    )  # fmt: skip
+    helps: dict[str, str] = json.loads(shown.stdout)
+    return {name: "\n".join(line.rstrip() for line in text.strip().splitlines()) for name, text in helps.items()}
 
 
 PAGES = {
@@ -157,8 +194,10 @@ PAGES = {
     "config.schema.json": config_schema.document,
     "metrics.md": metrics_page,
     "cli.md": cli_page,
+    "api.md": api_docs.page,
     **translation_docs.pages(),
     **threat_docs.pages(),
+    **hostile_docs.pages(),
     **chart_docs.pages(),
     "../deploy/requirements.lock": runtime_lock.lock,
 }

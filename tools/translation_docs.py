@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from msgspec import inspect
 
+from tools import quirk_docs
 from translators import PAIRS, pairs
 from translators.dialogue import Local, Pair, Refuse, Row
 from translators.losses import Field, Ledger, ledger
@@ -212,7 +213,7 @@ def name(pair: Pair) -> str:
 
 def pages() -> dict[str, Any]:
     """File name below docs/ -> what makes its text."""
-    found: dict[str, Any] = {"translation/README.md": index}
+    found: dict[str, Any] = {"translation/README.md": index, **quirk_docs.pages()}
     for charger, csms, _ in PAIRS:
         [pair] = pairs(charger, csms)
         if (tables := ledger(pair.charger, pair.csms)) is not None:

@@ -17,15 +17,36 @@ def translate(
         Path | None,
         typer.Option("--options", metavar="FILE.json", help="Translation options as a JSON object."),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also what becomes of each message, and why each loss is one.")
+    ] = False,
+    capture: Annotated[
+        Path | None,
+        typer.Option(
+            "--capture", metavar="FILE", help="What the charger of a capture said, for a CSMS that agrees with all."
+        ),
+    ] = None,
 ) -> None:
     """Translate a conversation from standard input to standard output, without network or store.
 
     Input, one JSON object a line: {"from": "charger"|"csms"|"control", "frame": [...], "at": "<optional ISO time>"}.
     Output after each: {"to": ..., "frame": [...], "losses": [...]} per frame that leaves, then {"done": true}.
+
+    Example: echo '{"from": "charger", "frame": [2, "1", "StatusNotification", {"connectorId": 1, "errorCode": "NoError",
+    "status": "Preparing"}]}' | ocpp-gateway translate --charger ocpp1.6 --csms ocpp2.0.1 --explain
     """
     from gateway.cli.translate import command
 
-    raise typer.Exit(command(charger.value, csms.value, options))
+    if capture is not None:
+        from gateway.cli.explaining import from_capture
+
+        raise typer.Exit(from_capture(charger.value, csms.value, options, capture, explain=explain))
+    explained = None
+    if explain:
+        from gateway.cli.explaining import Explained
+
+        explained = Explained(charger.value, csms.value)
+    raise typer.Exit(command(charger.value, csms.value, options, explain=explained))
 
 
 def demo(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, Protocol, TextIO
 
 import msgspec
 
@@ -203,10 +204,24 @@ def _milliseconds(text: str) -> int:
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
+class Explaining(Protocol):
+    """Adds to what leaves why it is so."""
+
+    def heard(self, text: str) -> None: ...
+    def add(self, leaving: dict[str, Any]) -> dict[str, Any]: ...
+
+
 def command(
-    charger: str, csms: str, options_file: Path | None, source: TextIO = sys.stdin, sink: TextIO = sys.stdout
+    charger: str,
+    csms: str,
+    options_file: Path | None,
+    source: Iterable[str] | None = None,
+    sink: TextIO | None = None,
+    *,
+    explain: Explaining | None = None,
 ) -> int:
-    """Run the conversation on `source` to its end. Returns the exit code: 2 for bad arguments or a bad line."""
+    """Run the conversation on `source` (standard input) to its end. Returns the exit code: 2 for bad arguments or a bad line."""
+    source, sink = source or sys.stdin, sink or sys.stdout
     try:
         options = msgspec.json.decode(options_file.read_bytes(), type=Options) if options_file else Options()
         conversation = Conversation(charger, csms, options)
@@ -218,7 +233,11 @@ def command(
         if not text.strip():
             continue
         try:
+            if explain is not None:
+                explain.heard(text)
             for leaving in conversation.feed(text):
+                if explain is not None:
+                    leaving = explain.add(leaving)
                 sink.write(msgspec.json.encode(leaving).decode() + "\n")
         except BadLine as error:
             print(f"translate: {error}: {text.strip()[:200]}", file=sys.stderr)

@@ -8,6 +8,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
 import structlog
 
 from gateway import failpoints, tap, tracing
@@ -22,6 +23,7 @@ from gateway.edge.pace import Pace
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Appended
+from gateway.treatment import USUAL, Treatment, decode
 from gateway.wheel import Timer
 from translators.values import format_time
 
@@ -38,6 +40,9 @@ LEAVE_SECONDS: Final = 10.0
 MOST_PINGS: Final = 500
 """Pings of a charger within `PINGS_SECONDS`; one more closes its socket with 1008 (row W09)."""
 PINGS_SECONDS: Final = 10.0
+LONG_SILENCE: Final = 900.0
+"""Seconds that a charger may be silent which does not answer pings."""
+PATIENT: Final = Treatment(silence=LONG_SILENCE)
 SILENT_INTERVALS: Final = 3
 """Ping intervals without any inbound byte after which a charger is dead."""
 
@@ -63,6 +68,7 @@ class ChargerConnection(Knocking):
         "_thaw",
         "_waiting",
         "epoch",
+        "manners",
     )
 
     def __init__(self, edge: Edge, gate: Gate, source: str = "") -> None:
@@ -79,6 +85,7 @@ class ChargerConnection(Knocking):
         self._pings = 0
         self._pings_since = 0.0
         self._pinged_at = 0.0
+        self.manners = USUAL
         self.epoch = 0
         """Number of this connection; 0 until the journal has given it."""
 
@@ -94,6 +101,10 @@ class ChargerConnection(Knocking):
     def part(self, reason: str, code: int, text: str) -> None:
         """Close for a reason of ours."""
         self.reason = self.reason or reason
+        if self.manners.reset and self.is_open:
+            odd(self._edge.counters, "close_reset", self.version)
+            self.reset()
+            return
         self.close(code, text)
 
     def on_open(self) -> None:
@@ -376,6 +387,8 @@ class ChargerConnection(Knocking):
                 tracing.current.asked_charger(item, action, self.version)
             self.guard.asked(item.message_id, action)
             self._write(item.body, "call", action)
+        elif item.kind == "treat":
+            self.treat(decode(item.body))
         elif item.code == 1006:
             self.reason = self.reason or "kicked"
             self.abort()
@@ -384,6 +397,14 @@ class ChargerConnection(Knocking):
         else:
             reason = _REASONS.get(item.code, "kicked")
             self.part(reason, item.code or 1000, item.body.decode(errors="replace"))
+
+    def treat(self, manners: Treatment) -> None:
+        """How a charger of this kind is treated."""
+        self.manners = manners
+        wanted = manners.versions
+        # Once: one that comes with the same version again has no other, or not here.
+        if wanted and self.version not in wanted and self._edge.pin(self.charger, wanted):
+            self._leave(self._edge.wheel.loop.time() + LEAVE_SECONDS)
 
     def _leave(self, latest: float) -> None:
         """Close as soon as nothing is open, at `latest` (loop's clock) in any case."""
@@ -423,7 +444,13 @@ class ChargerConnection(Knocking):
             edge.ended(call.action, "timeout")
         self._read_on()
         # While we do not read, silence says nothing about the charger.
-        if not self.paused and edge.wheel.loop.time() - self.last_received > SILENT_INTERVALS * interval:
+        if self._pinged_at and self.last_received > self._pinged_at and self.manners.silence < LONG_SILENCE:
+            # It has said something since, but not the pong: it never will, and silence says little about it.
+            odd(edge.counters, "ping_unanswered", self.version)
+            patient = self.manners is USUAL
+            self.manners = PATIENT if patient else msgspec.structs.replace(self.manners, silence=LONG_SILENCE)
+        limit = max(SILENT_INTERVALS * interval, self.manners.silence)
+        if not self.paused and edge.wheel.loop.time() - self.last_received > limit:
             self.reason = self.reason or "ping_timeout"
             self.abort()
             return
@@ -435,6 +462,8 @@ class ChargerConnection(Knocking):
         if self._pinged_at and self._edge.counters.observe_ping is not None:
             self._edge.counters.observe_ping(self._edge.wheel.loop.time() - self._pinged_at)
         self._pinged_at = 0.0
+        if self.manners is PATIENT:
+            self.manners = USUAL  # it was only slow
 
     async def answers(self, seconds: float) -> bool:
         """Whether anything comes within this time after a ping. Of a charger that is not read nobody can tell: it counts as there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote
 
@@ -78,6 +78,8 @@ class Terms(msgspec.Struct):
     """Why a charger is refused with 503 or, if `NO_ROUTE`, with 404."""
     native: Callable[[str], str] | None = None
     """The version that a charger's primary speaks."""
+    pins: Mapping[str, tuple[str, ...]] = {}
+    """Charger (casefolded) -> the versions that it shall speak, if it offers one of them."""
 
 
 class Gate:
@@ -137,6 +139,8 @@ class Gate:
                 identity, [spelled for _, spelled in common if spelled], charger.versions,
                 assumed=common[0][0] if not common[0][1] and common[0][0] in charger.versions else "",
             )  # fmt: skip
+        if (pinned := terms.pins.get(identity.casefold())) is not None:
+            common = [pair for pair in common if pair[0] in pinned] or common
         await self._downgrade(claim)
         # All of it may have changed meanwhile.
         if (closed := terms.closed()) is not None:

@@ -18,6 +18,7 @@ from gateway.edge.jsontext import (
     MOST_NODES,
     as_text,
     doubled,
+    escaped,
     has_not_numbers,
     header_id,
     is_id,
@@ -265,6 +266,8 @@ class Guard:
         except msgspec.MsgspecError as exc:
             if (whole := mended(data)) != data:
                 return self._slow(whole, now, row or "R39")
+            if (whole := escaped(data)) != data:
+                return self._slow(whole, now, row or "Q25")
             trailing = "trailing characters" in str(exc)
             return self._broken(data, "R36" if has_not_numbers(data) else "R34.second" if trailing else "R03", now)
         if not parts:

@@ -24,6 +24,7 @@ _KEYS = re.compile(rb'"([^"\\]*)"\s*:')
 _ESCAPES = re.compile(
     rb"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.S
 )
+_CONTROLS = re.compile(rb"[\x00-\x1f]")
 _LONE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 sound = msgspec.json.Decoder().decode
@@ -74,6 +75,16 @@ def doubled(payload: bytes) -> bool:
 def mended(data: bytes) -> bytes:
     """The same with every lone surrogate, which is no character, as U+FFFD; `data` itself if there is none."""
     return _ESCAPES.sub(_mend, data) if _LONE.search(data) else data
+
+
+def escaped(data: bytes) -> bytes:
+    """The same with every control character that stands in a string as it is, which JSON does not allow, escaped; `data` itself
+    if there is none."""
+    return _STRINGS.sub(lambda text: _CONTROLS.sub(_escape, text[0]), data) if _CONTROLS.search(data) else data
+
+
+def _escape(control: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % control[0][0]
 
 
 def _mend(escape: re.Match[bytes]) -> bytes:

@@ -45,6 +45,10 @@ SPREAD: Final = 10.0
 """Most seconds over which the sockets that wait for the store in vain are closed."""
 
 
+MOST_PINS: Final = 10_000
+"""Chargers whose version is remembered."""
+
+
 class Edge:
     """All chargers of this process. Belongs to the event loop that started it.
 
@@ -98,11 +102,13 @@ class Edge:
         self.registry.on_change.append(self._recheck)
         self._checker = Checker(lambda: self.wheel.loop.time())
         self._conflicts = Conflicts()
+        self.pins: dict[str, tuple[str, ...]] = {}
+        """Charger (casefolded) -> the OCPP versions that it shall speak."""
         terms = Terms(
             journal, self.registry, self.counters, self._checker, Lockout(), lambda: self.wheel.loop.time(),
             present=lambda charger: charger.casefold() in self._chargers,
             closed=self._closed, sources=Sources(), limits=lambda: self.limits, answers=self._answers,
-            refuse=refuse, native=native,
+            refuse=refuse, native=native, pins=self.pins,
         )  # fmt: skip
         self._doors = [self._door(Gate(each, terms)) for each in ([listen] if isinstance(listen, Listen) else listen)]
 
@@ -234,6 +240,16 @@ class Edge:
         if older is not None:
             self.taken_over(wire)
             older.part("duplicate_identity", 1008, "superseded")
+
+    def pin(self, charger: str, versions: tuple[str, ...]) -> bool:
+        """This charger shall speak one of these versions from its next connection on. False: that is known."""
+        folded = charger.casefold()
+        if folded in self.pins:
+            return False
+        if len(self.pins) >= MOST_PINS:
+            del self.pins[next(iter(self.pins))]
+        self.pins[folded] = versions
+        return True
 
     def taken_over(self, wire: ChargerConnection) -> None:
         """This connection has taken the place of another one of its charger."""

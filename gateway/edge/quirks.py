@@ -8,6 +8,7 @@ from urllib.parse import quote
 from gateway.edge.counters import EdgeCounters, count, odd
 
 _ROWS: Final = {
+    "Q25": "json_salvaged",
     "R03": "json_salvaged",
     "R16": "id_reuse",
     "R23": "enum_case",

@@ -183,11 +183,12 @@ class Hub:
         states: dict[tuple[str, str], int] = {
             (name, state): 0 for name in self._config.upstreams for state in SESSION_STATES
         }
-        asking = 0
+        asking, paused = 0, self._sessions.health.paused
         for link, upstream in list(self._turn.upstreams.items()):
             asking += link.commands_open
-            if (upstream.name, upstream.condition) in states:
-                states[upstream.name, upstream.condition] += 1
+            condition = "disabled" if upstream.name in paused else upstream.condition
+            if (upstream.name, condition) in states:
+                states[upstream.name, condition] += 1
         metrics.calls_in_flight.cell("csms").n = asking
         traffic = self._sessions.traffic
         metrics.received_bytes.cell("csms").n = traffic.received_bytes
@@ -311,6 +312,8 @@ class Hub:
                 if head.version != session.version and session.version:
                     self._sessions.relink(partition, session, head.version)
                 session.opened(head.home, head.epoch, head.version, now)
+                if session.route is not None:
+                    self._sessions.treat(session, session.route)
                 self._sessions.connect(session)
                 self._sessions.hurry(session)
             case "close":

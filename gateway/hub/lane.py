@@ -30,17 +30,17 @@ class Lane:
         "_limit",
         "_open",
         "_queues",
-        "_timeout_ms",
         "deadline",
         "open_id",
         "open_source",
+        "timeout_ms",
         "waiting",
         "waits_until",
     )
 
     def __init__(self, limit: int, timeout_ms: int) -> None:
         self._limit = limit
-        self._timeout_ms = timeout_ms
+        self.timeout_ms = timeout_ms
         self._queues: dict[str, deque[Waiting]] = {}
         self.waiting = 0
         """How many CALLs are queued."""
@@ -61,7 +61,7 @@ class Lane:
         """Queue a CALL of `source`; False if the lane is full. `timeout_ms` 0: the lane's default."""
         if self.waiting >= self._limit:
             return False
-        self._queues.setdefault(source, deque()).append(Waiting(call, timeout_ms or self._timeout_ms))
+        self._queues.setdefault(source, deque()).append(Waiting(call, timeout_ms or self.timeout_ms))
         self.waiting += 1
         return True
 
@@ -70,7 +70,7 @@ class Lane:
         if self.open_id or self.waiting:
             return False
         self.open_id, self.open_source = call.id, source
-        self.deadline = now + (timeout_ms or self._timeout_ms)
+        self.deadline = now + (timeout_ms or self.timeout_ms)
         return True
 
     def next(self, now: int) -> Call | None:

@@ -12,7 +12,7 @@ from gateway.journal.entry import Entry
 from translators import Translating
 from translators.dialogue import Done, Step
 from translators.frames import Call, Error, Frame, Result, Side, encode
-from translators.quirks.mending import Mend
+from translators.quirks.mending import Mending
 
 from .answering import (
     Owner,
@@ -120,7 +120,7 @@ class Link:
         """Whether it may send CALLs with this action; None: with any, if it may command."""
         self.filter: Filter | None = None
         """What it may not change at the charger; None: it may change anything."""
-        self.mend: Mend | None = None
+        self.mend: Mending | None = None
         """Repairs what the charger says; None: it is left as it is, or a translation reads it."""
         self.intake: Intake | None = None
         """What it takes of what the charger says; None: everything."""

@@ -17,6 +17,7 @@ from gateway.ids import new_id
 from gateway.journal.entry import Entry, ToCharger
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
+from gateway.quirk_profiles import Profiles
 from gateway.routes import NoRoute, Route, Routes
 from translators import translatable
 
@@ -24,7 +25,6 @@ from .arbitration import arbitrate
 from .comparing import compare
 from .link import Link
 from .linking import fit, leavings
-from .mending import mend
 from .partition import Partition
 from .session import Session
 from .sessions import Sessions
@@ -37,6 +37,7 @@ AGAIN_SECONDS = 0.1
 """Between two looks at a charger whose StartTransaction is being answered: whose number it gets must be known first."""
 PATIENCE_SECONDS = 5.0
 """Longest wait for it."""
+_INTRODUCED = frozenset(("BootNotification", "StatusNotification"))
 AT_ONCE = 50
 """Chargers between two turns of the loop."""
 
@@ -92,6 +93,8 @@ class Reconfigure:
     def booted(self, session: Session) -> None:
         """The charger has said what it is: another route may fit."""
         session.booted = False
+        if session.route is not None:
+            self._sessions.treat(session, session.route)
         if self._sessions.routes.conditional:
             self._booted.append(session)
             self._news.set()
@@ -145,6 +148,7 @@ class Reconfigure:
     def _put_in_force(self, config: Config, routes: Routes) -> None:
         sessions = self._sessions
         sessions.config, sessions.routes = config, routes
+        sessions.profiles = Profiles(config.quirks)
         sessions.settings = {**sessions.settings, **config.upstreams}
         sessions.health.reconfigure(sessions.settings)
 
@@ -199,7 +203,7 @@ class Reconfigure:
         if not translatable(session.version, sessions.settings[route.primary].version):
             log.warning("no_translation", charger_id=session.charger, upstream=route.primary, kept=list(session.links))
             return True
-        mend(session, route.repair or sessions.config.charger.repair)
+        sessions.treat(session, route)
         missing = [name for name in route.upstreams if name not in session.links or session.links[name].leaving]
         stale = changed & session.links.keys()
         if not self._here(partition, session) or (route == session.route and not missing and not stale):
@@ -230,8 +234,13 @@ class Reconfigure:
         return True
 
     def _catch_up(self, partition: Partition, session: Session) -> None:
-        for name, entry in self._ahead.pop(session, ()):
-            if name in session.links:
+        """Tell new upstreams what came meanwhile. What a boot or a status said is in their introduction, if it was answered."""
+        held = self._ahead.pop(session, ())
+        answering = [link for link in session.links.values() if link.answers] if held else []
+        open_ = {each.entry.id for link in answering for each in (*link.under_way, *link.backlog) if not each.answered}
+        for name, entry in held:
+            known = entry.head.action in _INTRODUCED and entry.id not in open_
+            if name in session.links and not known:
                 session.called(name, entry, now_ms())
             else:
                 partition.acknowledge(name, entry.id)
@@ -251,7 +260,7 @@ class Reconfigure:
                 link.down_since = now  # nobody has waited for it before
         arbitrate(session, route, self._sessions.settings, new_id)
         compare(session, route, self._sessions.settings)
-        mend(session, route.repair or self._sessions.config.charger.repair)
+        self._sessions.treat(session, route)
         log.info("rerouted", charger_id=session.charger, primary=route.primary, mirrors=route.mirrors)
 
     def _renew(self, session: Session, name: str, route: Route, position: str, now: int) -> None:

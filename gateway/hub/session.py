@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.journal.entry import Entry, ToCharger
 from gateway.routes import Route
+from gateway.treatment import USUAL
 from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
 from .arbiter import Arbiter
@@ -65,6 +66,7 @@ class Session:
         "shared",
         "terms",
         "timer",
+        "treated",
         "version",
     )
 
@@ -108,6 +110,8 @@ class Session:
         self.lane = Lane(queue, call_timeout_ms)
         """Towards the charger."""
         self.habits = Habits()
+        self.treated = USUAL
+        """What its edge has been told of this connection."""
         self.terms = Terms()
         self.passwords = False
         """Somebody wants to know which ones the charger is given."""
@@ -139,6 +143,7 @@ class Session:
                 )
             self._hang_up(now)
         self.edge, self.epoch, self.version, self.absent_since = edge, epoch, version, 0
+        self.treated = USUAL
         self.opened_at = now
         self._gate_open = self._gate_assumed = gate_open
         self._booting = False

@@ -15,6 +15,7 @@ from gateway.config import Config
 from gateway.ids import new_id
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
+from gateway.quirk_profiles import Profiles
 from gateway.readiness import FIELD as SHADOW
 from gateway.routes import NoRoute, Route, Routes, facts_of
 from gateway.wheel import Wheel
@@ -30,7 +31,7 @@ from .health import Health
 from .introduction import introduction
 from .link import Link
 from .linking import end, make
-from .mending import mend
+from .mending import mend, treat
 from .metering import Metering
 from .partition import Partition
 from .session import Session
@@ -63,6 +64,7 @@ class Sessions:
     ) -> None:
         self.upstreams = turn.upstreams
         self.config = config
+        self.profiles = Profiles(config.quirks)
         self.routes = Routes(config.routes)
         self.settings = config.upstreams
         """Also of upstreams that have just left the configuration, until nobody uses them."""
@@ -162,7 +164,7 @@ class Sessions:
             self.forget(session, name)
         arbitrate(session, route, self.settings, new_id)
         compare(session, route, self.settings)
-        mend(session, route.repair or self.config.charger.repair)
+        self.treat(session, route)
 
     def add(self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str) -> None:
         """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
@@ -205,6 +207,14 @@ class Sessions:
             link.introduce(told, now)
         else:
             session.introduced(link)
+
+    def treat(self, session: Session, route: Route) -> None:
+        """Repairs and the rest that depends on what the charger is."""
+        shared, usual = session.shared, self.config.charger
+        facts = facts_of(session.version or shared.version, shared.boot) if shared.boot else None
+        profile = self.profiles.of(self.routes.quirks(session.charger), facts)
+        mend(session, route.repair or usual.repair, profile)
+        treat(session, profile, usual.call_timeout)
 
     def forget(self, session: Session, name: str) -> None:
         """An upstream serves this charger no more: if it ever does again, it is new to it."""

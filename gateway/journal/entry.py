@@ -78,12 +78,13 @@ class ToCharger(msgspec.Struct, array_like=True, frozen=True, gc=False):
     `error`: the same with a CALLERROR; `body` is the JSON text `"code","description",{details}`.
     `call`: writes the complete frame `body`, a CALL whose message id is `message_id`.
     `close`: closes the socket with `code`; `body` is the reason.
+    `treat`: `body` says how this charger is treated (gateway/treatment.py).
     Items for another epoch than the live one are dropped.
     """
 
     charger: str
     epoch: int
-    kind: Literal["answer", "error", "call", "close"]
+    kind: Literal["answer", "error", "call", "close", "treat"]
     body: bytes
     seq: int = 0
     message_id: str = ""

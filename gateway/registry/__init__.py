@@ -29,6 +29,8 @@ class Charger(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A certification run: nothing that it does wrong is tolerated."""
     next: str = ""
     """argon2id hash of a password that its CSMS has given it and that it has not used yet: right as well."""
+    quirks: str = ""
+    """Name of its quirk profile; empty: by what it says of itself."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ class Change(msgspec.Struct, frozen=True):
     chargers: frozenset[str] | None
     """Casefolded identities; None: perhaps all."""
     placed: bool
-    """A charger has another group or route."""
+    """A charger has another group, route or quirk profile."""
 
 
 class Registry:
@@ -112,5 +114,5 @@ class Registry:
             callback(change)
 
 
-def _place(charger: Charger | None) -> tuple[str, str]:
-    return ("", "") if charger is None else (charger.route, charger.group)
+def _place(charger: Charger | None) -> tuple[str, str, str]:
+    return ("", "", "") if charger is None else (charger.route, charger.group, charger.quirks)

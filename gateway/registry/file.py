@@ -14,7 +14,7 @@ from gateway.config_kinds import VERSIONS
 from gateway.config_source import suggestion
 from gateway.registry import Charger
 
-COLUMNS = ("id", "password", "password_hash", "serial", "group", "route", "versions", "blocked", "strict")
+COLUMNS = ("id", "password", "password_hash", "serial", "group", "route", "versions", "blocked", "strict", "quirks")
 LONGEST_ID = 100
 _TRUE, _FALSE = ("true", "yes", "1", "on"), ("", "false", "no", "0", "off")
 
@@ -86,6 +86,7 @@ def charger_of(row: Mapping[str, Any], hashed: bool = False) -> Charger:
         versions=_versions(given.get("versions", "")),
         blocked=_truth("blocked", given.get("blocked", "")),
         strict=_truth("strict", given.get("strict", "")),
+        quirks=str(given.get("quirks", "")),
     )
 
 

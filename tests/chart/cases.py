@@ -33,6 +33,7 @@ CONNECTED, BACKOFF = (
     _upstream("upstream_sessions", 'state="connected"'),
     _upstream("upstream_sessions", 'state="backoff"'),
 )
+DISABLED = _upstream("upstream_sessions", 'state="disabled"')
 PENDING, ACKED = _upstream("stream_pending_messages"), _upstream("stream_acked_total")
 AGE, DELIVERED = _upstream("stream_oldest_undelivered_age_seconds"), _upstream("stream_delivered_total")
 UNBILLED = _upstream("undelivered_transaction_oldest_age_seconds")
@@ -88,6 +89,7 @@ CASES = (
     Case("UpstreamDisconnected", True, {CONNECTED: "40x100", BACKOFF: "60x100"}),
     Case("UpstreamDisconnected", False, {CONNECTED: "60x100", BACKOFF: "40x100"}),
     Case("UpstreamDisconnected", False, {CONNECTED: "0x100", BACKOFF: "0x100"}),  # no charger, no socket
+    Case("UpstreamDisconnected", False, {CONNECTED: "0x100", DISABLED: "100x100"}),  # an operator has paused it
     Case("UpstreamQueueOld", True, {AGE: "90x100", CONNECTED: "5x100"}),
     Case("UpstreamQueueOld", False, {AGE: "20x100", CONNECTED: "5x100"}),
     Case("UpstreamQueueOld", False, {AGE: "90x100", CONNECTED: "0x100"}),  # it is away: another alert says so

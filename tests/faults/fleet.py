@@ -9,6 +9,7 @@ import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -319,9 +320,27 @@ class Fleet:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
+    def noticed(self) -> None:
+        """Notes the outages of the store that the nodes have seen, be it that this machine was too busy: what was under way then is
+        in doubt."""
+        shift = time.monotonic() - time.time()
+        for node in [each for each in self.nodes if not each.unread]:
+            lost = 0.0
+            for line in node.log.read_text(errors="replace").splitlines():
+                if '"event":"store_' not in line or not line.endswith("}"):
+                    continue
+                told = json.loads(line)
+                at = datetime.fromisoformat(told["ts"]).timestamp() + shift
+                if told["event"] == "store_lost":
+                    lost = at - 2
+                elif told["event"] == "store_back" and lost:
+                    self.history.faults.append(Fault(f"{node.name} saw no store", "store", lost, at + 1))
+                    lost = 0.0
+
     async def verdict(self) -> list[str]:
         """Waits until all is quiet, reads what is left, and checks the whole run."""
         await self.quiet()
+        self.noticed()
         await self.letters()
         self.thinned()
         await self.count()

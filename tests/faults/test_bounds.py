@@ -26,7 +26,7 @@ from .fleet import Fleet
 from .nodes import total
 from .swarm import Charger
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 METER = '{"connectorId":1,"meterValue":[{"timestamp":"%s","sampledValue":[{"value":"%s","measurand":"Voltage","unit":"V"}]}]}'
 

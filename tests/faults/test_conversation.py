@@ -14,7 +14,7 @@ from .fleet import Fleet
 from .history import Said
 from .swarm import Charger
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 TAG = "04A1B2C3"
 

@@ -18,7 +18,7 @@ from .fleet import Fleet
 from .history import Said
 from .nodes import Store, needs_redis
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 EARLY = {"MeterValues": "early", "StatusNotification": "early"}
 

@@ -11,7 +11,7 @@ import pytest
 from .fleet import Fleet
 from .history import Ordered
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 async def ended(*orders: Ordered, patience: float = 40) -> list[str]:

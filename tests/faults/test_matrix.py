@@ -13,7 +13,7 @@ from tests.e2e.raw import handshake
 from .backend import Backend
 from .fleet import Fleet
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 async def pair(fleet: Fleet, **route: object) -> tuple[Backend, Backend]:

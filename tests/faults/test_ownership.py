@@ -17,7 +17,7 @@ from .fleet import Fleet
 from .history import Said
 from .nodes import total
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 async def home(fleet: Fleet, charger: str) -> tuple[int, str]:
@@ -139,7 +139,7 @@ async def test_i22_a_herd_comes_back_without_a_collapse(fleet: Fleet) -> None:
     await fleet.start(edges=2, hubs=1)
     first, second = fleet.edges
     assert first.from_chargers is not None and second.from_chargers is not None
-    herd = [fleet.charger(f"H{number}", [fleet.urls[0]]) for number in range(250)]
+    herd = [fleet.charger(f"H{number}", [fleet.urls[0]]) for number in range(150)]
     await asyncio.gather(*(each.connect() for each in herd))
     steady = await fleet.booted("STEADY", urls=[fleet.urls[1]])
     pid = second.pid

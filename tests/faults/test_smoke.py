@@ -10,7 +10,7 @@ from .backend import hostile, slow
 from .fleet import Fleet
 from .nemesis import Nemesis
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 CHARGERS = 20
 PATIENT = {"call_timeout": 4, "connect_timeout": 3, "options": {"tx_attempts": 20, "tx_retry_interval": 0.5}}

@@ -79,6 +79,7 @@ async def test_a_charger_is_shown_with_its_own_password(place: Path) -> None:
         ("vault: {key: short}", "vault.key: is no key of 32 bytes"),
         (f"vault: {{previous_key: '{KEY}'}}", "vault.previous_key: needs key"),
     ],
+    ids=["no key", "short key", "previous key alone"],
 )
 def test_what_is_wrong(section: str, error: str, tmp_path: Path) -> None:
     from gateway.config_file import ConfigError, load

@@ -100,9 +100,9 @@ def test_events_are_constant_words_and_chargers_have_one_name() -> None:
                 continue
             where = f"{path.name}:{node.lineno}"
             for word in ast.walk(node.args[0]):
-                if isinstance(word, ast.Constant) and isinstance(word.value, str) and node.func.attr != "log":
-                    if not re.fullmatch(r"[a-z][a-z0-9_]*", word.value):
-                        wrong.append(f"{where}: {word.value!r} is no constant event")
+                text = word.value if isinstance(word, ast.Constant) else ""
+                if isinstance(text, str) and text and not re.fullmatch(r"[a-z][a-z0-9_]*", text):
+                    wrong.append(f"{where}: {text!r} is no constant event")
             named = {keyword.arg for keyword in node.keywords} & {"charger", "backend", "level"}
             wrong += [f"{where}: {name}" for name in named]
     assert wrong == []

@@ -39,7 +39,9 @@ def test_a_change_of_keys() -> None:
         Box(OTHER).open("main", "CP1", old)
 
 
-@pytest.mark.parametrize("text", ["", "short", "zz" * 32, "AAAA", KEY + "A"])
+@pytest.mark.parametrize(
+    "text", ["", "short", "zz" * 32, "AAAA", KEY + "A"], ids=["none", "short", "no hex", "few bytes", "too long"]
+)
 def test_what_is_no_key(text: str) -> None:
     with pytest.raises(ValueError, match="vault key makes one"):
         key_of(text)

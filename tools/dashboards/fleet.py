@@ -54,7 +54,8 @@ FLEET = Dashboard(
                     "percentunit",
                     (
                         Query(
-                            'sum(ocppgw_upstream_sessions{$s, state="connected"}) / sum(ocppgw_upstream_sessions{$s})'
+                            'sum(ocppgw_upstream_sessions{$s, state="connected"})'
+                            ' / sum(ocppgw_upstream_sessions{$s, state!="disabled"})'
                         ),
                     ),
                     "stat",

@@ -46,6 +46,12 @@ class Begun(Protocol):
     def number(self) -> int: ...
 
 
+class Mending(Protocol):
+    """Changes what a charger says on its way to an upstream."""
+
+    def call(self, call: Call, received: int, begun: Sequence[Begun] = ()) -> Call: ...
+
+
 def labels_of(repairs: Iterable[str]) -> list[str]:
     """The quirks behind the repairs of lenient reading (`label path`), each once."""
     found = (each.partition(" ")[0] for each in repairs)

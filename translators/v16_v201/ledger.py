@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Generator
 from typing import Any, Final, cast
 
+import msgspec
+
 from ..dialogue import Ask, Dialogue, Refusal, Rule, Silence
 from ..facts import Connector, Transaction
 from ..kept import holds
@@ -56,6 +58,29 @@ def is_open(transaction: Transaction) -> bool:
 def is_known(transaction: Transaction) -> bool:
     """Whether events may be told of it: the CSMS has its start, or cannot have it because it was lost in an outage."""
     return is_open(transaction) and (transaction.state == "open" or bool(transaction.auth_status))
+
+
+def runs(d: Dialogue, transaction: Transaction) -> bool:
+    """Whether it runs at the charger now, whatever the CSMS has heard of it so far."""
+    if transaction.state == "ended" or END in transaction.pending:
+        return False
+    return all(number != transaction.tid for number in numbers_waiting(d, "StopTransaction"))
+
+
+class _Numbered(msgspec.Struct):
+    transactionId: int = 0
+
+
+def numbers_waiting(d: Dialogue, *actions: str) -> set[int]:
+    """Numbers of the transactions that waiting messages of the charger are about; 0: one without a number."""
+    found = set()
+    for call in d.translator.backlog():
+        if call.action in actions:
+            try:
+                found.add(msgspec.json.decode(call.payload, type=_Numbered).transactionId)
+            except msgspec.MsgspecError:
+                found.add(0)
+    return found
 
 
 def open_at(d: Dialogue, connector: int) -> Transaction | None:

@@ -12,7 +12,7 @@ from ..models.base import ABSENT
 from ..topology import Unknown, connector_at, connectors_at
 from ..values import json_text
 from .charger import ask, because, facts_of, options_of, running
-from .ledger import is_open
+from .ledger import runs
 
 RESET_LASTS = 600_000
 """A reset explains a boot for 10 minutes (spec 3.11)."""
@@ -107,7 +107,7 @@ def unlock_connector(d: Dialogue, request: v201.UnlockConnectorRequest) -> Rule:
         number = connector_at(d, request.evseId, request.connectorId)
     except Unknown:
         return v201.UnlockConnectorResponse(status="UnknownConnector")
-    if any(each.auth_status in ("", "Accepted") for each in running(d, number) if is_open(each)):
+    if any(each.auth_status in ("", "Accepted") for each in running(d, number) if runs(d, each)):
         return v201.UnlockConnectorResponse(status="OngoingAuthorizedTransaction")
     response = yield from ask(d, v16.UnlockConnectorRequest(connectorId=number))
     info = because("UnsupportedRequest") if response.status == "NotSupported" else None

@@ -42,7 +42,7 @@ from .ledger import (
 from .monitoring import load
 from .observation import measured, observe
 from .steady import running, update, written
-from .upstream import ask, carried, carries, trigger_served, triggered
+from .upstream import ask, carried, carries, forget_triggers, trigger_served, triggered
 
 TEXT_LIMIT: Final = 50
 
@@ -175,6 +175,8 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
     if not found:
         d.lose("MeterValues")
     triggers = facts_of(d).triggers
+    if triggers:
+        forget_triggers(d)
     asked = bool(triggers) and d.once("asked for meter values", lambda: triggered(d, "MeterValues", connector))
     loose: list[Reading] = found
     if transaction is not None and not asked:

@@ -12,19 +12,20 @@ from ..facts import Transaction
 from ..models import v16, v201
 from ..values import format_time
 from .charger import ask, has, running, transaction_of
+from .ledger import numbers_waiting
 
 
 def transaction_status(d: Dialogue, request: v201.GetTransactionStatusRequest) -> v201.GetTransactionStatusResponse:
     """From the gateway's own knowledge: 1.6 has no such question."""
     if request.transactionId is None:
-        waiting = any(_queued(each) for each in running(d)) or bool(_numbers_queued(d))
+        waiting = any(_queued(each) for each in running(d)) or bool(_numbers(d))
         return v201.GetTransactionStatusResponse(messagesInQueue=waiting)
     transaction = transaction_of(d, request.transactionId)
     if transaction is None:
         return v201.GetTransactionStatusResponse(ongoingIndicator=False, messagesInQueue=False)
     return v201.GetTransactionStatusResponse(
         ongoingIndicator=transaction.state != "ended",
-        messagesInQueue=_queued(transaction) or transaction.tid in _numbers_queued(d),
+        messagesInQueue=_queued(transaction) or transaction.tid in _numbers(d),
     )
 
 
@@ -33,20 +34,9 @@ def _queued(transaction: Transaction) -> bool:
     return transaction.state == "starting" or bool(transaction.pending)
 
 
-class _Numbered(msgspec.Struct):
-    transactionId: int = 0
-
-
-def _numbers_queued(d: Dialogue) -> set[int]:
-    """Numbers of the transactions that the charger has told more about than the CSMS heard; 0: one without a number."""
-    found = set()
-    for call in d.translator.backlog():
-        if call.action in ("StartTransaction", "StopTransaction", "MeterValues"):
-            try:
-                found.add(msgspec.json.decode(call.payload, type=_Numbered).transactionId)
-            except msgspec.MsgspecError:
-                found.add(0)
-    return found
+def _numbers(d: Dialogue) -> set[int]:
+    """Numbers of the transactions that the charger has told more about than the CSMS heard."""
+    return numbers_waiting(d, "StartTransaction", "StopTransaction", "MeterValues")
 
 
 def cost_updated(d: Dialogue, request: v201.CostUpdatedRequest) -> Rule:

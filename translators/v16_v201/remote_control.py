@@ -16,7 +16,7 @@ from ..profiles import Unfit, down
 from ..topology import Unknown, connector_at, connectors, connectors_at, one_connector_at
 from ..values import format_time, id_tag_of
 from .charger import ask, because, facts_of, has, options_of, running, transaction_of
-from .ledger import current_state, is_known, is_open, tell, told_state
+from .ledger import current_state, is_known, runs, tell, told_state
 from .smart_charging import install
 
 CONNECTION_TIMEOUT = 120
@@ -106,14 +106,17 @@ def request_stop(d: Dialogue, request: v201.RequestStopTransactionRequest) -> Ru
     if facts_of(d).registration == "Pending":
         return _stop_rejected("CSNotAccepted")
 
-    def known() -> bool:
-        found = transaction_of(d, request.transactionId)
-        return found is None or not is_open(found) or is_known(found)
+    def answered(transaction: Transaction) -> bool:
+        return transaction.state == "open" or bool(transaction.auth_status)
 
-    if not known():
-        yield from d.wait(CONF_WAIT, known)
+    def decided() -> bool:
+        found = transaction_of(d, request.transactionId)
+        return found is None or not runs(d, found) or answered(found)
+
+    if not decided():
+        yield from d.wait(CONF_WAIT, decided)
     transaction = transaction_of(d, request.transactionId)
-    if transaction is None or not is_known(transaction):
+    if transaction is None or not runs(d, transaction) or not answered(transaction):
         return _stop_rejected("UnknownTxId")
     response = yield from ask(d, v16.RemoteStopTransactionRequest(transactionId=transaction.tid))
     return v201.RequestStopTransactionResponse(status=response.status)
@@ -182,17 +185,16 @@ def _targets(d: Dialogue, request: v201.TriggerMessageRequest) -> list[int | Non
 
 
 def _expect(d: Dialogue, message: v201.MessageTrigger, connector: int | None) -> None:
-    """Remember that the charger will send `message` because it was asked to."""
+    """Remember that the charger will send `message` because it was asked to; connector 0 stands for all of them."""
     facts = facts_of(d)
-    facts.triggers = {name: expires for name, expires in facts.triggers.items() if expires > d.clock}
-    if message == "StatusNotification" and connector is None:
-        numbers = [0, *connectors(d)]
-    elif message in ("MeterValues", "StatusNotification", "TransactionEvent", "BootNotification"):
-        numbers = [connector or 0]
-    else:
-        return
-    for number in numbers:
-        facts.triggers[f"{message}:{number}"] = d.clock + TRIGGER_LASTS
+    served = f"{message}:0/"
+    facts.triggers = {
+        name: expires
+        for name, expires in facts.triggers.items()
+        if expires > d.clock and not (connector is None and name.startswith(served))
+    }
+    if message in ("MeterValues", "StatusNotification", "TransactionEvent", "BootNotification"):
+        facts.triggers[f"{message}:{connector or 0}"] = d.clock + TRIGGER_LASTS
 
 
 def _trigger_pnc(d: Dialogue, request: v201.TriggerMessageRequest) -> Rule:

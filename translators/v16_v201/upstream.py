@@ -18,6 +18,8 @@ R = TypeVar("R", bound=Struct)
 
 _CSMS: Final = "csms "
 """Begins the name of an action that the CSMS does not have; those of the charger have no such beginning."""
+_OF_CONNECTORS: Final = ("MeterValues", "StatusNotification", "TransactionEvent")
+"""Messages that a station sends once for each connector, 0 among them, when it is asked for them."""
 _ALWAYS_ASKED: Final = ("DataTransfer", "MeterValues", "TransactionEvent")
 """What is asked again whatever was said before: a refusal concerns one vendor, or costs money."""
 
@@ -145,18 +147,26 @@ def carried(d: Dialogue, *, bare: bool = False, **members: Any) -> dict[str, Any
 def triggered(d: Dialogue, message: str, connector: int) -> bool:
     """Whether the CSMS asked for this message, of this connector or of the whole station."""
     triggers = facts_of(d).triggers
-    for number in (connector, 0):
-        expires = triggers.get(f"{message}:{number}", 0)
-        if expires > d.now and (number == connector or triggers.get(f"{message}:0/{connector}") != expires):
-            return True
-    return False
+    if connector and triggers.get(f"{message}:{connector}", 0) > d.now:
+        return True
+    expires = triggers.get(f"{message}:0", 0)
+    return expires > d.now and triggers.get(f"{message}:0/{connector}") != expires
 
 
 def trigger_served(d: Dialogue, message: str, connector: int) -> None:
-    """The message that was asked for is delivered. A trigger for the whole station waits for the other connectors."""
+    """The message that was asked for is delivered. A trigger for the whole station waits for each of its connectors."""
     triggers = facts_of(d).triggers
-    if triggers.pop(f"{message}:{connector}", None) is None and (expires := triggers.get(f"{message}:0")):
-        triggers[f"{message}:0/{connector}"] = expires
+    if not connector or triggers.pop(f"{message}:{connector}", None) is None:
+        if message not in _OF_CONNECTORS:
+            triggers.pop(f"{message}:0", None)
+        elif expires := triggers.get(f"{message}:0"):
+            triggers[f"{message}:0/{connector}"] = expires
+    forget_triggers(d)
+
+
+def forget_triggers(d: Dialogue) -> None:
+    """What was asked for too long ago is not expected any more."""
+    triggers = facts_of(d).triggers
     for name in [name for name, expires in triggers.items() if expires <= d.now]:
         del triggers[name]
 

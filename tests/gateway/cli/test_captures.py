@@ -98,3 +98,16 @@ def test_wrong_usage(tmp_path: Path, file: Path) -> None:
     assert "--to" in run("replay", str(file), "--to", "http://x", code=2)
     assert "--speed" in run("replay", str(file), "--to", "ws://127.0.0.1:1", "--speed", "fast", code=2)
     assert "does not connect" in run("replay", str(file), "--to", "ws://127.0.0.1:1", "--speed", "0", code=1)
+
+
+def test_translate_explains(file: Path) -> None:
+    step = {"from": "charger", "frame": CAPTURE[4].frame}  # type: ignore[union-attr]
+    versions = ("--charger", "ocpp1.6", "--csms", "ocpp2.0.1")
+    done = CliRunner().invoke(app, ["translate", *versions, "--explain"], input=json.dumps(step) + "\n")
+    told, end = map(json.loads, done.stdout.splitlines())
+    assert end == {"done": True} and told["because"]["fate"] == "translated"
+    [loss] = told["because"]["losses"]
+    assert loss["field"] == "status" and "Occupied" in loss["why"]
+    lines = [json.loads(line) for line in run("translate", *versions, "--capture", str(file)).splitlines()]
+    assert [each.get("from") or "to " + each["to"] for each in lines] == ["charger", "to csms", "to charger"] * 2
+    assert all("because" not in each for each in lines)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.frames import Frame, Opcode
 
+from gateway.config import Listen
 from gateway.edge.counters import EdgeCounters
 from gateway.edge.listener import Edge
 from gateway.edge.metering import export
 from gateway.journal.entry import ToCharger
 from gateway.metrics import Metrics
-from tests.gateway.edge.conftest import EchoHub, closed, dial, eventually, hear, say
+from gateway.treatment import Treatment, encode
+from tests.gateway.edge.conftest import EchoHub, World, closed, dial, eventually, hear, say
 from tests.gateway.edge.knock import KEY
 
 START = {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "2025-03-01T10:00:00Z"}
@@ -38,6 +43,85 @@ async def test_q08_messages_of_another_version(edge: Edge) -> None:
     assert only(edge, "cross_version_frame", "ocpp2.0.1") == 1
 
 
+async def raw(edge: Edge) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A charger's socket after the handshake."""
+    reader, writer = await asyncio.open_connection(*edge.addresses[0])
+    head = f"GET /CP1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n"
+    writer.write(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode())
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+async def treated(hub: EchoHub, edge: Edge, treatment: Treatment) -> None:
+    """A hub says what kind of charger it is."""
+    opened = (await hub.until(lambda entries: [each for each in entries if each.kind == "open"]))[-1].head
+    await hub.journal.deliver(opened.home, [ToCharger("CP1", opened.epoch, "treat", encode(treatment))])
+
+
+async def test_q08_a_profile_pins_the_version(edge: Edge, hub: EchoHub) -> None:
+    both: list[Any] = ["ocpp2.0.1", "ocpp1.6"]
+    async with dial(edge, subprotocols=both) as ws:
+        assert ws.subprotocol == "ocpp2.0.1"
+        await treated(hub, edge, Treatment(versions=("ocpp1.6",)))
+        assert (await closed(ws))[0] == 1012
+    async with dial(edge, subprotocols=both) as ws:
+        assert ws.subprotocol == "ocpp1.6"
+    async with dial(edge, subprotocols=both[:1]) as ws:
+        assert ws.subprotocol == "ocpp2.0.1", "it has no other"
+        await treated(hub, edge, Treatment(versions=("ocpp1.6",)))
+        await say(ws, 2, "1", "Heartbeat", {})
+        assert (await hear(ws))[:2] == [3, "1"], "it is not sent away for ever"
+
+
+class Mute(ClientConnection):
+    """Answers no ping."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        send = self.protocol.send_frame
+
+        def send_others(frame: Frame) -> None:
+            if frame.opcode is not Opcode.PONG:
+                send(frame)
+
+        self.protocol.send_frame = send_others  # type: ignore[method-assign]
+
+
+async def test_q12_never_a_pong(world: World, hub: EchoHub) -> None:
+    edge = await world.edge(hub.journal, Listen(port=0, ping_interval=0.2))
+    async with dial(edge, create_connection=Mute) as ws:
+        for number in range(4):
+            await say(ws, 2, str(number), "Heartbeat", {})
+            await hear(ws)
+            await asyncio.sleep(0.15)
+        await asyncio.sleep(1)  # five intervals
+        await say(ws, 2, "9", "Heartbeat", {})
+        assert (await hear(ws))[:2] == [3, "9"]
+    assert only(edge, "ping_unanswered") == 1
+    async with dial(edge, create_connection=Mute) as ws:
+        assert (await closed(ws))[0] == 1006, "it has never said anything: who knows whether it is there"
+
+
+async def test_q12_a_profile_allows_silence(world: World, hub: EchoHub) -> None:
+    edge = await world.edge(hub.journal, Listen(port=0, ping_interval=0.2))
+    async with dial(edge, create_connection=Mute) as ws:
+        await treated(hub, edge, Treatment(silence=3600))
+        await asyncio.sleep(1.2)
+        await say(ws, 2, "9", "Heartbeat", {})
+        assert (await hear(ws))[:2] == [3, "9"]
+
+
+async def test_q14_reset_instead_of_close(edge: Edge, hub: EchoHub) -> None:
+    reader, writer = await raw(edge)
+    await treated(hub, edge, Treatment(reset=True))
+    await eventually(lambda: any(wire.manners.reset for wire in edge._sockets))
+    await edge.drain(1, 100)
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert only(edge, "close_reset") == 1
+
+
 async def test_q16_a_second_connection(edge: Edge) -> None:
     async with dial(edge) as first:
         first.transport.pause_reading()  # half open: it answers no ping
@@ -51,12 +135,7 @@ async def test_q16_a_second_connection(edge: Edge) -> None:
 
 async def test_q17_reserved_bits(edge: Edge) -> None:
     for count in (1, 2):
-        reader, writer = await asyncio.open_connection(*edge.addresses[0])
-        head = (
-            f"GET /CP1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n"
-        )
-        writer.write(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode())
-        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        reader, writer = await raw(edge)
         writer.write(bytes((0xC1, 0x80, 0, 0, 0, 0)))
         assert (await asyncio.wait_for(reader.read(), 10))[2:4] == (1002).to_bytes(2, "big")
         writer.close()
@@ -78,6 +157,19 @@ async def test_q19_null_payload(edge: Edge) -> None:
         await say(ws, 2, "1", "Heartbeat", None)
         assert (await hear(ws))[:2] == [3, "1"]
     assert only(edge, "payload_null") == 1
+
+
+async def test_q25_control_characters_that_are_not_escaped(edge: Edge, hub: EchoHub) -> None:
+    async with dial(edge) as ws:
+        await ws.send(
+            '[2,"1","StopTransaction",{"transactionId":1,"meterStop":5,"timestamp":"t","idTag":"TAG\x10\x0e"}]'
+        )
+        assert (await hear(ws))[:2] == [3, "1"]
+        await ws.send('[2,"2","Heartbeat",{"a\x10')
+        assert (await hear(ws))[:3] == [4, "2", "FormationViolation"], "there is more wrong with it"
+    stored = (await hub.kinds("open", "call"))[1]
+    assert json.loads(stored.frame)[3]["idTag"] == "TAG\x10\x0e", "what it means is for the hub to say"
+    assert only(edge, "json_salvaged") == 2
 
 
 async def test_q35_names_of_messages(edge: Edge) -> None:

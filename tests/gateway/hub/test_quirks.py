@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from gateway.config_quirks import QuirkProfile
 from gateway.hub.habits import ABORT, RESET_MS
-from gateway.hub.mending import mend
+from gateway.hub.mending import mend, treat
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
 from gateway.journal.entry import Entry, Head
 from gateway.journal.entry import ToCharger as Item
+from gateway.treatment import USUAL, Treatment, decode
 
 from .test_session import Bench
 
@@ -169,6 +171,35 @@ def test_q13_a_deaf_charger_is_reset_if_so_configured_once_in_15_minutes() -> No
     assert asks(odd, 3) == []
     odd.now += RESET_MS
     assert len(asks(odd, 3)) == 1
+
+
+def treatments(odd: Odd) -> list[Treatment]:
+    return [decode(item.body) for item in odd.charger_items() if item.kind == "treat"]
+
+
+def test_a_profile_is_told_to_the_edge_of_each_connection_once() -> None:
+    odd = Odd()
+    treat(odd.session, None, 30)
+    assert treatments(odd) == []
+    profile = QuirkProfile(close_mode="reset", silence=60, versions=("ocpp1.6",), call_timeout=90)
+    for _ in range(2):
+        treat(odd.session, profile, 30)
+    assert treatments(odd) == [Treatment(reset=True, silence=60, versions=("ocpp1.6",))]
+    assert odd.session.lane.timeout_ms == 90_000
+    odd.reconnect()
+    odd.clear()
+    treat(odd.session, profile, 30)
+    assert len(treatments(odd)) == 1
+    treat(odd.session, None, 30)
+    assert treatments(odd)[-1] == USUAL
+    assert odd.session.lane.timeout_ms == 30_000
+
+
+def test_a_profile_has_the_last_word_on_repairs() -> None:
+    odd = Odd()
+    mend(odd.session, "off", QuirkProfile(repair="full"))
+    odd.call("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "Error"})
+    assert odd.upstream_frames()[-1][3]["errorCode"] == "OtherError"
 
 
 def meter(value: Any) -> dict[str, Any]:

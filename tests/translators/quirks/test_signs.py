@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from translators.models import v16, v201
-from translators.quirks import LABELS, QUIRKS
+from translators.quirks import LABELS
 from translators.quirks.signs import of_time, signs
 
 NOW = "2025-10-09T08:00:00Z"
@@ -62,9 +62,3 @@ def test_q52_connector_0() -> None:
     assert seen(v16.StatusNotificationRequest, connectorId=-1, status="Available", errorCode="NoError") == [
         "unknown_connector"
     ]
-
-
-def test_the_table_is_whole() -> None:
-    assert [row.quirk for row in QUIRKS] == [f"Q{number:02}" for number in range(1, 53)]
-    assert {row.quirk for row in QUIRKS if not row.label} == {"Q15", "Q26"}
-    assert all(row.where == "payload" for row in QUIRKS if row.at)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from tests.translators.v16_v201.station import Station
+from translators.frames import Call
+from translators.quirks.zones import Zone
 
 START: dict[str, Any] = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 100}
 STOP: dict[str, Any] = {"meterStop": 200, "timestamp": "2025-03-01T10:00:00Z"}
@@ -45,6 +48,15 @@ def test_what_is_right_has_no_label(station: Watched) -> None:
 def test_q39_times_without_zone(station: Watched) -> None:
     assert told_at(station, "2025-03-01T09:28:07") == "2025-03-01T09:28:07Z"
     assert station.labels == ["ts_no_zone"]
+
+
+def test_q39_a_profile_names_the_zone() -> None:
+    zone = Zone("+02:00")
+    bare = b'{"connectorId":1,"timestamp":"2025-03-01T11:28:07","meterValue":[{"timestamp" : "2025-03-01T11:28:07.5"}]}'
+    told = zone.call(Call("1", "MeterValues", Raw(bare)), 0)
+    assert bytes(told.payload) == bare.replace(b':07"', b':07+02:00"').replace(b'.5"', b'.5+02:00"')
+    whole = Call("1", "MeterValues", Raw(b'{"timestamp":"2025-03-01T11:28:07Z","data":"2025-03-01T11:28:07"}'))
+    assert zone.call(whole, 0) is whole
 
 
 @pytest.mark.parametrize("offset", ["+03", "+0300"])

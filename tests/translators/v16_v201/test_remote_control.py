@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.translators.saying import SILENT, Saying, answer, calls
 from translators.enums import PNC_VENDOR
 from translators.facts import Job, Key
 
+from .conversation import AT, start
 from .station import NOW, Station, answered, rejected
 
 START: dict[str, Any] = {"remoteStartId": 7, "idToken": {"idToken": "APP-1", "type": "Central"}}
@@ -212,7 +214,7 @@ def test_a_triggered_status_is_expected() -> None:
     assert list(s.facts.triggers) == ["StatusNotification:2"]
     s.csms("TriggerMessage", requestedMessage="StatusNotification")
     s.answers("charger", status="Accepted")
-    assert set(s.facts.triggers) == {f"StatusNotification:{number}" for number in (0, 1, 2)}
+    assert set(s.facts.triggers) == {"StatusNotification:2", "StatusNotification:0"}
 
 
 def test_triggered_meter_values_of_an_evse_with_two_connectors() -> None:
@@ -273,3 +275,45 @@ def test_transaction_event_of_a_charger_without_triggers(refusal: str) -> None:
     assert event["meterValue"][0]["sampledValue"][0]["value"] == 1500
     assert running.next_seq == 5
     assert ("requestedMessage", "synthesised") in s.lost()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_transaction_whose_start_the_csms_has_not_acknowledged_runs_at_the_charger(ended: bool) -> None:
+    s = Saying("1.6", "2.0.1")
+    s.charger("Authorize", {"idTag": "ABC"})
+    s.answers["csms", "TransactionEvent"] = SILENT
+    s.charger("StartTransaction", start(tag="ABC"))
+    tid = answer(s.control("tick", 26), "charger")["transactionId"]
+    [event] = calls(s.heard, "csms", "TransactionEvent")
+    uuid = event["transactionInfo"]["transactionId"]
+    if ended:
+        s.charger("StopTransaction", {"transactionId": tid, "meterStop": 2000, "timestamp": AT.format(9)})
+    left = s.csms("RequestStopTransaction", {"transactionId": uuid})
+    assert calls(left, "charger") == ([] if ended else [("RemoteStopTransaction", {"transactionId": tid})])
+    assert answer(left, "csms")["status"] == ("Rejected" if ended else "Accepted")
+    left = s.csms("UnlockConnector", {"evseId": 1, "connectorId": 1})
+    assert answer(left, "csms")["status"] == ("Unlocked" if ended else "OngoingAuthorizedTransaction")
+
+
+def test_a_trigger_for_the_station_is_served_by_each_connector_once() -> None:
+    s = Saying("1.6", "2.0.1")
+    status = {"errorCode": "NoError", "status": "Available", "timestamp": AT.format(1)}
+    for connector in (0, 1, 2):
+        s.charger("StatusNotification", {**status, "connectorId": connector})
+    s.csms("TriggerMessage", {"requestedMessage": "StatusNotification"})
+    for wanted in (1, 0):
+        for connector in (0, 1, 2):
+            left = s.charger("StatusNotification", {**status, "connectorId": connector})
+            assert len(calls(left, "csms")) == wanted, connector
+
+
+def test_meter_values_of_all_connectors_are_told_as_asked_for() -> None:
+    s = Saying("1.6", "2.0.1")
+    tid = answer(s.charger("StartTransaction", start()), "charger")["transactionId"]
+    s.csms("TriggerMessage", {"requestedMessage": "MeterValues"})
+    element = {"timestamp": AT.format(5), "sampledValue": [{"value": "1200"}]}
+    for connector, more in ((0, {}), (1, {"transactionId": tid}), (2, {})):
+        left = s.charger("MeterValues", {"connectorId": connector, "meterValue": [element], **more})
+        assert [action for action, _ in calls(left, "csms")] == ["MeterValues"]
+    left = s.charger("MeterValues", {"connectorId": 1, "transactionId": tid, "meterValue": [element]})
+    assert [action for action, _ in calls(left, "csms")] == ["TransactionEvent"]
