@@ -325,7 +325,7 @@ class Pair(msgspec.Struct, frozen=True):
     neutral_code: Callable[[str], str]
     """Error code as any peer spells it -> neutral spelling."""
     gate: Callable[[Dialogue], None] | None = None
-    """Raises Refusal for a charger CALL that may not pass yet (registration)."""
+    """Raises Refusal for a charger CALL that may not pass yet; not asked once the registration is accepted."""
     away: Callable[[Dialogue, Any], msgspec.Struct | None] | None = None
     """The local answer to a charger CALL while the upstream is away (spec 8.3); None: no answer."""
     back: Callable[[Dialogue], Rule] | None = None
@@ -337,7 +337,7 @@ class Pair(msgspec.Struct, frozen=True):
     numbered: Callable[[Any, str, int, int], None] | None = None
     """(facts, journal entry of a StartTransaction, minted number, number): what the charger was told by another upstream."""
     first: Callable[[Dialogue], Rule | None] | None = None
-    """What has to happen before a charger CALL passes, None for nothing."""
+    """What has to happen before a charger CALL passes, None for nothing; not asked once the registration is accepted."""
     custom_data: frozenset[Side] = frozenset()
     """The sides whose version has customData, for which the other has no place."""
     neutral: frozenset[str] = frozenset()

@@ -196,7 +196,9 @@ class Translator(Memory):
         return min((at for at, _, _ in self._waiting), default=None)
 
     def _open(self, dialogue: Dialogue, side: Side, call: Call) -> None:
+        doubtful = False
         if side == "charger":
+            doubtful = self.pair.first is not None and self.facts.registration != "Accepted"
             rows, actions = self.pair.from_charger, self.pair.charger_actions
         else:
             rows, actions = self.pair.from_csms, self.pair.csms_actions
@@ -206,7 +208,7 @@ class Translator(Memory):
                 # A signed message (2.x part 4, 7) cannot be translated: its signature would no longer fit.
                 known = call.action.removesuffix("-Signed") in actions
                 raise Refusal("NotSupported" if known else "NotImplemented", f"{call.action} is not accepted here")
-            if side == "charger" and self.pair.gate is not None:
+            if doubtful and self.pair.gate is not None:
                 self.pair.gate(dialogue)
             match row:
                 case Talk(rule):
@@ -226,7 +228,7 @@ class Translator(Memory):
         except lenient.Invalid as invalid:
             self._refuse(dialogue, Refusal(invalid.code, invalid.path))
             return
-        if side == "charger" and self.pair.first is not None and (first := self.pair.first(dialogue)) is not None:
+        if doubtful and self.pair.first and (first := self.pair.first(dialogue)) is not None:
             dialogue._rule = after(first, dialogue._rule)
         self._resume(dialogue)
 

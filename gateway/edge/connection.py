@@ -287,7 +287,7 @@ class ChargerConnection(Knocking):
             self._read_on()
 
     def _read_on(self) -> None:
-        if self.paused and self.epoch and self._waiting is None and not self.guard.full and self._thaw is None:
+        if self._paused and self.epoch and self._waiting is None and not self.guard.full and self._thaw is None:
             if self._reopen is not None:
                 self._reopen.cancel()
                 self._reopen = None

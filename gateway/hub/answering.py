@@ -251,11 +251,13 @@ def answer_charger(link: Link, exchange: Exchange, frame: Result | Error, now: i
     if exchange.answered or not exchange.counts:
         return
     exchange.answered = True
-    link.owner.observer.answered(link, exchange, frame, now - exchange.entry.head.received_at)
     link.owner.answer(link, exchange, frame)
-    if exchange.call.action in LEARNED_FROM and isinstance(frame, Result):
+    if not isinstance(frame, Result):
+        return
+    if exchange.call.action in LEARNED_FROM:
+        link.owner.observer.answered(link, exchange, frame)
         link.owner.learn(link, exchange, frame)
-    if final and isinstance(frame, Result) and exchange.entry.head.dedup:
+    if final and exchange.entry.head.dedup:
         link.told = exchange.entry.id, frame
         link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, bytes(frame.payload)))
 

@@ -25,7 +25,6 @@ from .link import Link
 from .observer import Observer
 from .outcomes import command, translation, violation
 from .session import Session
-from .shared import LEARNED_FROM
 
 log = structlog.get_logger(__name__)
 
@@ -169,9 +168,8 @@ class Metering(Observer):
         if tracing.armed:
             tracing.current.done(link.name, exchange.entry, "unanswered" if exchange.failures else "ok")
 
-    def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:
-        if exchange.call.action in LEARNED_FROM and type(frame) is Result:
-            self._happenings.answered(link, exchange, frame)
+    def answered(self, link: Link, exchange: Exchange, answer: Result) -> None:
+        self._happenings.answered(link, exchange, answer)
 
     def told_late(self, link: Link, entry: Entry) -> None:
         self._happenings.told_late(entry)

@@ -50,8 +50,8 @@ class Observer:
     def done(self, link: Link, exchange: Exchange) -> None:
         """An upstream is done with an entry that bears a trace."""
 
-    def answered(self, link: Link, exchange: Exchange, frame: Result | Error, ms: int) -> None:
-        """A charger CALL is answered."""
+    def answered(self, link: Link, exchange: Exchange, answer: Result) -> None:
+        """A charger CALL from which the gateway learns (`shared.LEARNED_FROM`) is answered."""
 
     def unanswered(self, link: Link, exchange: Exchange) -> None:
         """A charger CALL got no answer from the upstream in time."""

@@ -20,7 +20,7 @@ from ..facts import Facts, Transaction
 from ..metering import CACHED, REGISTER, WH_MOST, attributes_up
 from ..models import lenient, v16, v201
 from ..values import charger_time, parse_decimal, plain
-from .ledger import RECENT_MOST, digest_of, forget_recent, heed, is_known, number_of, offline
+from .ledger import END, RECENT_MOST, digest_of, forget_recent, heed, number_of, offline
 from .monitoring import BLOCK as MONITORS
 from .upstream import introduce_again
 
@@ -109,7 +109,7 @@ def running(d: Dialogue, request: v16.MeterValuesRequest) -> Transaction | None:
         return None
     for transaction in reversed(facts.transactions):
         if transaction.tid == request.transactionId:
-            return transaction if transaction.state == "open" and is_known(transaction) else None
+            return transaction if transaction.state == "open" and END not in transaction.pending else None
     return None
 
 
