@@ -58,7 +58,7 @@ def page() -> str:
         "<!-- Made by `make docs` from the program. Edit the sources, not this file. -->",
         _INTRODUCTION.rstrip(),
     ]
-    endpoints = [each for part in _operators().parts for each in part.endpoints()]
+    endpoints = [each for part in operators().parts for each in part.endpoints()]
     lines += ["", "## Endpoints", "", "| | | scope | |", "|---|---|---|---|"]
     lines += [
         f"| {each.method} | `{PREFIX}{each.path}` | {each.scope} | {each.summary} |"
@@ -82,7 +82,8 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _operators() -> Operators:
+def operators() -> Operators:
+    """Everything that is served, of a process that does not run."""
     config = Config()
     journal = Journal(config.redis, now_ms=now_ms)
 

@@ -42,6 +42,7 @@ COMMANDS = (
     "trace",
     "capture",
     "replay",
+    "simulate",
     "validate",
     "migrate report",
     "upstreams ls",

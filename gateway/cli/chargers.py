@@ -49,9 +49,13 @@ def add(
     strict: Annotated[
         bool, typer.Option("--strict", help="A certification run: tolerate nothing that it does wrong.")
     ] = False,
+    quirks: Annotated[
+        str, typer.Option("--quirks", metavar="PROFILE", help="Quirk profile, whatever it says of itself.")
+    ] = "",
     config: ConfigFile = None,
 ) -> None:
     """Register a charger, or give a registered one other settings; its password stays unless another one is given."""
+    from gateway.quirk_profiles import shipped
     from gateway.registry import Charger
     from gateway.registry.file import check_identity
 
@@ -64,11 +68,16 @@ def add(
     async def work(journal: Journal, settings: Config) -> None:
         if route and route not in [each.name for each in settings.routes]:
             raise ValueError(f"no route has the name {route}")
+        if quirks and quirks not in {**shipped(), **settings.quirks}:
+            raise ValueError(f"no quirk profile has the name {quirks}")
         old = (await journal.registered([charger]))[charger.casefold()]
         stored = secret or (old.password if old is not None else "")
-        blocked = old is not None and old.blocked
-        versions = tuple(each.value for each in version or ())
-        await journal.register({charger: Charger(charger, stored, serial, group, route, versions, blocked, strict)})
+        made = Charger(
+            charger, stored, serial, group, route, tuple(each.value for each in version or ()),
+            blocked=old is not None and old.blocked, strict=strict, quirks=quirks,
+            next=old.next if old is not None and not secret else "",
+        )  # fmt: skip
+        await journal.register({charger: made})
 
     _with_registry(config, work, f"add {charger}")
 

@@ -25,6 +25,7 @@ from gateway.cli import (
     routes,
     run,
     shadow,
+    simulating,
     streaming,
     token,
     vault,
@@ -80,6 +81,7 @@ app.command("send")(present.send)
 app.command("doctor")(doctor.doctor)
 app.command("completion")(completion.completion)
 app.command("replay")(captures.replay)
+app.command("simulate")(simulating.simulate)
 app.command("validate")(captures.validate)
 app.add_typer(captures.migrate, name="migrate")
 app.add_typer(queue.app, name="queue")

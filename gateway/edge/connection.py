@@ -37,6 +37,10 @@ HOLD: Final = 8.0
 """Seconds for which a charger's frames wait for the store to come back; then its socket is closed with 1013, soon."""
 LEAVE_SECONDS: Final = 10.0
 """For open exchanges to finish before a socket is closed that could as well be at another edge."""
+CROWD: Final = 500
+"""CALLs of all chargers that wait for their answers here; when there are more, who sends without waiting is read less often, so that
+the others do not wait behind them."""
+CROWD_SECONDS: Final = 1.0
 MOST_PINGS: Final = 500
 """Pings of a charger within `PINGS_SECONDS`; one more closes its socket with 1008 (row W09)."""
 PINGS_SECONDS: Final = 10.0
@@ -248,6 +252,8 @@ class ChargerConnection(Knocking):
         if self._pace is None:
             self._pace = Pace(limits, now)
         wait = self._pace.spend(size, limits, now)
+        if self._edge.counters.in_flight > CROWD:
+            wait = max(wait, CROWD_SECONDS)
         if wait <= 0 or self._thaw is not None:
             return
         count(self._edge.counters.limits, "frame_rate")

@@ -142,7 +142,7 @@ def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     assert done.exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["sap_16", "microocpp_16"])
+@pytest.mark.parametrize("name", ["sap_16", pytest.param("microocpp_16", marks=pytest.mark.slow)])
 async def test_a_recording_is_replayed(name: str, start_csms: StartCsms, start_gateway: StartGateway) -> None:
     main, _, gateway = await two(start_csms, start_gateway)
     file = Path(__file__).parent / "recordings" / f"{name}.jsonl"
@@ -208,3 +208,24 @@ async def test_doctor_and_completion(start_csms: StartCsms, start_gateway: Start
         if (binary := shutil.which(other)) is not None:
             checked = subprocess.run([binary, "-n"], input=text, capture_output=True, text=True)  # noqa: ASYNC221
             assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.slow
+async def test_a_simulated_fleet(start_csms: StartCsms, start_gateway: StartGateway) -> None:
+    """Chargers of three versions and three profiles; both CSMSs check every frame that they get."""
+    main, old, gateway = await two(start_csms, start_gateway)
+    versions = ("--version", "ocpp1.5", "--version", "ocpp1.6", "--version", "ocpp2.0.1")
+    done = await run(
+        gateway, "simulate", "--to", gateway.url, "-n", "6", "--profile", "highway", *versions, "--speed", "1500", "--rate", "20",
+        "--for", "5s", "--quirk", "counter-ids", "-o", "json", code=0,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert found["call_errors"] == found["unanswered"] == 0 and found["connections"] > 6, found
+    assert found["sessions"] > 3 and found["told_later"] > 0 and found["energy_kwh"] > 0, found
+    started = main.station("SIM00001").recorder.calls("TransactionEvent") + main.station("SIM00002").recorder.calls(
+        "TransactionEvent"
+    )
+    assert {each.payload["eventType"] for each in started} >= {"Started", "Updated"}
+    assert old.station("SIM00001").recorder.calls("BootNotification")
+    await run(gateway, "simulate", "--to", "ws://example.com", code=2)
+    await run(gateway, "simulate", "--to", "ws://127.0.0.1:1", "-n", "1", "--for", "1s", code=1)

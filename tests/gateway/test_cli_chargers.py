@@ -57,6 +57,7 @@ async def test_one_charger_from_beginning_to_end(place: Path) -> None:
             "versions": ["ocpp1.6"],
             "blocked": True,
             "strict": False,
+            "quirks": "",
         }
     ]
     code, out, err = chargers(place, "set-password", "CP1", "--generate")

@@ -1,0 +1,1 @@
+"""A swarm of chargers for load and demos. Never imported by a serving process."""
