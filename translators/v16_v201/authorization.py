@@ -25,7 +25,7 @@ def authorize(d: Dialogue, request: v16.AuthorizeRequest) -> Rule:
     """A tag the CSMS itself started with is not asked about again if it is a Central one (C05.FR.01)."""
     if d.early:
         return None  # it was a question; the answer has been used
-    id_tag = clean_id_tag(request.idTag)
+    id_tag = meant(d, request.idTag)
     pending = remote_start_of(d, id_tag, None)
     if pending is not None and pending.token.type == "Central":
         return v16.AuthorizeResponse(idTagInfo=v16.IdTagInfo(status="Accepted"))
@@ -33,6 +33,21 @@ def authorize(d: Dialogue, request: v16.AuthorizeRequest) -> Rule:
     if reply.certificateStatus is not None:
         d.lose("certificateStatus")
     return v16.AuthorizeResponse(idTagInfo=verdict(d, id_tag, reply.idTokenInfo))
+
+
+def meant(d: Dialogue, text: str) -> str:
+    """The idTag that a charger echoes. Some append control characters, or what else was in their memory: one that is too long
+    to be an idTag, and begins with a token that the charger was given, is that token."""
+    id_tag = clean_id_tag(text)
+    if len(id_tag) <= ID_TAG_LENGTH:
+        return id_tag
+    facts, folded = facts_of(d), id_tag.casefold()
+    given = [*facts.tokens, *(pending.id_tag for pending in facts.remote_starts)]
+    length = max((len(each) for each in given if folded.startswith(each.casefold())), default=0)
+    if not length:
+        return id_tag
+    d.quirk("idtag_repair")
+    return id_tag[:length]
 
 
 def remote_start_of(d: Dialogue, id_tag: str, connector: int | None) -> RemoteStart | None:

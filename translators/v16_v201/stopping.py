@@ -10,8 +10,8 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..facts import Transaction
 from ..metering import REGISTER, energy_sample, in_wh, register_of
 from ..models import v16, v201
-from ..values import STOP_UP, Moment, Stop, charger_time, clean_id_tag, kept_token, parse_time, restore_token
-from .authorization import final_cost, token_of, verdict
+from ..values import STOP_UP, Moment, Stop, charger_time, kept_token, parse_time, restore_token
+from .authorization import final_cost, meant, token_of, verdict
 from .charger import facts_of, has, options_of
 from .ledger import END, by_number, connector_of, is_open, offline, tell, told_state
 from .metering import readings, see_register
@@ -93,7 +93,7 @@ def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRe
     custom = carried(d, reason16=folded, idTag16=kept)
     if folded and custom is None:
         d.lose("reason", "folded")
-    id_tag = clean_id_tag(request.idTag) if request.idTag else ""
+    id_tag = meant(d, request.idTag) if request.idTag else ""
     token = None
     if id_tag and request.reason in (None, "Local"):
         same = transaction.token is not None and id_tag.casefold() == transaction.id_tag.casefold()
@@ -174,7 +174,7 @@ def _tells(sample: v201.SampledValue, stop_wh: Decimal) -> bool:
 
 def _unheard_of(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment, ended_key: str) -> Transaction:
     """A transaction that only its end tells of, to be reported as a pair of synthetic events (spec 4.8)."""
-    id_tag = clean_id_tag(request.idTag) if request.idTag else options_of(d).no_auth_idtag
+    id_tag = meant(d, request.idTag) if request.idTag else options_of(d).no_auth_idtag
     transaction = Transaction(
         tid=0,
         uuid=d.once("uuid", d.new_id),

@@ -16,7 +16,7 @@ from ..models import v16, v201
 from ..topology import place_of
 from ..values import Moment, charger_time, clean_id_tag, kept_token, restore_token
 from . import reservations
-from .authorization import recent_verdict, remote_start_of, token_of, verdict, verdict_while_away
+from .authorization import meant, recent_verdict, remote_start_of, token_of, verdict, verdict_while_away
 from .charger import facts_of, options_of
 from .ledger import (
     END,
@@ -130,7 +130,7 @@ def _start_key(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment
 def _begin(d: Dialogue, request: v16.StartTransactionRequest, moment: Moment, start_key: str) -> Transaction:
     """Record a new transaction; it is found again by its start key."""
     facts = facts_of(d)
-    id_tag = clean_id_tag(request.idTag)
+    id_tag = meant(d, request.idTag)
 
     def next_tid() -> int:
         facts.last_tid = d.tx or (facts.last_tid + 1 if facts.last_tid else d.clock // 1000)

@@ -9,7 +9,9 @@ from msgspec import Raw
 
 from tests.translators.v16_v201.station import Station
 from translators.frames import Call
+from translators.models import v201
 from translators.quirks.zones import Zone
+from translators.values import remember_token
 
 START: dict[str, Any] = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 100}
 STOP: dict[str, Any] = {"meterStop": 200, "timestamp": "2025-03-01T10:00:00Z"}
@@ -80,6 +82,18 @@ def test_q42_clocks_never_set(text: str, station: Watched) -> None:
 
 def test_q42_a_day_that_does_not_exist(station: Watched) -> None:
     assert told_at(station, "2022-02-29T07:02:33.000Z") == "2025-03-01T10:00:00Z"
+
+
+def test_q25_a_token_with_what_was_behind_it(station: Watched) -> None:
+    token = v201.IdToken(idToken="TOKEN-OF-20-LETTERS!", type="ISO14443")
+    remember_token(station.facts.tokens, token.idToken, token)
+    for echoed in ("TOKEN-OF-20-LETTERS!\x10\x0e", "TOKEN-OF-20-LETTERS!garbage"):
+        ((_, action, asked),) = station.charger("Authorize", idTag=echoed)
+        assert (action, asked["idToken"]) == ("Authorize", {"idToken": "TOKEN-OF-20-LETTERS!", "type": "ISO14443"})
+        station.answers("csms", idTokenInfo={"status": "Accepted"})
+    assert set(station.labels) == {"idtag_repair", "too_long"}
+    ((_, _, asked),) = station.charger("Authorize", idTag="SOMEBODY-ELSE-OF-24-LETT")
+    assert asked["idToken"]["idToken"] == "SOMEBODY-ELSE-OF-24-LETT"
 
 
 @pytest.mark.parametrize("number", [-1, 0])
