@@ -66,23 +66,24 @@ class Facts:
                 made.append(key)
                 sets += (field, _PREFIX + value)
         made += gone
-        args: list[Argument] = [token, len(sets) // 2, *sets, len(deletes), *deletes, len(commit.answers)]
+        args: list[Argument] = [token, len(commit.passed)]
+        for group, (id, open) in commit.passed.items():
+            args += (group, id, len(open), *open)
+        passed = len(args)
+        args += (len(sets) // 2, *sets, len(deletes), *deletes, len(commit.answers))
         for charger, dedup, payload in commit.answers:
             made.append(keys.dedup(partition, charger) + dedup)
             args.append(_ANSWERED + payload)
-        ring, decided = self._store.ring, len(args)
         moves: list[Argument] = [0]
         if commit.parks or commit.unparks or commit.dead:
             moves = _moves(partition, commit, made)
-        args.append(len(commit.passed))
-        for group, (id, open) in commit.passed.items():
-            args += (group, id, len(open), *open)
         args += moves
+        decided = len(args)
         for group, ids in commit.acks.items():
             if ids:
                 args += (group, len(ids), *ids)
-        if ring is not None:
-            again = [*args[:decided], 0, *moves]
+        if (ring := self._store.ring) is not None:
+            again = [token, 0, *args[passed:decided]]
             return ringing.commit(self._store, ring, partition, tuple(made), args, again, commit)
         return self._store.run("commit", tuple(made), *args, convert=_nothing)
 

@@ -1,7 +1,7 @@
 -- What a hub decided, in one transaction under its lease: facts, stored answers, acknowledgements.
 -- KEYS lease, stream, one facts hash per set, one per delete, one dedup key per answer, two keys per move [, ring]
--- ARGV token [and, after a space, the number of this commit in its process' ring: see ring.py], n, n * (field, value), n, n * field, n, n * answer, n, n * (group, id it has passed, n, n * id
--- that it has not done with), n, n * move, then per group: name, n, n * id
+-- ARGV token [and, after a space, the number of this commit in its process' ring: see ring.py], n, n * (group, id it has passed, n, n * id
+-- that it has not done with), n, n * (field, value), n, n * field, n, n * answer, n, n * move, then per group: name, n, n * id
 -- Moves: park, field of the index, n, n * entry (KEYS parked, index); unpark, field, n, n * padded id (the same);
 -- dead, upstream, n, n * field or value of a stream entry (KEYS dead letters, index)
 local lease = redis.call('GET', KEYS[1])
@@ -10,28 +10,12 @@ if not lease or string.match(lease, '^%d+') ~= token then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
 end
 -- A full store refuses the first write of a script if it needs memory, and lets those after it pass: hubs must drain it.
-redis.call('XACK', KEYS[2], 'session', '0-0')
-if number ~= '' then
-  redis.call('SET', KEYS[#KEYS], number, 'EX', 86400)
+-- So what needs none comes first.
+if ARGV[2] == '0' then
+  redis.call('XACK', KEYS[2], 'session', '0-0')
 end
-local key, arg = 3, 3
+local key, arg = 3, 2
 for _ = 1, tonumber(ARGV[2]) do
-  redis.call('HSET', KEYS[key], ARGV[arg], ARGV[arg + 1])
-  key, arg = key + 1, arg + 2
-end
-for _ = 1, tonumber(ARGV[arg]) do
-  arg = arg + 1
-  redis.call('HDEL', KEYS[key], ARGV[arg])
-  key = key + 1
-end
-arg = arg + 1
-for _ = 1, tonumber(ARGV[arg]) do
-  arg = arg + 1
-  redis.call('SET', KEYS[key], ARGV[arg], 'XX', 'KEEPTTL')
-  key = key + 1
-end
-arg = arg + 1
-for _ = 1, tonumber(ARGV[arg]) do
   local group, id, last = ARGV[arg + 1], ARGV[arg + 2], arg + 3 + tonumber(ARGV[arg + 3])
   local set = redis.pcall('XGROUP', 'SETID', KEYS[2], group, id)
   if not set.err then
@@ -45,6 +29,26 @@ for _ = 1, tonumber(ARGV[arg]) do
     return set
   end
   arg = last
+end
+if number ~= '' then
+  redis.call('SET', KEYS[#KEYS], number, 'EX', 86400)
+end
+arg = arg + 1
+for _ = 1, tonumber(ARGV[arg]) do
+  redis.call('HSET', KEYS[key], ARGV[arg + 1], ARGV[arg + 2])
+  key, arg = key + 1, arg + 2
+end
+arg = arg + 1
+for _ = 1, tonumber(ARGV[arg]) do
+  arg = arg + 1
+  redis.call('HDEL', KEYS[key], ARGV[arg])
+  key = key + 1
+end
+arg = arg + 1
+for _ = 1, tonumber(ARGV[arg]) do
+  arg = arg + 1
+  redis.call('SET', KEYS[key], ARGV[arg], 'XX', 'KEEPTTL')
+  key = key + 1
 end
 arg = arg + 1
 for _ = 1, tonumber(ARGV[arg]) do
