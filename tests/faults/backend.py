@@ -64,6 +64,8 @@ class Backend:
         self.faults: list[str] = []
         """What the gateway did wrong on its sockets: ids used twice or too long (I-35), a second open CALL (I-07)."""
         self.registration = "Accepted"
+        self.call_timeout = 20.0
+        """What the gateway grants it for an answer: after that it may ask the next. It began to count before the CALL arrived."""
         self.one_slot = False
         """Whether it has one open CALL for both directions: it reads none while one of its own is open."""
         self.texts: list[str] | None = None
@@ -148,7 +150,7 @@ class Backend:
         self.sockets[charger] = socket
         self.authorization[charger] = socket.request.headers.get("Authorization", "")
         self.ids[socket] = set()
-        open_calls: set[str] = set()
+        open_calls: dict[str, float] = {}
         waiting: list[list[Any]] = []
         try:
             async for text in socket:
@@ -193,15 +195,16 @@ class Backend:
             order.outcomes.append((time.monotonic(), "result" if frame[0] == 3 else str(frame[2])))
 
     async def _treat(
-        self, socket: ServerConnection, charger: str, number: int, frame: list[Any], open_calls: set[str]
+        self, socket: ServerConnection, charger: str, number: int, frame: list[Any], open_calls: dict[str, float]
     ) -> None:
         _, id, action, payload = frame
         if id in self.ids[socket] or len(id) > 36:
             self.faults.append(f"{charger}: message id {id} of {action} is used twice, or too long")
         self.ids[socket].add(id)
-        if open_calls:
-            self.faults.append(f"{charger}: {action} while {open_calls} is open")
-        open_calls.add(id)
+        now = time.monotonic()
+        if any(now - since < self.call_timeout / 2 for since in open_calls.values()):
+            self.faults.append(f"{charger}: {action} while {set(open_calls)} is open")
+        open_calls[id] = now
         message = self.meaning(charger, action, payload)
         note = None
         if message is not None:
@@ -211,7 +214,7 @@ class Backend:
         if self.poison and message is not None and message.stamp == self.poison:
             mood, _, seconds = self.poisoned.partition(" ")
         if mood == "silence":
-            open_calls.discard(id)
+            open_calls.pop(id, None)
             return
         answer = json.dumps([3, id, self._answer(charger, action, payload, message)])
         if mood == "wait":
@@ -219,7 +222,7 @@ class Backend:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        open_calls.discard(id)
+        open_calls.pop(id, None)
         if mood == "error":
             await socket.send(json.dumps([4, id, "InternalError", "not today", {}]))
             return
@@ -244,11 +247,11 @@ class Backend:
         socket: ServerConnection,
         answer: str,
         note: Delivered | None,
-        open_calls: set[str],
+        open_calls: dict[str, float],
         id: str,
     ) -> None:
         await asyncio.sleep(seconds)
-        open_calls.discard(id)
+        open_calls.pop(id, None)
         with contextlib.suppress(ConnectionClosed):
             await socket.send(answer)
             if note is not None:

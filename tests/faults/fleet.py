@@ -65,6 +65,7 @@ class Fleet:
     ) -> Backend:
         """A CSMS; the first one is the primary, the others are its mirrors."""
         backend = Backend(self.history, name, version, mood=mood, seed=self.seed)
+        backend.call_timeout = settings.get("call_timeout", backend.call_timeout)
         await backend.start()
         self.backends[name] = backend
         self.to_upstream[name] = await self.proxy(backend.port)
