@@ -87,7 +87,7 @@ def newer_entry(stored: dict[str, Any]) -> None:
                 calls[-1][place] = msgspec.msgpack.encode(head).decode("latin-1")
 
 
-@pytest.mark.parametrize("newer", [newer_facts, newer_entry])
+@pytest.mark.parametrize("newer", [newer_facts, pytest.param(newer_entry, marks=pytest.mark.slow)])
 async def test_what_a_newer_release_wrote_is_refused(tmp_path: Path, newer: Any) -> None:
     """It is said what to do; nothing of it is guessed at, deleted or acknowledged."""
     told = copy.deepcopy(list(STORED.values())[-1])
