@@ -168,7 +168,7 @@ async def test_i22_a_herd_comes_back_without_a_collapse(fleet: Fleet) -> None:
     assert back < 30
     assert statistics.quantiles(took, n=100)[98] < 2
     assert second.pid == pid and second.running and first.lives == 2
-    await fleet.right(200)
+    await fleet.right(150)
 
 
 async def test_i33_a_half_open_charger_is_noticed_and_what_it_said_before_counts(fleet: Fleet) -> None:
