@@ -81,8 +81,13 @@ async def test_every_query_finds_something(
         await asyncio.sleep(4)
         assert not tasks[0].done(), tasks[0]
 
-        empty = [name for name, expression in queries() if not await prometheus.query(filled(expression))]
-        assert empty == []
+        empty = dict(queries())
+        for _ in range(20):  # a busy machine scrapes late
+            empty = {name: each for name, each in empty.items() if not await prometheus.query(filled(each, "15s"))}
+            if not empty:
+                break
+            await asyncio.sleep(1)
+        assert empty == {}
         broken = []
         for name, rule in alerts().items():
             expression = re.sub(r"\n[<>] [0-9.]+$", "", rule["expr"])
