@@ -13,6 +13,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 _KEY = secrets.token_bytes(32)
@@ -36,20 +37,35 @@ _HOLDS = ("value", "attributevalue", "actualvalue", "variableattribute", "data")
 _LOCATIONS = frozenset(("location", "remotelocation", "requesturi", "url", "ocppcsmsurl", "csmsurl"))
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*(?:@[^/?#\s@]*)*@")
 _PLAIN = re.compile(r"[^a-z0-9]")
+_PLAIN_TYPES = (str, int, float, list, type(None), bytes)
+_REMEMBERED = 64
+"""Characters of the longest key that is remembered."""
+
+
+@lru_cache(4096)
+def _known(key: str) -> tuple[str, bool, bool]:
+    """Of a key: its letters and digits alone, whether it names a secret, whether a token."""
+    folded = _PLAIN.sub("", key.casefold())
+    return folded, _SECRET.search(folded) is not None, _TOKEN.search(folded) is not None
+
+
+def _look(key: str) -> tuple[str, bool, bool]:
+    """The same few keys come again and again; strangers' long ones are not remembered."""
+    return _known(key) if len(key) <= _REMEMBERED else _known.__wrapped__(key)
 
 
 def _folded(key: str) -> str:
-    return _PLAIN.sub("", key.casefold())
+    return _look(key)[0]
 
 
 def is_secret(key: str) -> bool:
     """Whether a value under this key is a secret."""
-    return _SECRET.search(_folded(key)) is not None
+    return _look(key)[1]
 
 
 def is_token(key: str) -> bool:
     """Whether a value under this key identifies a person's token."""
-    return _TOKEN.search(_folded(key)) is not None
+    return _look(key)[2]
 
 
 def hide(value: object) -> str:
@@ -81,7 +97,7 @@ def _location(text: str) -> str:
 
 def redact(value: Any, key: str = "") -> Any:
     """A copy of `value`, which stands under `key`, without secrets."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict) or (not isinstance(value, _PLAIN_TYPES) and isinstance(value, Mapping)):
         if key and is_secret(key):
             return hide(value)
         within = _WITHIN.get(_folded(key))
@@ -115,6 +131,8 @@ def hidden(frame: Any, action: str = "") -> Any:
 
 
 def _names_secret(value: object) -> bool:
+    if isinstance(value, str):
+        return is_secret(value)
     if isinstance(value, Mapping):
         return any(_names_secret(item) for item in value.values())
-    return isinstance(value, str) and is_secret(value)
+    return False

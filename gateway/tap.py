@@ -18,7 +18,7 @@ from gateway.routes import matcher
 
 Leg: TypeAlias = Literal["charger", "csms"]
 
-RATE: Final = 250.0
+RATE: Final = 200.0
 """Frames per second of one watch; what a second leaves over may be used later, up to `BURST`."""
 BURST: Final = 1000.0
 WAITING: Final = 2000
@@ -144,6 +144,12 @@ def expire(now: float) -> None:
 def watched(charger: str) -> bool:
     """Whether somebody watches this charger."""
     return any(watch.wants(charger) for watch in _watches.values())
+
+
+def roomy(charger: str) -> bool:
+    """Whether somebody watches this charger and could take one more frame of it now."""
+    now = clock()
+    return any(watch.wants(charger) and watch.room(now) for watch in _watches.values())
 
 
 def wanted(charger: str) -> bool:

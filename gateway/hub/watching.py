@@ -117,7 +117,7 @@ def upstream(session: Session, link: Link, event: str, why: str) -> None:
 def translated(link: Link, step: Out) -> None:
     """A translator has made a frame: remembered until it leaves."""
     charger = link.charger
-    if not tap.watched(charger):
+    if not tap.roomy(charger):
         return
     frame, losses = step.frame, tuple((loss.field, loss.kind) for loss in step.losses)
     folded = charger.casefold()
