@@ -52,3 +52,8 @@ decode = _decoder.decode
 
 encode = _encoder.encode
 """Frame or payload -> bytes. Decimals are written as JSON numbers."""
+
+
+def packed(payload: msgspec.Struct) -> bytes:
+    """A payload to be kept: `encode`, but no byte more. What an encoder gives holds on to all the room it was written in."""
+    return bytes(memoryview(encode(payload)))

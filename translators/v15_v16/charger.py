@@ -8,7 +8,7 @@ from typing import Any, Final, cast, get_args
 import msgspec
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
-from ..frames import encode
+from ..frames import packed
 from ..models import v15, v16
 from ..models.base import Request, Struct
 from ..registration import introduce, unknown
@@ -55,7 +55,7 @@ def boot(d: Dialogue, request: v15.BootNotificationRequest) -> Rule:
     """1.5 knows no Pending: the charger is told Rejected and boots again after the interval."""
     asked = carry(d, request, v16.BootNotificationRequest)
     reply = yield from d.ask("csms", asked)
-    facts_of(d).boot = msgspec.to_builtins(asked)
+    facts_of(d).boot = packed(asked)
     booted(facts_of(d), reply)
     return boot_answer(d, reply.status, reply.currentTime, reply.interval)
 
@@ -76,9 +76,9 @@ def connected(facts: Facts, at: int) -> None:
 def _known_boot(d: Dialogue) -> v16.BootNotificationRequest:
     d.lose("BootNotification", "synthesised")
     stored = facts_of(d).boot
-    if stored is None:
+    if not stored:
         return v16.BootNotificationRequest(chargePointVendor="unknown", chargePointModel="unknown")
-    return msgspec.convert(stored, v16.BootNotificationRequest)
+    return msgspec.json.decode(stored, type=v16.BootNotificationRequest)
 
 
 def booted(facts: Facts, reply: v16.BootNotificationResponse) -> None:
@@ -141,7 +141,7 @@ def status(d: Dialogue, request: v15.StatusNotificationRequest) -> Rule:
         timestamp=_optional_time(d, request.timestamp),
     )
     yield from d.ask("csms", asked)
-    place_of(facts, number).status = msgspec.to_builtins(asked)
+    place_of(facts, number).status = packed(asked)
     return v15.StatusNotificationResponse()
 
 
@@ -238,7 +238,7 @@ def meter(d: Dialogue, request: AnyMeterValuesRequest) -> Rule:
     asked = v16.MeterValuesRequest(connectorId=request.connectorId, transactionId=tid, meterValue=values)
     yield from d.ask("csms", asked)
     place = place_of(facts, request.connectorId)
-    place.meter = encode(msgspec.structs.replace(asked, meterValue=values[-1:]))
+    place.meter = packed(msgspec.structs.replace(asked, meterValue=values[-1:]))
     place.metered_at = d.now
     return v15.MeterValuesResponse()
 

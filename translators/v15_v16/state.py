@@ -36,8 +36,8 @@ class Charge(msgspec.Struct, omit_defaults=True, gc=False):
 class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """A connector as last reported; 0 is the station."""
 
-    status: dict[str, Any] | None = None
-    """The last StatusNotification (1.6 payload)."""
+    status: bytes = b""
+    """The last StatusNotification (1.6 payload as JSON)."""
     stopped_at: int = 0
     """When its last transaction was stopped, ms."""
     meter: bytes = b""
@@ -58,8 +58,8 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True, tag_field="pair", tag
     """On this connection the gateway booted in the name of a charger of unknown registration."""
     known_connectors: int = 0
     """How many connectors the charger has at least."""
-    boot: dict[str, Any] | None = None
-    """Last BootNotification (1.6 payload)."""
+    boot: bytes = b""
+    """Last BootNotification (1.6 payload as JSON)."""
     places: dict[int, Place] = {}
     charges: list[Charge] = []
     """Transactions that have not ended."""

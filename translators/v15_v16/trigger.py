@@ -22,8 +22,8 @@ def trigger(d: Dialogue, request: v16.TriggerMessageRequest) -> Rule:
     messages: list[Request[Any]] = []
     match request.requestedMessage:
         case "BootNotification":
-            if facts.boot is not None:
-                messages.append(msgspec.convert(facts.boot, v16.BootNotificationRequest))
+            if facts.boot:
+                messages.append(msgspec.json.decode(facts.boot, type=v16.BootNotificationRequest))
         case "Heartbeat":
             messages.append(v16.HeartbeatRequest())
         case "StatusNotification":
@@ -58,9 +58,9 @@ def _statuses(d: Dialogue, number: int | None) -> list[Request[Any]]:
     places = facts_of(d).places
     wanted = sorted(places) if number is None else [number] if number in places else []
     return [
-        msgspec.convert(status, v16.StatusNotificationRequest)
+        msgspec.json.decode(status, type=v16.StatusNotificationRequest)
         for each in wanted
-        if (status := places[each].status) is not None
+        if (status := places[each].status)
     ]
 
 
