@@ -118,7 +118,7 @@ def _reaction(case: dict[str, Any], family: str) -> str:
 
 def _metric(case: dict[str, Any], row: str) -> str:
     counts = case.get("counts", f'malformed_frames_total{{row="{row}"}}')
-    if counts == "-" or "elsewhere" in case:
+    if "elsewhere" in case:
         return ""
     name, _, labels = counts.partition("{")
     labels = labels.rstrip("}*").strip("*")
