@@ -255,8 +255,8 @@ async def same_id_open(site: Site, charger: str, version: str) -> None:
 
 BILLS = {
     "1": '[2,"{}","StopTransaction",{{"transactionId":5,"meterStop":9,"timestamp":"2026-01-02T03:04:0{}Z"}}]',
-    "2": '[2,"{}","TransactionEvent",{{"eventType":"Started","timestamp":"2026-01-02T03:04:0{}Z","triggerReason":"Authorized","seqNo":0,'
-    '"transactionInfo":{{"transactionId":"t1"}}}}]',
+    "2": '[2,"{}","TransactionEvent",{{"eventType":"Started","timestamp":"2026-01-02T03:04:0{}Z","triggerReason":"Authorized",'
+    '"seqNo":0,"transactionInfo":{{"transactionId":"t1"}}}}]',
 }
 
 
@@ -406,10 +406,9 @@ async def wrong_serial(site: Site, charger: str, version: str) -> None:
     tls.load_verify_locations(site.authority.file)
     tls.load_cert_chain(shown.cert, shown.key)
     plug = await site.plug(charger, version, "mutual", ssl=tls)
-    await plug.say({
-        "ocpp1.6": '[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M","chargePointSerialNumber":"OTHER"}]',
-        "ocpp2.0.1": '[2,"1","BootNotification",{"reason":"PowerUp","chargingStation":{"vendorName":"V","model":"M","serialNumber":"OTHER"}}]',
-    }[version])  # fmt: skip
+    boot = BOOTS["1" if version == "ocpp1.6" else "2"]
+    serial = "chargePointSerialNumber" if version == "ocpp1.6" else "serialNumber"
+    await plug.say(boot.replace('"M"', f'"M","{serial}":"OTHER"'))
     assert await plug.closed() == 1008
     assert not site.csms.said(charger, "BootNotification")
 
@@ -476,8 +475,10 @@ async def csms_garbage(site: Site, charger: str, version: str) -> None:
 
 
 async def csms_foreign_answers(site: Site, charger: str, version: str) -> None:
+    again: list[asyncio.Future[None]] = []
+
     def twice(call: list[Any]) -> str | None:
-        asyncio.ensure_future(site.csms.say(charger, polite(call)))
+        again.append(asyncio.ensure_future(site.csms.say(charger, polite(call))))
         return polite(call)
 
     plug = await site.booted(charger, version)
