@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.config import Config
 from gateway.fleet import Fleet
 from gateway.journal.journal import Journal
+from gateway.quirk_profiles import shipped
 from gateway.registry import Charger
 from gateway.registry.file import charger_of
 from translators.values import format_time
@@ -97,6 +98,8 @@ class Given(msgspec.Struct, forbid_unknown_fields=True):
     route: str | None = None
     versions: list[str] | None = None
     blocked: bool | None = None
+    strict: bool | None = None
+    quirks: str | None = None
 
 
 class Chargers(Part):
@@ -215,6 +218,8 @@ class Chargers(Part):
             raise Bad(400, str(error)) from None
         if made.route and made.route not in [each.name for each in self._config.routes]:
             raise Bad(422, f"no route has the name {made.route}")
+        if made.quirks and made.quirks not in {**shipped(), **self._config.quirks}:
+            raise Bad(422, f"no quirk profile has the name {made.quirks}")
         old = (await self._journal.registered([charger]))[charger.casefold()]
         if old is not None:
             changes = {key: getattr(made, key) for key in given if key in Charger.__struct_fields__ and key != "id"}

@@ -32,6 +32,8 @@ class Registration(msgspec.Struct):
     versions: list[str]
     blocked: bool
     strict: bool = False
+    quirks: str = ""
+    """Name of its quirk profile; empty: by what it says of itself."""
 
 
 class Connector(msgspec.Struct):

@@ -58,6 +58,7 @@ async def test_a_charger_comes_and_goes(client: aiohttp.ClientSession, journal: 
         "versions": ["ocpp1.6"],
         "blocked": False,
         "strict": False,
+        "quirks": "",
     }
     assert (made.status, await made.json()) == (201, shown)
     changed = await client.put("chargers/cp%201", json={"blocked": True})
@@ -83,6 +84,7 @@ async def test_a_charger_comes_and_goes(client: aiohttp.ClientSession, journal: 
         ({"versions": ["ocpp9"]}, 400),
         ([], 400),
         ({"route": "none"}, 422),
+        ({"quirks": "none"}, 422),
         ({"password_hash": "x"}, 400),
     ],
 )
