@@ -151,10 +151,11 @@ class Edge:
             await asyncio.wait(self._leaving, timeout=2)
         if self.journal.on_health == self._health:
             self.journal.on_health = self._told
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ending = set(self._tasks)
+        while ending:
+            for task in ending:
+                task.cancel()
+            _, ending = await asyncio.wait(ending, timeout=0.5)
         self._checker.stop()
 
     @property
@@ -402,7 +403,9 @@ class Edge:
             if clock() - self._leased_at > LEASE_SECONDS:
                 self._lease_lost()
             try:
-                await asyncio.wait_for(self._renew(), RENEW_SECONDS)
+                # Not wait_for: that of Python 3.11 may swallow a cancellation, and the drain would wait for this task for ever.
+                async with asyncio.timeout(RENEW_SECONDS):
+                    await self._renew()
             except (StoreDown, TimeoutError):
                 continue
 

@@ -115,7 +115,8 @@ class Ownership:
                 if self._away.is_set():
                     await asyncio.sleep(AWAY_SECONDS)
                 else:
-                    await asyncio.wait_for(self._away.wait(), RENEW_SECONDS)
+                    async with asyncio.timeout(RENEW_SECONDS):
+                        await self._away.wait()
 
     async def _spread(self) -> None:
         """Take over and give back as hubs come and go."""
