@@ -126,14 +126,14 @@ async def test_the_timeout_ends_the_wait_and_nothing_is_lost(
 async def test_readiness_ends_before_listening_does(start_csms: StartCsms, start_gateway: StartGateway) -> None:
     """`drain.delay`: a balancer has time to notice; whoever comes meanwhile is served."""
     csms = await start_csms("ocpp1.6")
-    gateway = await start_gateway({"main": csms}, drain={"delay": 2})
+    gateway = await start_gateway({"main": csms}, drain={"delay": 4})
     assert gateway.process is not None
     gateway.process.terminate()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await readiness(gateway))[0] != 503:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert await handshake(gateway.url, "CP1") == 101
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await handshake(gateway.url, "CP2") == 101:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert await gateway.stop() == 0
