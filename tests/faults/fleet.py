@@ -324,7 +324,7 @@ class Fleet:
     def noticed(self) -> None:
         """Notes the outages of the store that the nodes have seen, be it that this machine was too busy: what was under way then is
         in doubt."""
-        shift = time.monotonic() - time.time()
+        shift, began = time.monotonic() - time.time(), min((each.at for each in self.history.sent), default=0.0)
         for node in [each for each in self.nodes if not each.unread]:
             lost = 0.0
             for line in node.log.read_text(errors="replace").splitlines():
@@ -335,7 +335,8 @@ class Fleet:
                 if told["event"] == "store_lost":
                     lost = at - 2
                 elif told["event"] == "store_back" and lost:
-                    self.history.faults.append(Fault(f"{node.name} saw no store", "store", lost, at + 1))
+                    if at > began:  # else it was in an earlier round of the same run
+                        self.history.faults.append(Fault(f"{node.name} saw no store", "store", lost, at + 1))
                     lost = 0.0
 
     async def verdict(self) -> list[str]:
