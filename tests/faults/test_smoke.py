@@ -16,13 +16,15 @@ CHARGERS = 20
 PATIENT = {"call_timeout": 4, "connect_timeout": 3, "options": {"tx_attempts": 20, "tx_retry_interval": 0.5}}
 
 
-async def build(fleet: Fleet, seed: int) -> None:
-    """Two edges, two hubs, a good primary, a slow mirror and a hostile one."""
+async def build(fleet: Fleet, seed: int, *, call_timeout: float = 4) -> None:
+    """Two edges, two hubs, a good primary, a slow mirror and a hostile one. `call_timeout`: longer than any link is broken, or a
+    CSMS gets two CALLs at once when it is mended."""
+    settings = {**PATIENT, "call_timeout": call_timeout}
     fleet.seed = seed
     versions = ["ocpp2.0.1", "ocpp1.6"] if seed % 2 else ["ocpp1.6", "ocpp2.0.1"]
-    await fleet.backend("main", versions[0], settings=PATIENT)
-    await fleet.backend("copy", versions[1], mood=slow, settings=PATIENT)
-    await fleet.backend("third", versions[0], mood=hostile, settings=PATIENT)
+    await fleet.backend("main", versions[0], settings=settings)
+    await fleet.backend("copy", versions[1], mood=slow, settings=settings)
+    await fleet.backend("third", versions[0], mood=hostile, settings=settings)
     fleet.config = {"drain": {"timeout": 2}, "charger": {"answer_timeout": 10}}
     await fleet.start(edges=2, hubs=2)
 

@@ -29,7 +29,7 @@ async def test_i37_i38_soak(fleet: Fleet) -> None:
     seed = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(1, 1 << 30))
     seconds = float(os.environ.get("SOAK_SECONDS") or HOURS_4)
     print(f"\nSOAK_SEED={seed} SOAK_SECONDS={seconds:.0f}", flush=True)
-    await build(fleet, seed)
+    await build(fleet, seed, call_timeout=8)
     dice, end = random.Random(seed), time.monotonic() + seconds
     sizes: dict[tuple[str, int], list[tuple[float, int]]] = {}
     round = 0
