@@ -60,7 +60,7 @@ _END = """\
 """
 NUMBERS = {
     "atheris": "41,386,339 executions on 2026-11-23, 25 minutes on one core: no crash",
-    "agree": "no difference",
+    "agree": "10,000 streams per leg without a difference on 2026-11-23 (20,000 in `make test-full`)",
 }
 
 
