@@ -37,6 +37,7 @@ from .lot import Lot
 from .refusals import refusal
 from .refused import passes
 from .retried import retried
+from .returning import Returning
 
 _LOOKS_ONLY = frozenset(("GetConfiguration",))
 """Commands of a gateway dialogue that change nothing: the only ones for an upstream that may not command."""
@@ -50,14 +51,8 @@ class Link:
 
     __slots__ = (
         "_asked_at",
-        "_back_at",
-        "_backing",
-        "_backs",
         "_current",
-        "_flushing",
-        "_lane",
         "_open_calls",
-        "_owing",
         "_stopwatch",
         "allows",
         "answers",
@@ -70,6 +65,7 @@ class Link:
         "filter",
         "intake",
         "introducing",
+        "lane",
         "leaving",
         "local",
         "lot",
@@ -83,6 +79,7 @@ class Link:
         "refusal",
         "refused",
         "retry_ms",
+        "returning",
         "stored",
         "told",
         "translator",
@@ -151,22 +148,14 @@ class Link:
         """Identity of the charger."""
         self.attempts = attempts
         self.retry_ms = retry_ms
-        self._lane = Lane(256, call_timeout_ms)
+        self.lane = Lane(256, call_timeout_ms)
+        """Towards the upstream."""
         self.backlog = Backlog()
         self._current: dict[str, Exchange] = {}
         self._open_calls: dict[str, int] = {}
         """CALLs of the CSMS that wait for their answer on this socket, with their arrival."""
         self._asked_at: dict[str, tuple[str, int]] = {}
-        self._flushing = False
-        """The upstream is back: first the transactions, then the statuses that changed, then the rest."""
-        self._backing = False
-        """The statuses that changed are being told."""
-        self._owing = False
-        """They are to be told when the lot is at its end."""
-        self._backs = 0
-        """How often in a row the upstream was silent to them."""
-        self._back_at = 0
-        """When they may be told again, ms."""
+        self.returning = Returning()
         self.refused: dict[str, int] = {}
         """Billing message, by what it says -> how often the upstream refused it."""
         self.told: tuple[str, Result] | None = None
@@ -241,11 +230,11 @@ class Link:
             self._open_calls[frame.id] = now
             self.owner.observer.called(self, frame)
             self._receive("csms", frame, now)
-        elif not self._lane.settle(frame.id):
+        elif not self.lane.settle(frame.id):
             self.owner.observer.unmatched("csms")
         elif isinstance(frame, Error) and "already in progress" in frame.description.lower():
             # A CSMS with one open call for both directions lost this CALL: as good as no answer (real-peers 1).
-            self._apply(self.translator.expire("csms", frame.id, now), now)
+            self.apply(self.translator.expire("csms", frame.id, now), now)
         else:
             action, asked_at = self._asked_at.pop(frame.id, ("", now))
             self.owner.observer.upstream_answered(self, action, now - asked_at)
@@ -265,50 +254,49 @@ class Link:
 
     def command_failed(self, id: str, code: str, description: str, now: int) -> None:
         """A CALL of this link cannot reach the charger."""
-        self._apply(self.translator.receive("charger", Error(id, code, description), now), now)
+        self.apply(self.translator.receive("charger", Error(id, code, description), now), now)
         self.pump(now)
 
     def command_expired(self, id: str, now: int) -> None:
         """The charger did not answer a CALL of this link."""
-        self._apply(self.translator.expire("charger", id, now), now)
+        self.apply(self.translator.expire("charger", id, now), now)
         self.pump(now)
 
     def connected(self, now: int) -> None:
         """The upstream's socket is open."""
-        self._flushing, self._backing = self.down_since > 0, False
-        self._backs = self._back_at = 0
+        self.returning.begin(away=self.down_since > 0)
         self.up, self.down_since, self.barred = True, 0, False
-        if self._flushing:
+        if self.returning.flushing:
             line_up(self)
         self.pump(now)
 
     def disconnected(self, now: int, *, hung_up: bool = False) -> None:
         """The upstream's socket is gone, or could not be opened. `hung_up`: it was not the gateway that closed it."""
         was_up, self.up = self.up, False
-        count_hang_up(self, at_fault=was_up and hung_up and bool(self._lane.open_id) and not self._backing)
+        count_hang_up(self, at_fault=was_up and hung_up and bool(self.lane.open_id) and not self.returning.telling)
         self.down_since = self.down_since or now
         self._open_calls.clear()
         self._asked_at.clear()
         if was_up:
-            self._lane.clear()
-            self._apply(self.translator.lost("csms", now), now)
+            self.lane.clear()
+            self.apply(self.translator.lost("csms", now), now)
         for exchange in list(self.backlog):
             outlast(self, exchange, now)
 
     def stumbled(self, now: int) -> None:
         """A bug of ours was met in the middle of what is under way: as good as no answer, so it is tried again, not for ever."""
-        self._lane.clear()
+        self.lane.clear()
         self._asked_at.clear()
-        self._apply(self.translator.lost("csms", now), now)
+        self.apply(self.translator.lost("csms", now), now)
         self.pump(now)
 
     def tick(self, now: int) -> None:
         """Time has passed."""
-        if expired := self._lane.expire(now):
+        if expired := self.lane.expire(now):
             self._asked_at.pop(expired[0], None)
-            self._apply(self.translator.expire("csms", expired[0], now), now)
+            self.apply(self.translator.expire("csms", expired[0], now), now)
         if (wake := self.translator.next_wake) is not None and wake <= now:
-            self._apply(self.translator.tick(now), now)
+            self.apply(self.translator.tick(now), now)
         if self.local is not None and 0 < self.local.deadline(self) <= now:
             for exchange in list(self.backlog):
                 outlast(self, exchange, now)
@@ -320,11 +308,10 @@ class Link:
 
     def deadline(self) -> int:
         """When `tick` is due at the latest, ms; 0: no need."""
-        times = [self._lane.deadline, self.translator.next_wake or 0, overdue_at(self)]
+        times = [self.lane.deadline, self.translator.next_wake or 0, overdue_at(self)]
         if self.up and not self._current:
             times += [exchange.not_before for exchange in self.backlog]
-            if self._backs and self._owes and not self._backing:
-                times.append(self._back_at)
+            times.append(self.returning.deadline(self))
         if self.intake is not None:
             times.append(self.intake.deadline)
         if self.local is not None:
@@ -334,7 +321,7 @@ class Link:
     @property
     def idle(self) -> bool:
         """Nothing is left to tell this upstream."""
-        waits = self.backlog or self._current or len(self._lane) or self._lane.open_id or self.lot
+        waits = self.backlog or self._current or len(self.lane) or self.lane.open_id or self.lot
         return not (waits or (self.intake is not None and self.intake.holds))
 
     @property
@@ -366,41 +353,17 @@ class Link:
             except Exception as error:
                 self._current.pop(exchange.entry.id, None)
                 poisoned(self, exchange, error, now)
-        if self.up and not self._current and (self._flushing or self._owes):
-            self._finish_flush(now)
-        while self._lane.waiting and self.up and (call_out := self._lane.next(now)) is not None:
+        if self.up and not self._current and (self.returning.flushing or self.returning.owes(self)):
+            self.returning.go_on(self, now)
+        while self.lane.waiting and self.up and (call_out := self.lane.next(now)) is not None:
             self._asked_at[call_out.id] = call_out.action, now
             self._send(call_out)
-
-    def _finish_flush(self, now: int) -> None:
-        """Nothing of the transactions is left: tell the statuses that changed; then the rest may go."""
-        if not self._backing:
-            if any(exchange.goes_first for exchange in self.backlog):
-                return
-            if self.lot is not None:
-                self._owing = True  # what was put aside may change them again
-            elif now >= self._back_at:
-                self._owing = False
-                self._apply(self.translator.back(now), now)
-                self._backing = True
-        if not self._lane.open_id and not len(self._lane):
-            if self._backing:
-                self._backs = self._backs + 1 if self.translator.owes else 0
-                self._back_at = now + self.retry_ms * self._backs
-            was, self._backing, self._flushing = self._flushing, False, False
-            if was and self.backlog:
-                self.pump(now)
-
-    @property
-    def _owes(self) -> bool:
-        """Statuses are left to be told: what was answered before the upstream heard it is folded into the last of them."""
-        return (self._owing or self.translator.owes) and not self.barred and self._backs < self.attempts
 
     def _next(self, now: int) -> Exchange | None:
         """The CALL to begin now."""
         if self._current:
             return self.backlog.overtaking(self.translator.overtakes)
-        first_only = self._flushing and not self.barred and self.versions[0] != self.versions[1]
+        first_only = self.returning.flushing and not self.barred and self.versions[0] != self.versions[1]
         only = passes if self.barred else None
         exchange, expired = self.backlog.due(now, first_only=first_only, only=only)
         for each in expired:
@@ -422,9 +385,10 @@ class Link:
             )
         if self._stopwatch:
             self.owner.observer.timed(self, side, self._stopwatch() - begin)
-        self._apply(steps, now)
+        self.apply(steps, now)
 
-    def _apply(self, steps: list[Step], now: int) -> None:
+    def apply(self, steps: list[Step], now: int) -> None:
+        """Do what the translator says."""
         owner = self.owner
         changed = not steps
         for step in steps:
@@ -456,16 +420,16 @@ class Link:
                 owner.command(self, frame, round(step.timeout * 1000), now)
             else:
                 refused = Error(frame.id, "SecurityError", "this upstream may not command the charger")
-                self._apply(self.translator.receive("charger", refused, now), now)
+                self.apply(self.translator.receive("charger", refused, now), now)
         if changed:
             owner.effects.links.add(self)
 
     def _ask(self, call: Call, timeout_ms: int, now: int) -> None:
-        if self.up and self._lane.take(call, "", timeout_ms, now):
+        if self.up and self.lane.take(call, "", timeout_ms, now):
             self._asked_at[call.id] = call.action, now
             self._send(call)
-        elif not self._lane.offer(call, "", timeout_ms):
-            self._apply(self.translator.expire("csms", call.id, now), now)
+        elif not self.lane.offer(call, "", timeout_ms):
+            self.apply(self.translator.expire("csms", call.id, now), now)
 
     def _send(self, frame: Frame) -> None:
         self.owner.effects.to_upstream.append((self, encode(frame)))

@@ -50,7 +50,7 @@ class Crashes:
                 self.open.pop((to, said[1]), None)
         link = conversation.session.links["csms"]
         old = link.translator
-        if not isinstance(old, Translator | Chain) or not link.up or link.backlog or link._flushing:
+        if not isinstance(old, Translator | Chain) or not link.up or link.backlog or link.returning.flushing:
             return
         self.asked = {at: said for at, said in self.asked.items() if old.awaits(cast(Side, at[0]), at[1])}
         parts = old.parts if isinstance(old, Chain) else (old,)
