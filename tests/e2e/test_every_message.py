@@ -29,7 +29,11 @@ async def perform(
     try:
         url = stage.url
         if start_gateway is not None:
-            route = {"match": "*", "primary": "main", "lifeline": {"address": "allow"}}  # SetNetworkProfile is a message too
+            route = {
+                "match": "*",
+                "primary": "main",
+                "lifeline": {"address": "allow"},
+            }  # SetNetworkProfile is a message too
             gateway = await start_gateway({"main": {"url": url, "version": f"ocpp{version}"}}, routes=[route])
             url = gateway.url
         await stage.plug_in(url)

@@ -36,7 +36,9 @@ uvloop.run(main())
 def start_gateway(data_dir: Path, program: str = GATEWAY) -> tuple[subprocess.Popen[bytes], int, int]:
     gateway = subprocess.Popen([sys.executable, "-c", program, str(data_dir)], stdout=subprocess.PIPE)
     assert gateway.stdout is not None
-    said = next(line for line in gateway.stdout if line[:1].isdigit() and len(line.split()) == 2)  # after lines of the log
+    said = next(
+        line for line in gateway.stdout if line[:1].isdigit() and len(line.split()) == 2
+    )  # after lines of the log
     pid, epoch = said.split()
     gateway.stdout.close()
     return gateway, int(pid), int(epoch)
