@@ -183,7 +183,7 @@ def comes_back(h: History) -> Iterator[str]:
     """Within 15 s after a fault somebody is answered; time in which something else was broken does not count."""
     good = [each.at for each in h.answered if not each.error]
     for fault in h.faults:
-        if fault.end > h.until:
+        if fault.end > h.until or fault.seen:
             continue
         limit = fault.end + RECOVERY
         for other in sorted(h.faults, key=lambda each: each.begin):

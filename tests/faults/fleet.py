@@ -336,7 +336,7 @@ class Fleet:
                     lost = at - 2
                 elif told["event"] == "store_back" and lost:
                     if at > began:  # else it was in an earlier round of the same run
-                        self.history.faults.append(Fault(f"{node.name} saw no store", "store", lost, at + 1))
+                        self.history.faults.append(Fault(f"{node.name} saw no store", "store", lost, at + 1, seen=True))
                     lost = 0.0
 
     async def verdict(self) -> list[str]:

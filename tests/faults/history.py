@@ -117,6 +117,8 @@ class Fault:
     target: str
     begin: float
     end: float
+    seen: bool = False
+    """Nobody broke it: it is how a gateway saw what somebody broke."""
 
 
 @dataclass(frozen=True, slots=True)
