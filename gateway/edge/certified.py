@@ -8,8 +8,9 @@ import msgspec
 import structlog
 
 from gateway.edge.access import Admission
-from gateway.edge.connection import ChargerConnection, Pending
+from gateway.edge.connection import ChargerConnection
 from gateway.edge.counters import count
+from gateway.edge.hearing import Pending
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from tests.gateway.edge.conftest import EchoHub, dial, eventually, hear, say
 async def test_who_hurries_is_not_read_while_many_wait(
     edge: Edge, hub: EchoHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.edge.connection.CROWD", 2)
-    monkeypatch.setattr("gateway.edge.connection.CROWD_SECONDS", 0.5)
+    monkeypatch.setattr("gateway.edge.hearing.CROWD", 2)
+    monkeypatch.setattr("gateway.edge.hearing.CROWD_SECONDS", 0.5)
     hub.silent = {"0", "1", "2", "3"}
     async with dial(edge, "WILD") as wild, dial(edge, "CALM") as calm:
         for number in range(6):
