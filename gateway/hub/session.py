@@ -160,22 +160,22 @@ class Session:
 
     def called(self, name: str, entry: Entry, now: int) -> None:
         """A charger CALL, in the projection of upstream `name`. Raises msgspec.DecodeError for a frame that is not one."""
+        link = self.links[name]
+        call = self._mended(link, entry)
         if entry.head.action == "BootNotification":
-            link = self.links[name]
-            if self.habits.boots_again(self, link, entry, self._mended(link, entry), now):
+            if self.habits.boots_again(self, link, entry, call, now):
                 self._pump(now)
                 return
             self._booting = True
-            if self._gate_assumed and self.links[name].primary and entry.head.epoch == self.epoch:
+            if self._gate_assumed and link.primary and entry.head.epoch == self.epoch:
                 self._gate_open = self._gate_assumed = False  # its boot was not answered when the owner before died
         elif not self._booting and entry.head.epoch == self.epoch and not self._gate_open:
             self._gate_open = True
             self.observer.quirk("boot_absent", self.version)
         if self.arbiter is None:
-            link = self.links[name]
-            link.from_charger(entry, _call(entry) if link.mend is None else self._mended(link, entry), now)
+            link.from_charger(entry, call, now)
         else:
-            self._tell(self.arbiter, self.links[name], entry, now)
+            self._tell(self.arbiter, link, entry, call, now)
         self._pump(now)
 
     def unparked(self, name: str, entry: Entry, now: int) -> bool:
@@ -385,9 +385,8 @@ class Session:
         elif self.operator is not None:
             self.operator(id, None)
 
-    def _tell(self, arbiter: Arbiter, link: Link, entry: Entry, now: int) -> None:
+    def _tell(self, arbiter: Arbiter, link: Link, entry: Entry, call: Call, now: int) -> None:
         """An upstream hears what the charger says in its own ids, and nothing of what is another's."""
-        call = self._mended(link, entry)
         if link.primary:
             arbiter.heard(call, now)
         told = arbiter.told(link.name, call)
