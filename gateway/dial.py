@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl as tls
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus, InvalidURI
 from websockets.http11 import Request, Response
+from websockets.protocol import Side
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
@@ -37,14 +39,17 @@ class DialFailed(Exception):
 class ClientWire(Wire):
     """A connection that we dial. Construct, then `await dial(...)`; usable once."""
 
-    __slots__ = ("_waiter", "_wanted")
+    __slots__ = ("_waiter", "_wanted", "subprotocol")
 
+    side = Side.CLIENT
     _protocol: ClientProtocol
 
     def __init__(self, wheel: Wheel) -> None:
         super().__init__(wheel)
         self._waiter: asyncio.Future[None] | None = None
         self._wanted: tuple[str, ...] = ()
+        self.subprotocol = ""
+        """The one that the server chose, spelled as on the wire; empty before the handshake or without one."""
 
     async def dial(
         self,
@@ -67,6 +72,7 @@ class ClientWire(Wire):
         except InvalidURI as exc:
             raise DialFailed("url", str(exc)) from exc
         self._wanted = tuple(subprotocols)
+        self._read_limit = read_limit
         self._protocol = ClientProtocol(
             uri, subprotocols=[Subprotocol(name) for name in subprotocols], max_size=read_limit, logger=quiet
         )
@@ -86,6 +92,7 @@ class ClientWire(Wire):
                 self._protocol.send_request(request)
                 self._flush()
                 await self._waiter
+                self._waiter = None
         except DialFailed:
             raise  # the socket is closed or closing, with CLOSE_TIMEOUT running
         except TimeoutError:
@@ -115,6 +122,7 @@ class ClientWire(Wire):
             self._flush()
             self._undo(DialFailed("subprotocol", "the server chose none", status=response.status_code))
         else:
+            self.subprotocol, self._wanted = sys.intern(self._protocol.subprotocol or ""), ()
             self._open()
             if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_result(None)

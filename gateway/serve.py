@@ -10,6 +10,7 @@ import structlog
 from websockets.exceptions import HeaderLineTooLong, InvalidHandshake, RequestLineTooLong, TooManyHeaders
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request, Response
+from websockets.protocol import Side
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -48,10 +49,11 @@ class ServerWire(Wire):
 
     __slots__ = ("_decided", "_response")
 
+    side = Side.SERVER
     _protocol: _Server
 
     def __init__(self, wheel: Wheel, *, read_limit: int = READ_LIMIT) -> None:
-        super().__init__(wheel)
+        super().__init__(wheel, read_limit)
         self._protocol = _Server(max_size=read_limit, logger=quiet)
         self._response: tuple[Request, Response] | None = None
         self._decided = False
@@ -102,12 +104,10 @@ class ServerWire(Wire):
                 response.headers["Sec-WebSocket-Extensions"] = header
         if subprotocol is not None:
             response.headers["Sec-WebSocket-Protocol"] = subprotocol
-            self._protocol.subprotocol = Subprotocol(subprotocol)
         for name, value in headers:
             response.headers[name] = value
         self._response = None
         self._decided = True
-        self._protocol.offered = ()
         self._protocol.send_response(response)
         self._flush()
         self._paused = False
@@ -115,6 +115,7 @@ class ServerWire(Wire):
         if not self._paused:
             self._paused = True
             self.resume()
+        self._rest()
 
     def reject(self, status: int, text: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Answer with an HTTP error whose body is the plain `text`, and end the connection."""

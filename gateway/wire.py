@@ -1,9 +1,10 @@
 """WebSocket connections of both legs: one thin `asyncio.Protocol` over the sans-I/O protocols of `websockets`.
 
-The library parses, masks, negotiates and keeps the closing handshake right; this shell moves bytes, reassembles
-messages, bounds both buffers and knows the deadlines. A connection owns no task, no queue and no loop timer: deadlines
-go through the process's `Wheel`. Owners subclass `ServerWire` (gateway/serve.py) or `ClientWire` (gateway/dial.py),
-with `__slots__`, and override `on_*`.
+The library negotiates, keeps the closing handshake right and parses all that is unusual; this shell moves bytes, takes
+complete text frames itself, reassembles messages, bounds both buffers and knows the deadlines. An open connection that
+stands between two frames has no object of the library: one is made when something unusual comes. It owns no task, no
+queue and no loop timer: deadlines go through the process's `Wheel`. Owners subclass `ServerWire` (gateway/serve.py) or
+`ClientWire` (gateway/dial.py), with `__slots__`, and override `on_*`.
 
 Limits: architecture.md section 8, reliability 1.4, 1.10, 2.7 and 6.2.
 """
@@ -16,7 +17,7 @@ import logging
 import socket
 import struct
 from collections import deque
-from typing import Final, cast
+from typing import Any, ClassVar, Final, cast
 
 import structlog
 from websockets.frames import Frame, Opcode
@@ -42,13 +43,15 @@ STALL_TIMEOUT: Final = 30.0
 
 _HIGH_WATER: Final = 64 * 1024
 _BETWEEN_FRAMES: Final = StreamReader.at_eof.__code__
-"""Where the library's parser of one leg, and in it the one of both, waits when it has read no part of a frame: an empty buffer
-alone does not say so, as the parser takes a header away before it has the rest."""
+"""Where the library's parser waits when it has read no part of a frame: an empty buffer alone does not say so, as the
+parser takes a header away before it has the rest."""
 _TEXT_HEADERS: Final = [bytes((0x81, size)) for size in range(256)]
 _MEDIUM: Final = b"\x81\x7e"
 _MEDIUM_MASKED: Final = b"\x81\xfe"
 _LONG: Final = b"\x81\x7f"
 _LONG_MASKED: Final = b"\x81\xff"
+_PING: Final = b"\x89\x00"
+_PING_MASKED: Final = b"\x89\x80"
 
 _log = structlog.get_logger(__name__)
 quiet = logging.getLogger(__name__ + ".protocol")
@@ -65,6 +68,7 @@ class Wire(asyncio.Protocol):
         "_held",
         "_paused",
         "_protocol",
+        "_read_limit",
         "_stall",
         "_transport",
         "_wheel",
@@ -73,10 +77,13 @@ class Wire(asyncio.Protocol):
         "write_limit",
     )
 
-    _protocol: Protocol
+    side: ClassVar[Side]
+    _protocol: Protocol | None
+    """The library; None: the connection is open, nothing is compressed, and it stands between two frames."""
 
-    def __init__(self, wheel: Wheel) -> None:
+    def __init__(self, wheel: Wheel, read_limit: int = READ_LIMIT) -> None:
         self._wheel = wheel
+        self._read_limit = read_limit
         self._transport: asyncio.Transport | None = None
         self._fragments: list[bytes] | None = None
         self._held: deque[bytes] | None = None
@@ -130,12 +137,8 @@ class Wire(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether messages can be sent now."""
-        return self.opened and self._protocol._state is State.OPEN
-
-    @property
-    def subprotocol(self) -> str:
-        """The negotiated subprotocol, spelled as on the wire; empty before the handshake or without one."""
-        return self._protocol.subprotocol or ""
+        protocol = self._protocol
+        return self.opened and self._transport is not None and (protocol is None or protocol._state is State.OPEN)
 
     @property
     def buffered(self) -> int:
@@ -151,15 +154,18 @@ class Wire(asyncio.Protocol):
     def send(self, text: bytes) -> None:
         """Send one text message. Does nothing when the connection is not open."""
         protocol, transport = self._protocol, self._transport
-        if protocol._state is not State.OPEN or transport is None:
+        if transport is None:
             return
-        if protocol.extensions:
-            protocol.send_text(text)
-            self._flush()
-            return
+        if protocol is not None:
+            if protocol._state is not State.OPEN:
+                return
+            if protocol.extensions:
+                protocol.send_text(text)
+                self._flush()
+                return
         # An uncompressed frame is its header and the text: no detour through the library's frame objects.
         size, bit = len(text), 0
-        if protocol.side is Side.CLIENT:
+        if self.side is Side.CLIENT:
             mask, bit = new_mask(), 0x80
             text = mask + apply_mask(text, mask)
         if size < 126:
@@ -173,9 +179,8 @@ class Wire(asyncio.Protocol):
 
     def ping(self) -> None:
         """Send a ping; the pong shows in `last_received`."""
-        if self.is_open:
-            self._protocol.send_ping(b"")
-            self._flush()
+        if self._transport is not None and self.is_open:
+            self._transport.write(_PING if self.side is Side.SERVER else _PING_MASKED + new_mask())
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start the closing handshake; the socket is reset when it takes longer than `CLOSE_TIMEOUT`.
@@ -184,10 +189,10 @@ class Wire(asyncio.Protocol):
         """
         if not self.opened:
             self.abort()
-        elif self._protocol.state is State.OPEN:
+        elif self.is_open:
             self._closing = True
             cut = reason.encode()[:123].decode(errors="ignore")
-            self._protocol.send_close(code, cut)
+            self._library().send_close(code, cut)
             self._discard()
             self._flush()
 
@@ -236,16 +241,11 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.last_received = self._wheel.loop.time()
-        protocol = self._protocol
-        if (
-            protocol._state is State.OPEN
-            and protocol.parser.gi_yieldfrom.gi_yieldfrom.gi_code is _BETWEEN_FRAMES  # type: ignore[attr-defined]
-            and protocol.current_size is None
-            and not protocol.extensions
-        ):
+        if self._protocol is None:
             data = self._read_plain(data)
             if not data:
                 return
+        protocol = self._library()
         protocol.receive_data(data)
         if protocol.writes:
             self._flush()
@@ -254,16 +254,18 @@ class Wire(asyncio.Protocol):
                 self._frame(event)
             else:
                 self._handshake(event)
-        if not self.opened:
+        if self.opened:
+            self._rest()
+        else:
             self._knocked()
 
     def eof_received(self) -> None:
-        self._protocol.receive_eof()
+        self._library().receive_eof()
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         protocol = self._protocol
-        if not protocol.reader.eof:
+        if protocol is not None and not protocol.reader.eof:
             protocol.receive_eof()
         self._transport = None
         self._discard()
@@ -273,7 +275,9 @@ class Wire(asyncio.Protocol):
             self._stall.cancel()
             self._stall = None
         if self.opened:
-            first = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
+            first = None
+            if protocol is not None:
+                first = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
             if first is None:
                 self.on_lost(1006, "" if exc is None else str(exc))
             else:
@@ -295,14 +299,12 @@ class Wire(asyncio.Protocol):
     def _read_plain(self, data: bytes) -> bytes:
         """Take complete, unfragmented, uncompressed text frames from the front of `data`; give back the rest.
 
-        The library's parser sees everything else: it stands between two frames, where it does not matter to it what came
-        before. It is a third of the cost of a message.
+        The library's parser sees everything else. It is a third of the cost of a message.
         """
-        protocol = self._protocol
-        masked = 0x80 if protocol.side is Side.SERVER else 0
-        limit = protocol.max_message_size or READ_LIMIT
+        masked = 0x80 if self.side is Side.SERVER else 0
+        limit = self._read_limit
         at, end = 0, len(data)
-        while end - at >= 2 and data[at] == 0x81 and protocol._state is State.OPEN and not self._paused:
+        while end - at >= 2 and data[at] == 0x81 and self._protocol is None and not self._paused:
             length = data[at + 1] ^ masked
             start = at + 2
             if length == 126:
@@ -340,6 +342,28 @@ class Wire(asyncio.Protocol):
 
     def _unopened(self, exc: Exception | None) -> None:
         """The connection ended before its handshake was complete."""
+
+    def _library(self) -> Protocol:
+        protocol = self._protocol
+        if protocol is None:
+            protocol = self._protocol = Protocol(self.side, max_size=self._read_limit, logger=quiet)
+        return protocol
+
+    def _rest(self) -> None:
+        """Let go of the library's object, and of the handshake that it remembers, if a new one would do as well."""
+        protocol = self._protocol
+        if (
+            protocol is None
+            or protocol._state is not State.OPEN
+            or protocol.current_size is not None
+            or protocol.extensions
+        ):
+            return
+        parser: Any = protocol.parser
+        while parser.gi_yieldfrom is not None:
+            parser = parser.gi_yieldfrom
+        if parser.gi_code is _BETWEEN_FRAMES:
+            self._protocol = None
 
     def _open(self) -> None:
         self._cancel()
@@ -398,8 +422,9 @@ class Wire(asyncio.Protocol):
         self.close(1011, "internal error")
 
     def _fail(self, code: int, reason: str) -> None:
-        if self._protocol.state is State.OPEN:
-            self._protocol.fail(code, reason)
+        protocol = self._library()
+        if protocol.state is State.OPEN:
+            protocol.fail(code, reason)
         self._closing = True
         self._fragments = None
         self._discard()
@@ -414,7 +439,7 @@ class Wire(asyncio.Protocol):
                 self._transport.resume_reading()
 
     def _flush(self) -> None:
-        transport, protocol = self._transport, self._protocol
+        transport, protocol = self._transport, self._library()
         if transport is None:
             protocol.writes.clear()
             return

@@ -112,8 +112,10 @@ def opened(side: Side) -> tuple[Server | Client, Pipe]:
     else:
         wire = Client()
         wire._protocol = ClientProtocol(parse_uri("ws://csms/"), state=State.OPEN, max_size=LIMIT)
+        wire._read_limit = LIMIT
         wire.connection_made(transport)
         wire._open()
+        wire._rest()
     assert wire.is_open
     pipe.written.clear()
     return wire, pipe
@@ -131,7 +133,7 @@ def by_shell(side: Side, pieces: list[bytes]) -> Outcome:
     for piece in pieces:
         if not pipe.closing:
             wire.data_received(piece)
-    protocol = wire._protocol
+    protocol = wire._library()
     outcome = _outcome(protocol, wire.texts, _frames(bytes(pipe.written), side))
     wire.connection_lost(None)
     return outcome

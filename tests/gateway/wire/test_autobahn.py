@@ -35,7 +35,7 @@ LIMIT = 64 * 1024 * 1024
 
 def back(wire: Wire, data: bytes, binary: bool) -> None:
     if binary:
-        wire._protocol.send_binary(data)
+        wire._library().send_binary(data)
         wire._flush()
     else:
         wire.send(data)
