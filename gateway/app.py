@@ -17,6 +17,8 @@ from gateway import __version__, logs
 from gateway.admin.api import AdminApi
 from gateway.admin.per_charger import PerCharger, Seen, wall
 from gateway.config import Config
+from gateway.console.serving import Console
+from gateway.counting import Counting
 from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
 from gateway.edge.metering import export, watch
@@ -135,10 +137,15 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
-                parts=(*self._operators.parts, PerCharger(self._seen, lambda: self._live.config.metrics.per_charger)),
+                parts=(
+                    *self._operators.parts,
+                    PerCharger(self._seen, lambda: self._live.config.metrics.per_charger),
+                    Console(),
+                ),
                 tokens=config.admin.tokens,
                 noted=self._operators.noted,
             )
+            self._operators.fleet.replies["counts"] = Counting(self._metrics).reply
             await admin.start()
             stack.push_async_callback(admin.stop)
             stack.push_async_callback(self._journal.stop)

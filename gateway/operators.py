@@ -21,6 +21,7 @@ from gateway.admin.directory import Directory
 from gateway.admin.frames import Frames
 from gateway.admin.importing import Importing
 from gateway.admin.openapi import Description
+from gateway.admin.overview import Overviews
 from gateway.admin.processes import Processes
 from gateway.admin.queues import Queues
 from gateway.admin.rebalancing import Rebalancing
@@ -89,6 +90,7 @@ class Operators:
             Frames(self.fleet),
             Upstreams(journal, live, self.fleet),
             Processes(self.fleet, directory, live),
+            Overviews(self.fleet),
             Logs(self.fleet),
             Queues(journal, live),
             Translating(_conversation, BadLine),

@@ -30,7 +30,7 @@ of them; processes that do not answer in time are named in `silent`. The same as
 - Times are ISO 8601 in UTC. Secrets and tokens of persons are hidden in everything that is shown.
 - Whatever may have changed something is kept for 90 days: `GET /api/v1/audit`.
 
-`/livez`, `/readyz` and `/metrics` are on the same port, and open.
+`/livez`, `/readyz`, `/metrics` and the files of the [console](console.md) at `/console` are on the same port, and open.
 """
 
 _STREAMS = """

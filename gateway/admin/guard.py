@@ -1,6 +1,6 @@
 """Who may call the operators' port: bearer tokens with scopes, lock-outs; without tokens only who is on this machine.
 
-/metrics and the probes are open to whoever reaches the port: they hold no identities.
+/metrics, the probes and the console's files are open to whoever reaches the port: they hold no identities.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from .table import SCOPES as SCOPES_OF
 log = structlog.get_logger(__name__)
 
 OPEN: Final = frozenset({"/metrics", "/livez", "/readyz"})
+CONSOLE: Final = "/console"
+"""Files that are the same for all: open, too."""
 SCOPES: Final = ("read", "operate", "admin")
 """Each includes those before it."""
 ADMIN_ONLY: Final = ("/api/v1/chargers",)
@@ -59,7 +61,7 @@ class Guard:
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The handler's answer, or the refusal."""
-        if request.path in OPEN:
+        if request.path in OPEN or request.path == CONSOLE or request.path.startswith(CONSOLE + "/"):
             return await handler(request)
         who = self._admit(request)
         if isinstance(who, web.Response):
