@@ -134,7 +134,7 @@ def _struct(cls: Any, seen: set[Any]) -> list[str]:
         lines.append(f"| `{field.encode_name}` | {_cell(_type(field.type))} | {_cell(texts.get(field.name, ''))} |")
         inner += [each for each in _classes(field.type) if each not in seen]
     for each in dict.fromkeys(inner):
-        if each.__module__.startswith("gateway.admin") and each not in seen:
+        if each.__module__.startswith(("gateway.admin", "translators.atlas")) and each not in seen:
             lines += _struct(each, seen)
     return lines
 

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, Protocol
 import msgspec
 from aiohttp import web
 
-from translators import PAIRS, VERSIONS, NoTranslation, Options, translatable
+from translators import PAIRS, VERSIONS, NoTranslation, Options, pairs, translatable
+from translators.atlas import KINDS, Table, table
 
 from .table import Bad, Endpoint, Part, body_of, reply
 
@@ -66,6 +67,17 @@ class Translated(msgspec.Struct):
     steps: list[list[Left]]
 
 
+class Atlas(msgspec.Struct):
+    """What becomes of every message and of every member between a charger and a CSMS; `docs/translation` has the same."""
+
+    charger: str
+    csms: str
+    steps: list[Table]
+    """The pairs of neighbouring versions between them, the charger's first; none between equal versions: nothing is translated."""
+    kinds: dict[str, str]
+    """What each kind of loss means."""
+
+
 class Translating(Part):
     """`talk(charger, csms, options)` begins a conversation; `bad` is what a step raises that is none."""
 
@@ -80,7 +92,11 @@ class Translating(Part):
                 "POST", "/translate", self._translate, "What the gateway would make of frames",
                 body=Translate, answer=Translated, refusals=(422,),
             ),
-            Endpoint("GET", "/translate", self._matrix, "What can be translated into what, and what that loses"),
+            Endpoint("GET", "/translate", self._matrix, "What can be translated into what"),
+            Endpoint(
+                "GET", "/translate/{charger}/{csms}", self._atlas, "What becomes of every message and what may be lost of it",
+                answer=Atlas, refusals=(404,),
+            ),
         )  # fmt: skip
 
     async def _translate(self, request: web.Request) -> web.Response:
@@ -126,3 +142,15 @@ class Translating(Part):
                     else "no"
                 )  # fmt: skip
         return reply({"versions": list(VERSIONS), "matrix": found})
+
+    async def _atlas(self, request: web.Request) -> web.Response:
+        charger, csms = request.match_info["charger"], request.match_info["csms"]
+        if charger not in VERSIONS or csms not in VERSIONS:
+            raise Bad(404, f"the versions are {', '.join(VERSIONS)}")
+        try:
+            steps = await asyncio.to_thread(lambda: [table(each) for each in pairs(charger, csms)])
+        except NoTranslation as error:
+            raise Bad(404, str(error)) from None
+        response = reply(Atlas(charger, csms, [each for each in steps if each is not None], KINDS))
+        response.enable_compression()
+        return response

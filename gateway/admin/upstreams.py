@@ -52,6 +52,12 @@ class Upstream(msgspec.Struct):
     """Messages that were read and not acknowledged."""
     oldest_seconds: float = 0.0
     """Age of the oldest message that it has not got: the figure to look at first."""
+    held: int = 0
+    """Messages that the hubs hold for it, those that are parked included; counted every some seconds."""
+    billing: int = 0
+    """Those of them that belong to a transaction."""
+    billing_seconds: float = 0.0
+    """Age of the oldest of these."""
     parked_bytes: int = 0
     parked_chargers: int = 0
     dead_letters: int = 0
@@ -189,14 +195,20 @@ class Upstreams(Part):
         await asyncio.gather(*(self._count(number, found) for number in range(config.redis.partitions)))
         answers, silent = await self._fleet.ask_all("upstreams")
         errors: dict[str, Counter[str]] = {}
+        now = time.time_ns() // 1_000_000
         for said in answers.values():
             for name, each in (said or {}).items():
                 if name not in found:
                     continue
+                one = found[name]
+                one.held += each.get("messages", 0)
+                one.billing += each.get("billing", 0)
+                one.oldest_seconds = max(one.oldest_seconds, age(each.get("oldest_ms", 0), now))
+                one.billing_seconds = max(one.billing_seconds, age(each.get("billing_ms", 0), now))
                 for state, count in each["sessions"].items():
                     found[name].sessions[state] = found[name].sessions.get(state, 0) + count
-                for one in each["errors"]:
-                    errors.setdefault(name, Counter())[one["reason"]] += one["sessions"]
+                for why in each["errors"]:
+                    errors.setdefault(name, Counter())[why["reason"]] += why["sessions"]
         for name, reasons in errors.items():
             found[name].errors = [Reason(reason, count) for reason, count in reasons.most_common(5)]
         return found, silent
@@ -263,3 +275,8 @@ class Upstreams(Part):
         if name not in self._live.config.upstreams:
             raise Bad(404, f"no upstream has the name {name}")
         return str(name)
+
+
+def age(ms: int, now: int) -> float:
+    """Seconds since a time; 0 if there is none."""
+    return max(0, now - ms) / 1000 if ms else 0.0

@@ -154,20 +154,24 @@ class Census:
             _sum_models(metrics.chargers, (each.models for each in counts), self._models.values())
         _sum(metrics.connectors, (each.connectors for each in counts), CONNECTOR_STATUSES)
         _sum(metrics.translation_state_entries, (each.remembered for each in counts), STATE_KINDS)
-        lots = list(self._lots.items())
         for name in upstreams:
-            total = Waiting()
-            for each in counts:
-                if (waiting := each.waiting.get(name)) is not None:
-                    total.add(waiting)
-            for (upstream, _), (_, waiting) in lots:
-                if upstream == name:
-                    total.add(waiting)
+            total = self.waiting(name)
             metrics.offline_buffer.cell(name).n = total.messages
             metrics.offline_buffer_bytes.cell(name).n = total.bytes
             metrics.offline_buffer_age.cell(name).n = age(total.oldest_ms, now)
             metrics.undelivered_transactions.cell(name).n = total.billing
             metrics.undelivered_transaction_age.cell(name).n = age(total.billing_ms, now)
+
+    def waiting(self, name: str) -> Waiting:
+        """What this hub holds for an upstream, as of the last round."""
+        total = Waiting()
+        for each in list(self._counts.values()):
+            if (waiting := each.waiting.get(name)) is not None:
+                total.add(waiting)
+        for (upstream, _), (_, parked) in list(self._lots.items()):
+            if upstream == name:
+                total.add(parked)
+        return total
 
     def _forget(self) -> None:
         """What is another hub's now, or parked no more."""

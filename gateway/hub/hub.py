@@ -106,7 +106,7 @@ class Hub:
             journal, self._sessions, self.partitions, self._groups, self._turn, self._parking.attach
         )
         self._pausing = Pausing(journal, wheel, self._sessions, self.partitions)
-        self.operations = Operations(journal, self.partitions, self._sessions, self._turn)
+        self.operations = Operations(journal, self.partitions, self._sessions, self._turn, self._census)
         """What operators may ask of this hub."""
         self._turn.on_boot = self._reconfigure.booted
         journal.on_change = self._reader.ring

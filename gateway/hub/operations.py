@@ -16,6 +16,7 @@ from gateway.journal.journal import Journal
 from gateway.routes import facts_of
 from translators.frames import Call, Error, Result, decode
 
+from .census import Census
 from .link import Link
 from .partition import Partition
 from .session import Session
@@ -33,8 +34,11 @@ ERRORS_MOST: Final = 5
 class Operations:
     """Answers for one hub. A question about a charger that another hub has is answered with None."""
 
-    def __init__(self, journal: Journal, partitions: Mapping[int, Partition], sessions: Sessions, turn: Turn) -> None:
+    def __init__(
+        self, journal: Journal, partitions: Mapping[int, Partition], sessions: Sessions, turn: Turn, census: Census
+    ) -> None:
         self._journal = journal
+        self._census = census
         self._partitions = partitions
         self._sessions = sessions
         self._turn = turn
@@ -97,16 +101,21 @@ class Operations:
             states.setdefault(upstream.name, Counter())[upstream.state] += 1
             if upstream.last_error and upstream.state != "connected":
                 errors.setdefault(upstream.name, Counter())[upstream.last_error] += 1
-        return {
-            name: {
-                "sessions": dict(counts),
+        found = {}
+        for name in {*states, *self._sessions.config.upstreams}:
+            waiting = self._census.waiting(name)
+            found[name] = {
+                "sessions": dict(states.get(name, {})),
                 "errors": [
                     {"reason": reason, "sessions": count}
                     for reason, count in errors.get(name, Counter()).most_common(ERRORS_MOST)
                 ],
+                "messages": waiting.messages,
+                "oldest_ms": waiting.oldest_ms,
+                "billing": waiting.billing,
+                "billing_ms": waiting.billing_ms,
             }
-            for name, counts in states.items()
-        }
+        return found
 
     # -- acting ------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -283,6 +284,18 @@ async def test_translate_and_the_document(start_csms: StartCsms, start_gateway: 
     assert (await ask(gateway, "POST", "/api/v1/translate", wanted | {"steps": [{"from": "csms", "frame": []}]}))[
         0
     ] == 422
+    status, atlas = await ask(gateway, "GET", "/api/v1/translate/ocpp1.5/ocpp2.0.1")
+    assert status == 200 and [(each["charger"], each["csms"]) for each in atlas["steps"]] == [
+        ("1.5", "1.6"),
+        ("1.6", "2.0.1"),
+    ]
+    fates = {each["action"]: each for each in atlas["steps"][1]["messages"] if each["source"] == "charger"}
+    assert fates["StartTransaction"]["sends"] == ["TransactionEvent"]
+    page = (Path(__file__).parents[2] / "docs" / "translation" / "1.6-2.0.1.md").read_text()
+    for member in fates["StatusNotification"]["members"]:
+        assert f"`{member['path']}`" in page and set(member["losses"]) <= atlas["kinds"].keys()
+    assert (await ask(gateway, "GET", "/api/v1/translate/ocpp1.6/ocpp1.6"))[1]["steps"] == []
+    assert (await ask(gateway, "GET", "/api/v1/translate/ocpp1.6/ocpp3"))[0] == 404
     status, document = await ask(gateway, "GET", "/api/v1/openapi.json")
     assert (status, document["openapi"]) == (200, "3.1.0")
     assert document["paths"]["/api/v1/chargers/{charger}/call"]["post"]["x-scope"] == "operate"

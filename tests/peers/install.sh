@@ -48,6 +48,7 @@ environment arthexis & a=$!
 environment ocpp-csms & b=$!
 environment schemathesis & d=$!
 environment sslyze & e=$!
+environment browser & f=$!
 packages & c=$!
 failed=
 wait $a || failed="$failed arthexis"
@@ -55,6 +56,7 @@ wait $b || failed="$failed ocpp-csms"
 wait $c || failed="$failed npm"
 wait $d || failed="$failed schemathesis"
 wait $e || failed="$failed sslyze"
+wait $f || failed="$failed browser"
 if [ -n "$failed" ]; then
     echo "tests/peers/install.sh: could not install:$failed" >&2
     exit 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools import translation_docs as docs
-from translators import PAIRS, pairs
+from translators import PAIRS, atlas, pairs
 from translators.dialogue import Local, Pair, Refuse, Same, Talk
 from translators.losses import ANY, Ledger, folder, folders, ledger, names
 
@@ -28,19 +28,19 @@ def test_every_pair_has_tables() -> None:
 @EACH
 def test_every_message_of_both_versions_has_a_line(pair: Pair, found: Ledger) -> None:
     for source, rows in (("charger", pair.from_charger), ("csms", pair.from_csms)):
-        mine, other = docs.versions(source, pair.charger, pair.csms)
-        for action in docs.actions(mine, source):
+        mine, other = atlas.versions(source, pair.charger, pair.csms)
+        for action in atlas.actions(mine, source):
             message = found.message(source, action)
             assert message is not None, (source, action)
             assert docs.agrees(rows[action], message.fate, message.to), message
-        for action in docs.actions(other, source):
+        for action in atlas.actions(other, source):
             never = any(each.fate == "never" and each.action == action for each in found.messages)
-            assert never or docs.made_from(found, source, action, other), (other, action)
+            assert never or atlas.made_from(found, source, action, other), (other, action)
 
 
 @EACH
 def test_no_line_speaks_of_what_does_not_exist(pair: Pair, found: Ledger) -> None:
-    known = {*docs.MODELS[pair.charger].ACTIONS, *docs.MODELS[pair.csms].ACTIONS}
+    known = {*atlas.MODELS[pair.charger].ACTIONS, *atlas.MODELS[pair.csms].ACTIONS}
     keys = [each[:2] for each in found.messages if each.fate != "never"]
     assert len(keys) == len(set(keys))
     for message in found.messages:
@@ -53,11 +53,11 @@ def test_no_line_speaks_of_what_does_not_exist(pair: Pair, found: Ledger) -> Non
 @EACH
 @pytest.mark.parametrize("source", ["charger", "csms"])
 def test_every_member_has_a_row_and_every_row_a_member(pair: Pair, found: Ledger, source: str) -> None:
-    mine, _ = docs.versions(source, pair.charger, pair.csms)
-    for action in docs.actions(mine, source):
+    mine, _ = atlas.versions(source, pair.charger, pair.csms)
+    for action in atlas.actions(mine, source):
         told = set()
-        for part in docs.parts(found, source, action):
-            for path in docs.leaves(docs.payload(pair, source, action, part)):
+        for part in atlas.parts(found, source, action):
+            for path in atlas.leaves(atlas.payload(pair, source, action, part)):
                 row = found.field(source, action, part, path)
                 assert row is not None, (source, action, part, path)
                 told.add(row)
@@ -74,15 +74,15 @@ def test_what_a_member_becomes_exists(pair: Pair, found: Ledger) -> None:
         head, _, path = field.becomes.partition(".")
         if field.becomes in ("", "=", "used") or field.source == "gateway":
             continue
-        mine, other = docs.versions(field.source, pair.charger, pair.csms)
+        mine, other = atlas.versions(field.source, pair.charger, pair.csms)
         if not head[:1].isupper():
-            model, path = docs.MODELS[mine].ACTIONS[field.action].response, field.becomes
+            model, path = atlas.MODELS[mine].ACTIONS[field.action].response, field.becomes
         else:
             assert found.causes(field.source, field.action, head), field
-            model = docs.MODELS[other if head in docs.MODELS[other].ACTIONS else mine].ACTIONS[head]
+            model = atlas.MODELS[other if head in atlas.MODELS[other].ACTIONS else mine].ACTIONS[head]
             if head == "DataTransfer" and path.startswith("data."):
                 continue
-        assert any(each == path or each.startswith(path + ".") for each in docs.leaves(model)), field
+        assert any(each == path or each.startswith(path + ".") for each in atlas.leaves(model)), field
 
 
 def test_kinds_of_rules() -> None:
