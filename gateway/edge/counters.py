@@ -39,6 +39,7 @@ class EdgeCounters:
         "pending",
         "quarantined",
         "quirks",
+        "quirks_told",
         "received",
         "received_bytes",
         "refused",
@@ -74,6 +75,8 @@ class EdgeCounters:
         """Row of reliability 6.3 (R01...) -> frames, tolerated ones included."""
         self.quirks: dict[tuple[str, str], int] = {}
         """(label of translators/quirks/table.yaml, version) -> what chargers did."""
+        self.quirks_told: dict[tuple[str, str], int] = {}
+        """Of those, what the metric has."""
         self.received = 0
         """Frames that came: each is a CALL that has ended or is in flight, an answer, refused or quarantined."""
         self.refused = 0

@@ -46,8 +46,6 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
         metrics.malformed_frames.cell(row).n = n
     for (action, outcome), n in list(counters.calls.items()):
         metrics.calls.cell("charger", action or "other", outcome).n = n
-    for (quirk, version), n in list(counters.quirks.items()):
-        metrics.quirks.cell(quirk, version or "other", "charger").n = n
     metrics.refused_frames.cell().n = counters.refused
     metrics.quarantined_frames.cell().n = counters.quarantined
     metrics.calls_in_flight.cell("charger").n = counters.in_flight
@@ -57,6 +55,10 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
     # A hub in this process counts there too.
     metrics.unmatched_responses.cell("charger").n += counters.unmatched - counters.unmatched_told
     counters.unmatched_told = counters.unmatched
+    for met, n in list(counters.quirks.items()):
+        quirk, version = met
+        metrics.quirks.cell(quirk, version or "other", "charger").n += n - counters.quirks_told.get(met, 0)
+        counters.quirks_told[met] = n
     metrics.stream_published.cell().n = counters.appended.get("new", 0) + counters.appended.get("repeat", 0)
 
 

@@ -117,7 +117,10 @@ def _time(payload: Any, found: list[str]) -> None:
 
 
 def _tag(payload: Any, found: list[str]) -> None:
-    tag = getattr(payload, "idTag", None) or getattr(payload, "idToken", None)
+    tag = getattr(payload, "idTag", None)
+    if tag == "":
+        found.append("empty_required")
+    tag = tag or getattr(payload, "idToken", None)
     text = getattr(tag, "idToken", tag)
     if text and (text[-1] < " " or text[-1] == "\x7f"):
         found.append("idtag_repair")
@@ -165,11 +168,13 @@ def _status(payload: Any, found: list[str]) -> None:
 def _start(payload: Any, found: list[str]) -> None:
     _time(payload, found)
     _tag(payload, found)
+    _number(getattr(payload, "meterStart", None), found)
 
 
 def _stop(payload: Any, found: list[str]) -> None:
     _start(payload, found)
     _number(payload.transactionId, found)
+    _number(payload.meterStop, found)
     if payload.transactionId <= 0:
         found.append("tx_orphan")
     _meter_values(getattr(payload, "transactionData", None), found)

@@ -6,13 +6,21 @@ import json
 from typing import Any
 
 from gateway.config_quirks import QuirkProfile
+from gateway.config_upstream import Upstream
+from gateway.edge import quirks
+from gateway.edge.counters import EdgeCounters
+from gateway.edge.metering import export
+from gateway.hub.arbitration import arbitrate
 from gateway.hub.habits import ABORT, RESET_MS
 from gateway.hub.mending import mend, treat
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
 from gateway.journal.entry import Entry, Head
 from gateway.journal.entry import ToCharger as Item
+from gateway.metrics import Metrics
+from gateway.routes import Route
 from gateway.treatment import USUAL, Treatment, decode
+from translators.quirks import LABELS
 
 from .test_session import Bench
 
@@ -232,3 +240,51 @@ def test_answers_of_a_charger_are_repaired() -> None:
     odd.charger([3, odd.charger_items()[-1].message_id, {"configurationKey": [key]}])
     assert odd.upstream_frames()[-1] == [3, "r1", {"configurationKey": [{"key": "k", "readonly": True, "value": "5"}]}]
     assert set(odd.heard.seen) == {"type_coerced", "num_as_string"}
+
+
+NAMELESS = {"chargePointVendor": "", "chargePointModel": "M"}
+
+
+def test_the_quirks_of_a_boot_are_counted_once() -> None:
+    """Whether it is told, repeated, or goes to several upstreams that command."""
+    odd = Odd("main", "mirror")
+    mend(odd.session, "safe")
+    odd.boot(NAMELESS, mirror=True)
+    assert odd.heard.seen == ["empty_required"]
+    odd.now += 5_000
+    _, told = odd.boot(NAMELESS, mirror=True)
+    assert not told
+    assert odd.heard.seen == ["empty_required"] * 2 + ["boot_repeat"]
+
+
+def test_what_several_upstreams_hear_is_mended_and_counted_once() -> None:
+    odd = Odd("main", "ems")
+    upstream = {name: Upstream(url="ws://x", version="ocpp1.6", may_command=True) for name in odd.session.links}
+    arbitrate(odd.session, Route("main", ("ems",)), upstream, lambda: "x")
+    assert odd.session.arbiter is not None
+    mend(odd.session, "safe")
+    odd.call("BootNotification", NAMELESS, groups=("main", "ems"))
+    odd.csms([3, odd.upstream_frames()[-1][1], {"status": "Accepted", "interval": 300, "currentTime": "t"}])
+    odd.csms([3, odd.upstream_frames("ems")[-1][1], {"status": "Accepted", "interval": 300, "currentTime": "t"}], "ems")
+    odd.call("MeterValues", meter(1.10), groups=("main", "ems"))
+    values = [odd.upstream_frames(name)[-1][3]["meterValue"][0]["sampledValue"][0]["value"] for name in ("main", "ems")]
+    assert values == ["1.1", "1.1"]
+    assert odd.heard.seen == ["empty_required", "num_as_string"]
+
+
+def test_an_edge_and_a_hub_of_one_process_count_together() -> None:
+    counters, metrics = EdgeCounters(), Metrics()
+    for _ in range(2):
+        quirks.malformed(counters, "R23", "ocpp1.6")  # the name of a message
+        metrics.quirks.cell("enum_case", "ocpp1.6", "charger").n += 1  # a value in its payload
+        export(counters, metrics)
+        export(counters, metrics)
+    assert metrics.quirks.cell("enum_case", "1.6", "charger").n == 4
+
+
+def test_every_quirk_of_two_versions_has_a_series() -> None:
+    metrics = Metrics()
+    for version in ("1.6", "2.0.1"):
+        for label in LABELS:
+            metrics.quirks.cell(label, version, "charger").n += 1
+    assert {values[0] for values, _ in metrics.quirks.items()} == set(LABELS)

@@ -49,9 +49,18 @@ def test_q22_empty_vendor() -> None:
     assert seen(v201.BootNotificationRequest, reason="PowerUp", chargingStation=station) == ["empty_required"]
 
 
+def test_q22_empty_id_tag() -> None:
+    assert seen(v16.AuthorizeRequest, idTag="") == ["empty_required"]
+    nobody = v201.IdToken(idToken="", type="NoAuthorization")  # as the specification wants it
+    assert seen(v201.AuthorizeRequest, idToken=nobody) == []
+
+
 def test_q44_64_bits() -> None:
     assert seen(v16.StopTransactionRequest, transactionId=2**63 - 1, meterStop=1, timestamp=NOW) == ["int_range"]
     assert seen(v16.StopTransactionRequest, transactionId=2**31 - 1, meterStop=1, timestamp=NOW) == []
+    assert seen(v16.StopTransactionRequest, transactionId=1, meterStop=2**31, timestamp=NOW) == ["int_range"]
+    start = {"connectorId": 1, "idTag": "T", "timestamp": NOW}
+    assert seen(v16.StartTransactionRequest, meterStart=2**31, **start) == ["int_range"]
 
 
 def test_q52_connector_0() -> None:
