@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -14,6 +15,9 @@ from gateway.journal.store import Store
 
 LEASE_TTL = 15
 """Seconds for which an edge, a hub or a partition's owner counts as alive after its last sign; renew every 5 s."""
+SPREAD = 1 << 20
+"""Tokens per second of the clock. Two hubs that are given a partition in the same second, because a failover lost what the
+first was given, draw different ones. Until the year 2242 the store's numbers hold them exactly."""
 
 
 class Leases:
@@ -87,12 +91,15 @@ class Leases:
         A hub that already is the owner gets a new token and its old one is refused from then on.
         """
         made, until = (keys.lease(partition), keys.token(partition)), time.monotonic() + LEASE_TTL
-        token = await self._store.run("acquire", made, hub, LEASE_TTL * 1000, self._now_ms() // 1000)
-        if token is None:
+        step = random.randrange(1, SPREAD)
+        lowest = self._now_ms() // 1000 * SPREAD + step
+        given = await self._store.run("acquire", made, hub, LEASE_TTL * 1000, lowest, step)
+        if given is None:
             return None
+        token, before = map(int, given)
         if self._store.ring is not None:
-            self._store.ring.leases[partition] = Lease(int(token), hub, until)
-        return int(token)
+            self._store.ring.leases[partition] = Lease(token, hub, until, before)
+        return token
 
     async def renew(self, partition: int, token: int) -> bool:
         """Prolongs the ownership. False: it is lost, the partition must be dropped."""

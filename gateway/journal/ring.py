@@ -53,6 +53,8 @@ class Lease(NamedTuple):
     hub: str
     until: float
     """Until when it certainly lives, as `time.monotonic`."""
+    before: int
+    """The newest token when this one was given: a store with a higher one has given others since."""
 
 
 class Ring:
@@ -165,7 +167,7 @@ class Ring:
 def _reclaim(partition: int, lease: Lease, now: float) -> tuple[Keys, Args]:
     """Keys and arguments of reclaim.lua."""
     made = (keys.lease(partition), keys.token(partition))
-    return made, (lease.token, lease.hub, max(1, round((lease.until - now) * 1000)))
+    return made, (lease.token, lease.hub, max(1, round((lease.until - now) * 1000)), lease.before)
 
 
 def _begin(partition: int, steps: list[Step]) -> tuple[Keys, Args]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ async def running(*servers: Redis) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def opened(config: RedisConfig) -> AsyncIterator[Journal]:
+async def opened(config: RedisConfig, now_ms: Callable[[], int] = now_ms) -> AsyncIterator[Journal]:
     """Once its replicas, if it asks for some, confirm: right after their start they may not yet."""
     journal = Journal(config, now_ms=now_ms)
     async with asyncio.timeout(DEADLINE):
