@@ -44,6 +44,7 @@ Policy = Literal["close", "buffer", "local"]
 _QUESTIONS = frozenset(("Authorize", "DataTransfer", "SignCertificate"))
 """What a local answer settles for good; a mirror, which gave none, still gets it later."""
 _REFUSED_MOST = 32
+SILENT = "the CSMS did not answer in time"
 
 
 def promise(link: Link, exchange: Exchange, payload: Raw, now: int) -> None:
@@ -73,6 +74,9 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
     if not link.up:  # not the message's fault, but if it happens again and again
         if exchange.hang_ups >= link.attempts and not exchange.perishable:
             answer_now(link, exchange, now)
+            if exchange.counts and not exchange.answered and entry.head.cls == "K1":
+                give_up(link, exchange, now)
+                return
             exchange.failures += exchange.hang_ups
             dead(link, exchange, "hang-up", "attempts")
             ack(link, exchange)
@@ -92,7 +96,7 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
         if exchange.counts and not exchange.answered and (entry.head.cls == "K2" or link.local is not None):
             answer_away(link, exchange, now)  # a Heartbeat: the gateway knows the time too
         if entry.head.cls == "K3":
-            answer_charger(link, exchange, Error(entry.id, "GenericError", "the CSMS did not answer in time"), now)
+            answer_charger(link, exchange, Error(entry.id, "GenericError", SILENT), now)
         ack(link, exchange)
         return
     exchange.failures += 1
@@ -105,6 +109,9 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
             if settled(link, exchange):
                 ack(link, exchange)
                 return
+        elif exchange.counts:
+            give_up(link, exchange, now)
+            return
     if exchange.failures >= link.attempts:
         dead(link, exchange, outcome, "attempts")
         ack(link, exchange)
@@ -137,6 +144,8 @@ def poisoned(link: Link, exchange: Exchange, error: Exception, now: int) -> None
     link.owner.observer.dead_letter(link, entry, "poisoned")
     try:
         answer_now(link, exchange, now)
+        if entry.head.cls != "K0":
+            answer_charger(link, exchange, Error(entry.id, "InternalError", "the gateway cannot handle this"), now)
     finally:
         ack(link, exchange)
 
@@ -165,8 +174,18 @@ def answer_overdue(link: Link, now: int) -> None:
     if exchange.call.action in link.translator.neutral:
         link.owner.observer.locally(link, exchange.call.action, link.policy)
         promise(link, exchange, EMPTY, now)
-    elif exchange.entry.head.cls == "K0":
+    elif exchange.entry.head.cls == "K0" or (exchange.entry.head.cls == "K1" and link.local is not None):
         answer_away(link, exchange, now)
+    elif exchange.entry.head.cls == "K1":
+        link.backlog.remove(exchange)
+        give_up(link, exchange, now)
+
+
+def give_up(link: Link, exchange: Exchange, now: int) -> None:
+    """Nobody but a CSMS that is silent can answer this, and the charger is told so (translation 1.2.5, 8.2): a boot, a DataTransfer,
+    a request for a certificate. The charger asks again if it still wants to know; the CSMS is not told later."""
+    answer_charger(link, exchange, Error(exchange.entry.id, "GenericError", SILENT), now)
+    ack(link, exchange)
 
 
 def answer_now(link: Link, exchange: Exchange, now: int) -> None:

@@ -15,7 +15,7 @@ from gateway.routes import Route
 from translators.frames import decode
 from translators.standin import PART, Kept
 
-from .outage import DAY, TAG, VERSIONS, Bench
+from .outage import BOOT, DAY, TAG, VERSIONS, Bench
 
 # -- boot ---------------------------------------------------------------------------------------------------------------
 
@@ -205,6 +205,73 @@ def test_close_answers_nothing() -> None:
     bench.down()
     assert bench.boot() is None and bench.authorize() is None and bench.start() is None and bench.status() is None
     assert bench.heard.local == []
+
+
+ASKS = {
+    "ocpp1.6": {
+        "BootNotification": BOOT["ocpp1.6"],
+        "DataTransfer": {"vendorId": "x"},
+        "SignCertificate": {"csr": "x"},
+    },
+    "ocpp2.0.1": {
+        "BootNotification": BOOT["ocpp2.0.1"],
+        "DataTransfer": {"vendorId": "x"},
+        "SignCertificate": {"csr": "x"},
+    },
+}
+
+
+@pytest.mark.parametrize(("charger", "csms"), [pair for pair in VERSIONS if pair[0] != "ocpp1.5"])
+@pytest.mark.parametrize("action", ["BootNotification", "DataTransfer", "SignCertificate"])
+def test_what_only_the_primary_can_answer_is_answered_though_it_is_silent(charger: str, csms: str, action: str) -> None:
+    """The charger hears that nobody answered, and says it again if it still matters: the CSMS is not told later."""
+    bench = Bench(charger, csms, policy="close")
+    bench.boot()
+    bench.commands()
+    bench.now += 60_000
+    usual, bench.talk = bench.talk, lambda: None  # type: ignore[method-assign]
+    assert bench.say(action, ASKS[charger][action]) is None
+    asked = bench.seq
+    bench.wait(19)
+    assert bench.answer(asked) is None
+    bench.wait(2)
+    assert bench.answer(asked) == "GenericError"
+    bench.effects.to_upstream.clear()
+    told = len(bench.told)
+    bench.talk = usual  # type: ignore[method-assign]
+    bench.wait(120)
+    assert len(bench.told) == told and not bench.effects.dead
+    assert bench.link.idle and bench.status() == {}
+
+
+def test_what_had_no_turn_in_time_is_answered_too() -> None:
+    bench = Bench(policy="close")
+    bench.boot()
+    bench.talk = lambda: None  # type: ignore[method-assign]
+    assert bench.start() is None
+    bench.wait(15)
+    assert bench.say("DataTransfer", {"vendorId": "x"}) is None
+    asked = bench.seq
+    bench.wait(10)
+    assert bench.answer(asked) is None
+    bench.wait(11)
+    assert bench.answer(asked) == "GenericError"
+    assert [exchange.call.action for exchange in bench.link.backlog] in ([], ["StartTransaction"])
+
+
+def test_a_primary_that_hangs_up_at_a_question() -> None:
+    bench = Bench(policy="close")
+    bench.boot()
+    bench.talk = lambda: None  # type: ignore[method-assign]
+    assert bench.say("DataTransfer", {"vendorId": "x"}) is None
+    for _ in range(bench.link.attempts):
+        assert bench.answer(bench.seq) is None
+        bench.session.disconnected("main", bench.now, hung_up=True)
+        bench.session.connected("main", bench.now)
+        while bench.link.backlog:
+            bench.wait(1)
+    assert bench.answer(bench.seq) == "GenericError"
+    assert bench.link.idle and not bench.effects.dead
 
 
 # -- hold ---------------------------------------------------------------------------------------------------------------
