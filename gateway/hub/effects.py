@@ -24,6 +24,7 @@ class Effects:
         "dead",
         "links",
         "parks",
+        "parting",
         "rekeys",
         "shared",
         "terms",
@@ -34,6 +35,8 @@ class Effects:
     )
 
     def __init__(self) -> None:
+        self.parting = False
+        """The partition goes to another hub: nothing new is begun that nobody waits for."""
         self.links: set[Link] = set()
         """Links whose facts may have changed."""
         self.shared: dict[str, Shared] = {}

@@ -33,6 +33,7 @@ from .reader import Reader
 from .reconfigure import Reconfigure
 from .rekeys import Given, Rekeys
 from .retention import Retention
+from .retried import unknown
 from .session import SESSION, Session
 from .sessions import Sessions
 from .shared import FIELD, Shared
@@ -84,6 +85,8 @@ class Hub:
             resume=lambda partition: self._parking.begin(partition),
             lost=self._lost,
             settled=_settled,
+            commanding=_commanding,
+            stay=self._stay,
             tended=self._tended,
         )
         self._ownership.begins = {name: upstream.begins(now_ms()) for name, upstream in config.upstreams.items()}
@@ -223,6 +226,15 @@ class Hub:
         for session in partition.sessions.values():
             self._sessions.close(session)
 
+    def _stay(self, partition: Partition) -> None:
+        """A partition was to go to another hub, and stays."""
+        now = now_ms()
+        for session in list(partition.sessions.values()):
+            for link in session.links.values():
+                link.pump(now)
+            self._turn.touched(partition, session)
+        self._reader.ring(partition.number)
+
     def _tended(self) -> None:
         self._sessions.health.alone = self._ownership.alone
         self._sessions.sweep(self._ownership.edges)
@@ -323,8 +335,15 @@ class Hub:
             case "repeat":
                 if tap.armed:
                     watching.said(session, entry)
-                session.repeated(entry, now)
+                if unknown(session, entry):
+                    self._sessions.look_up(partition, session, entry)
+                else:
+                    session.repeated(entry, now)
 
 
 def _settled(partition: Partition) -> bool:
     return partition.quiet and all(session.settled for session in partition.sessions.values())
+
+
+def _commanding(partition: Partition) -> bool:
+    return any(session.lane.open_id for session in partition.sessions.values())

@@ -361,6 +361,8 @@ class Link:
 
     def _next(self, now: int) -> Exchange | None:
         """The CALL to begin now."""
+        if self.owner.effects.parting and not (self.answers and self.waits_unanswered_since()):
+            return None
         if self._current:
             return self.backlog.overtaking(self.translator.overtakes)
         first_only = self.returning.flushing and not self.barred and self.versions[0] != self.versions[1]

@@ -28,6 +28,12 @@ AWAY_SECONDS = 0.2
 """Between two attempts while the store is away."""
 MOVE_SECONDS = 10.0
 """How long a partition that another hub shall have is kept for what is open there."""
+CALM_SECONDS = 1.0
+"""How long it is served as usual meanwhile: there may be a moment in which nothing is open."""
+PART_SECONDS = 3.0
+"""How long nothing new is taken there after that. Who has not answered by then is told again by the next owner."""
+GIVE_SECONDS = 0.02
+"""Between two looks whether it can go."""
 TRIM_SECONDS = 10.0
 DEAD_SECONDS = 20.0
 """An edge that has had no lease for so long is dead for good: its homes are ended."""
@@ -49,10 +55,13 @@ class Ownership:
         resume: Callable[[Partition], Awaitable[None]],
         lost: Callable[[Partition], None],
         settled: Callable[[Partition], bool],
+        commanding: Callable[[Partition], bool],
+        stay: Callable[[Partition], None],
         tended: Callable[[], None],
     ) -> None:
         """`begin(number, token, homes)` makes a partition; `resume` is awaited with it before anything is read; `settled`:
-        nothing is open in a partition; `tended` is called every few seconds."""
+        nothing is open in a partition; `commanding`: a charger there has a command to answer; `stay`: what `effects.parting` held
+        back goes on; `tended` is called every few seconds."""
         self.ready = asyncio.Event()
         """Set once the first partitions are owned."""
         self.alone = True
@@ -77,6 +86,8 @@ class Ownership:
         self._resume = resume
         self._lost = lost
         self._settled = settled
+        self._commanding = commanding
+        self._go_on = stay
         self._tended = tended
         self.hurried = False
         """What is given back is given back at once."""
@@ -87,6 +98,8 @@ class Ownership:
         self._moving: dict[int, float] = {}
         """Partition that another hub shall have -> since when; it goes when nothing is open there, so that nothing is told
         twice."""
+        self._parting: dict[int, float] = {}
+        """Those of them in which nothing new is taken -> since when."""
         self._dead: dict[str, float] = {}
         """Edge that somebody is said to be at, without a lease -> since when."""
         self._tidied = 0
@@ -131,7 +144,46 @@ class Ownership:
                         await self._measure_lag()
                 except StoreDown as error:
                     self.interrupted(error)
-            await asyncio.sleep(AWAY_SECONDS if self._away.is_set() else LOOK_SECONDS)
+            end = time.monotonic() + (AWAY_SECONDS if self._away.is_set() else LOOK_SECONDS)
+            while (left := end - time.monotonic()) > 0:
+                await asyncio.sleep(min(left, GIVE_SECONDS) if self._moving else left)
+                if self._moving and not self._ended:
+                    try:
+                        await self._give()
+                    except StoreDown as error:
+                        self.interrupted(error)
+
+    async def _give(self) -> None:
+        """Release what other hubs shall have as soon as nothing is open there."""
+        for number, since in list(self._moving.items()):
+            partition = self._partitions.get(number)
+            if partition is not None and self._goes(partition, since, MOVE_SECONDS, PART_SECONDS):
+                self.drop(partition)
+                await self._journal.release(number, partition.token)
+
+    def _goes(self, partition: Partition, since: float, most: float, parting: float) -> bool:
+        """Whether a partition can be released that another hub should have `since`. When it has no quiet moment nothing new is
+        begun there. `most`, `parting`: how long it is kept at all, and so."""
+        now = time.monotonic()
+        begun = self._parting.get(partition.number)
+        if self._settled(partition) or now - since > most or (begun is not None and now - begun > parting):
+            return True
+        usual = min(CALM_SECONDS, most / 2)
+        if self._commanding(partition):  # that can last, and the others need not wait for it
+            usual = max(usual, most - parting)
+        if begun is None and now - since > usual and partition.caught_up and not partition.interrupted:
+            self._parting[partition.number] = now
+            partition.effects.parting = True
+        return False
+
+    def _keep(self, number: int) -> None:
+        """A partition need not go any more, or not now."""
+        self._moving.pop(number, None)
+        partition = self._partitions.get(number)
+        if self._parting.pop(number, None) is not None and partition is not None:
+            partition.effects.parting = False
+            partition.run = -1  # what was not handed over meanwhile is read
+            self._go_on(partition)
 
     async def trim(self) -> None:
         """Free what every group has done with, until cancelled."""
@@ -150,14 +202,15 @@ class Ownership:
     async def give_back(self, seconds: float) -> None:
         """Release every lease once nothing is open in its partition, or after so many seconds; other hubs take over at once."""
         self._ended = True
-        end = time.monotonic() + seconds
+        since = time.monotonic()
         try:
             await self._journal.hub_gone(self._hub)
             while self._partitions:
-                late = time.monotonic() >= end
                 released = []
                 for partition in list(self._partitions.values()):
-                    if late or self.hurried or self._settled(partition):  # now: it is served until it is dropped
+                    if self.hurried or self._goes(
+                        partition, since, seconds, seconds
+                    ):  # now: it is served until it is dropped
                         self.drop(partition)
                         released.append(self._journal.release(partition.number, partition.token))
                 await asyncio.gather(*released)
@@ -171,6 +224,8 @@ class Ownership:
         partition.failed = True
         if self._partitions.get(partition.number) is partition:
             del self._partitions[partition.number]
+            self._moving.pop(partition.number, None)
+            self._parting.pop(partition.number, None)
             self._lost(partition)
 
     def drop_all(self, error: BaseException) -> None:
@@ -192,6 +247,8 @@ class Ownership:
                 partition.interrupted = True
             else:
                 self.drop(partition)
+        for number in list(self._moving):
+            self._keep(number)  # it has its time again when the store is back
 
     def failed(self, partition: Partition, error: BaseException) -> None:
         """A commit or a read of a partition was refused, or its outcome is unknown."""
@@ -268,12 +325,9 @@ class Ownership:
             if self._ended:
                 return
             if mine or partition is None:
-                self._moving.pop(number, None)
+                self._keep(number)
             if partition is not None and not mine:
-                since = self._moving.setdefault(number, time.monotonic())
-                if self._settled(partition) or time.monotonic() - since > MOVE_SECONDS:
-                    self.drop(partition)
-                    await self._journal.release(number, partition.token)
+                self._moving.setdefault(number, time.monotonic())
             elif partition is None and mine:
                 until = time.monotonic() + LEASE_TTL
                 token = await self._journal.acquire(number, self._hub)

@@ -18,6 +18,7 @@ from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
 
 from .partition import Partition
+from .session import SESSION
 
 READ_COUNT = 200
 WAIT_MS = 1000
@@ -117,7 +118,8 @@ class Reader:
             partition.rung = True
             return
         partition.reading, partition.rung = True, False
-        read = self._journal.read(partition.number, partition.token, self._groups, pending=False, count=READ_COUNT)
+        groups = [SESSION] if partition.effects.parting else self._groups
+        read = self._journal.read(partition.number, partition.token, groups, pending=False, count=READ_COUNT)
         read.add_done_callback(partial(self._done, partition))
 
     def _done(self, partition: Partition, read: Future[Batch]) -> None:
@@ -155,7 +157,9 @@ class Reader:
         partition = self._partitions.get(number)
         if partition is None or partition.failed or partition.interrupted:
             return  # it is read
-        if partition.reading:
+        if partition.effects.parting:
+            self.ring(number)
+        elif partition.reading:
             partition.waiting.append((run, entry))
         elif run == partition.run + 1:
             partition.run, partition.position = run, entry.id

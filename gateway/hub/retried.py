@@ -5,15 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Raw
 
 from gateway.journal.entry import Entry
-from translators.frames import Call
+from translators.frames import EMPTY, Call, Result
 
 from .answering import answer_away, outlast
 from .backlog import Exchange
 
 if TYPE_CHECKING:
     from .link import Link
+    from .session import Session
+
+
+def unknown(session: Session, entry: Entry) -> bool:
+    """Whether nothing is known here of what the charger sends again: the hub that owned its partition before may have answered it
+    after this repeat was stored."""
+    return not any(_knows(link, entry.head.of) for link in session.links.values() if link.counts(entry.head.action))
+
+
+def _knows(link: Link, entry: str) -> bool:
+    if link.lot is not None or (link.told is not None and link.told[0] == entry):
+        return True
+    return any(exchange.entry.id == entry for exchange in (*link.under_way, *link.backlog))
+
+
+def answered_before(session: Session, entry: Entry, payload: bytes) -> None:
+    """`entry` repeats what was answered with this payload."""
+    for link in session.links.values():
+        if link.counts(entry.head.action):
+            session.answer(
+                link, Exchange(entry, Call(entry.id, entry.head.action, EMPTY)), Result(entry.id, Raw(payload))
+            )
+            return
 
 
 def retried(link: Link, entry: Entry, call: Call, now: int) -> None:

@@ -13,6 +13,7 @@ import structlog
 from gateway import failpoints, tap
 from gateway.config import Config
 from gateway.ids import new_id
+from gateway.journal.entry import Entry
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.quirk_profiles import Profiles
@@ -34,7 +35,8 @@ from .linking import end, make
 from .mending import mend, treat
 from .metering import Metering
 from .partition import Partition
-from .session import Session
+from .retried import answered_before
+from .session import SESSION, Session
 from .shared import FIELD, field_of, parts_of
 from .shared import decode as decode_shared
 from .terms import FIELD as TERMS
@@ -358,6 +360,26 @@ class Sessions:
         if (partition := self.partition_of(session)) is not None and session.links.get(link.name) is link:
             link.from_command(frame, now_ms())
             self._turn.touched(partition, session)
+
+    def look_up(self, partition: Partition, session: Session, entry: Entry) -> None:
+        """A charger says again what nobody here knows of: it is told to the upstream unless an answer was stored meanwhile."""
+        self._spawn(self._look_up(partition, session, entry))
+
+    async def _look_up(self, partition: Partition, session: Session, entry: Entry) -> None:
+        try:
+            payload = await self._journal.stored_answer(partition.number, session.charger, entry.head.dedup)
+        except StoreDown:
+            return  # the charger says it once more
+        if self.partition_of(session) is not partition:
+            return
+        try:
+            if payload:
+                answered_before(session, entry, payload)
+            else:
+                session.repeated(entry, now_ms())
+        except Exception:
+            log.exception("entry_poisoned", charger_id=session.charger, group=SESSION, kind=entry.kind)
+        self._turn.touched(partition, session)
 
     def partition_of(self, session: Session) -> Partition | None:
         """Where a session is, if it still is."""

@@ -87,6 +87,11 @@ class Facts:
             return ringing.commit(self._store, ring, partition, tuple(made), args, again, commit)
         return self._store.run("commit", tuple(made), *args, convert=_nothing)
 
+    async def stored_answer(self, partition: int, charger: str, dedup: str) -> bytes:
+        """The CALLRESULT payload that a retry of this message (`Head.dedup`) is answered; empty: none is stored. Raises StoreDown."""
+        known = await self._store.call("GET", keys.dedup(partition, charger) + dedup)
+        return bytes(known.split(b" ", 2)[2]) if known else b""
+
     async def load_facts(self, partition: int, charger: str) -> dict[str, bytes]:
         """All facts of a charger by field; empty if nothing is known.
 

@@ -32,6 +32,8 @@ class Csms:
         self.reply: Callable[[str, str, dict[str, Any]], dict[str, Any] | None] = lambda charger, action, payload: {}
         self.refused: set[str] = set()
         self.open: set[ServerConnection] = set()
+        self.delay = 0.0
+        """Seconds before each answer."""
         self.last_id = ""
         """Of the newest CALL."""
         self._server: Server | None = None
@@ -70,6 +72,7 @@ class Csms:
                 self.last_id = id
                 self.said.append((charger, rest[0], rest[1]))
                 answer = self.reply(charger, rest[0], rest[1])
+                await asyncio.sleep(self.delay)
                 if answer is not None:
                     await connection.send(json.dumps([3, id, answer]))
 
@@ -120,15 +123,17 @@ class Site:
         tx: bool = False,
         *,
         here: bool = False,
+        dedup: str = "",
     ) -> str:
-        """A CALL of the charger; `here`: its edge is in the hub's process, so that entries are handed over."""
+        """A CALL of the charger; `here`: its edge is in the hub's process, so that entries are handed over; `dedup`: what is
+        the same is a retry."""
         head = self.heads[charger]
         head = self.heads[charger] = msgspec.structs.replace(
-            head, seq=head.seq + 1, action=action, cls=cls, received_at=now_ms(), message_id=str(head.seq)
+            head, seq=head.seq + 1, action=action, cls=cls, received_at=now_ms(), message_id=str(head.seq), dedup=dedup
         )
         frame = json.dumps([2, str(head.seq), action, payload]).encode()
         journal = self.journal if here else self.edge
-        return (await journal.append("call", head, frame, mint_tx=tx)).id
+        return (await journal.append("call", head, frame, ttl=60, mint_tx=tx)).id
 
     async def meter(self, charger: str, numbers: range, *, here: bool = False) -> list[str]:
         return [await self.say(charger, "MeterValues", {"n": n}, here=here) for n in numbers]
