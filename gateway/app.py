@@ -360,7 +360,8 @@ class App:
             export(self._edge.counters, self._metrics)
             here = sum(list(self._edge.counters.connections.values()))
             self._metrics.drain_remaining.cell().n = here if self._stop.is_set() else 0
-            self._metrics.certificate_not_after_timestamp.cell().n = self._edge.certificates_end
+            for listener, end in self._edge.certificates_end.items():
+                self._metrics.tls_certificate_not_after_timestamp.cell(listener).n = end
             self._metrics.connections_limit.cell().n = self._config.max_connections
         if self._hub is not None:
             self._hub.measure(self._metrics)

@@ -30,7 +30,17 @@ from prometheus_client.samples import Exemplar
 from gateway import __version__
 from gateway.exposition import Heads
 from gateway.metrics_actions import action_group
-from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, STORE_COMMANDS, UPSTREAMS, VERSIONS, Label, Spec
+from gateway.metrics_catalogue import (
+    CATALOGUE,
+    OTHER,
+    PREFIX,
+    STORE_COMMANDS,
+    STORE_STAGES,
+    UPSTREAMS,
+    VERSIONS,
+    Label,
+    Spec,
+)
 from gateway.traffic import buckets
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -180,7 +190,7 @@ class Metrics(Collector):
         self.memory_used = self._plain("memory_used_bytes")
         self.memory_limit = self._plain("memory_limit_bytes")
         self.hex_passwords = self._plain("hex_passwords_total")
-        self.certificate_not_after_timestamp = self._plain("certificate_not_after_timestamp_seconds")
+        self.tls_certificate_not_after_timestamp = self._plain("tls_certificate_not_after_timestamp_seconds")
         self.received_bytes = self._plain("received_bytes_total")
         self.sent_bytes = self._plain("sent_bytes_total")
         self.frame_size = self._histogram("frame_size_bytes")
@@ -208,6 +218,7 @@ class Metrics(Collector):
         self.stream_delivered = self._plain("stream_delivered_total")
         self.stream_acked = self._plain("stream_acked_total")
         self.stream_redelivered = self._plain("stream_redelivered_total")
+        self.stream_claimed = self._plain("stream_claimed_total")
         self.stream_pending = self._plain("stream_pending_messages")
         self.stream_length = self._plain("stream_length_messages")
         self.stream_lag = self._plain("stream_lag_messages")
@@ -329,10 +340,17 @@ class Metrics(Collector):
 
 
 def store_timer(metrics: Metrics) -> Callable[[str, float], None]:
-    """For `Journal.observe`."""
+    """For `Journal.observe`. What a message waits for is a stage of its processing too."""
     known = {command: metrics.redis_command_duration.cell(command) for command in STORE_COMMANDS}
+    stages = {command: metrics.processing_duration.cell(stage) for command, stage in STORE_STAGES.items()}
     other = known[OTHER]
-    return lambda name, seconds: known.get(name, other).observe(seconds)
+
+    def observe(name: str, seconds: float) -> None:
+        known.get(name, other).observe(seconds)
+        if (stage := stages.get(name)) is not None:
+            stage.observe(seconds)
+
+    return observe
 
 
 def _text(family: Family[Any]) -> str:

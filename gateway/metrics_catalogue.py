@@ -155,6 +155,8 @@ CONNECTOR_STATUSES = (
 )
 STATE_KINDS = ("transactions", "remote_starts", "given", "early", "connectors")
 STORE_COMMANDS = ("append", "read", "commit", "deliver", "ping", OTHER)
+STORE_STAGES = {"append": "enqueue", "commit": "send"}
+"""Command of the store -> the stage of a message's processing that waits for it."""
 CONNECT_OUTCOMES = (
     "connected",
     "refused",
@@ -195,8 +197,9 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("memory_limit_bytes", "gauge", "Memory at which the process is full; 0: not known.", "min($m)"),
     Spec("hex_passwords_total", "counter", "Handshakes with the hex digits of an AuthorizationKey instead of its bytes.",
          "sum(increase($m[1d]))"),
-    Spec("certificate_not_after_timestamp_seconds", "gauge",
-         "When the first of the listeners' certificates ends; 0 without TLS.", "(min($m > 0) - time()) / 86400"),
+    Spec("tls_certificate_not_after_timestamp_seconds", "gauge",
+         "When the first certificate of a listener ends; 0 without TLS.", "(min by (listener) ($m > 0) - time()) / 86400",
+         (Label("listener", ("<host:port of listen>",)),), limit=20),
     Spec("received_bytes_total", "counter", "Bytes of frames received.", "sum by (side) (rate($m[5m]))", (SIDE,)),
     Spec("sent_bytes_total", "counter", "Bytes of frames sent.", "sum by (side) (rate($m[5m]))", (SIDE,)),
     Spec("frame_size_bytes", "histogram", "Size of frames, in and out.",
@@ -219,10 +222,11 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("call_duration_seconds", "histogram", "Time from a CALL's arrival to its answer's departure.", _P99,
          (INITIATOR, GROUP), CALL_SECONDS, limit=24),
     Spec("processing_duration_seconds", "histogram",
-         "Time the gateway itself needs for a charger's message: to understand it (decode; one in 16 is timed), from its "
-         "arrival to the link of an upstream (dequeue: it is stored by then), to translate it (translate).",
+         "Time the gateway itself needs for a charger's message, one in 16 is timed: to understand it (decode), to store it "
+         "(enqueue), from its arrival to the link of an upstream (dequeue), to validate and translate it (translate), to store "
+         "what was decided before the frame may leave (send).",
          "histogram_quantile(0.99, sum by (stage, le) (rate($m_bucket[5m])))",
-         (_label("stage", "decode", "dequeue", "translate"),), PROCESSING_SECONDS),
+         (_label("stage", "decode", "enqueue", "dequeue", "translate", "send"),), PROCESSING_SECONDS),
     Spec("calls_in_flight", "gauge", "CALLs that wait for their answer.", "sum by (initiator) ($m)", (INITIATOR,)),
     Spec("local_answers_total", "counter",
          "CALLs of chargers that the gateway answered in place of an upstream: by the route's `primary_down`, or `early`.",
@@ -244,7 +248,7 @@ CATALOGUE: tuple[Spec, ...] = (
          'sum(rate($m{outcome="error"}[5m])) / sum(rate($m[5m]))',
          (FROM, TO, ACTION, _label("outcome", "exact", "lossy", "synthesized", "unsupported", "error")), limit=200),
     Spec("translation_lossy_fields_total", "counter", "Fields dropped, cut or invented by a translation.",
-         "topk(10, sum by (action, field) (rate($m[1h])))", (FROM, TO, ACTION, Label("field", (*names(), OTHER))), limit=180),
+         "topk(10, sum by (action, field) (rate($m[1h])))", (FROM, TO, ACTION, Label("field", (*names(), OTHER))), limit=160),
     Spec("translation_duration_seconds", "histogram", "Time one translation step took.", _P99, (FROM, TO),
          TRANSLATION_SECONDS, limit=5),
     Spec("translation_state_entries", "gauge", "What the links remember of their chargers, by kind.", "sum by (kind) ($m)",
@@ -253,8 +257,10 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("stream_delivered_total", "counter", "Journal entries handed to an upstream's link.", _BY_UPSTREAM,
          (UPSTREAM,)),
     Spec("stream_acked_total", "counter", "Journal entries an upstream is done with.", _BY_UPSTREAM, (UPSTREAM,)),
-    Spec("stream_redelivered_total", "counter", "Journal entries read again by a new owner.", _BY_UPSTREAM,
-         (UPSTREAM,)),
+    Spec("stream_redelivered_total", "counter", "Journal entries read again, by a new owner or after trouble with the store.",
+         _BY_UPSTREAM, (UPSTREAM,)),
+    Spec("stream_claimed_total", "counter", "Those of them that a new owner took over from another hub, or from its own last life.",
+         _BY_UPSTREAM, (UPSTREAM,)),
     Spec("stream_pending_messages", "gauge", "Journal entries not yet acknowledged.", "max by (upstream) ($m)",
          (UPSTREAM,)),
     Spec("stream_length_messages", "gauge", "Journal entries in the store, of the partitions this process owns.", "sum($m)"),

@@ -178,9 +178,12 @@ class Edge:
         return sum(wire.buffered for wire in self._sockets)
 
     @property
-    def certificates_end(self) -> float:
-        """When the first of the listeners' certificates ends, seconds since 1970; 0 without TLS."""
-        return min((door.keys.expires_at for door in self._doors if door.keys is not None), default=0.0)
+    def certificates_end(self) -> dict[str, float]:
+        """When the first certificate of each listener (host:port) ends, seconds since 1970; 0 without TLS."""
+        return {
+            f"{door.gate.listen.host}:{door.gate.listen.port}": 0.0 if door.keys is None else door.keys.expires_at
+            for door in self._doors
+        }
 
     # For connections.
 

@@ -62,6 +62,8 @@ class Hub:
         self._local = local
         self._observer = observer
         self._groups = [SESSION, *config.upstreams]
+        self._fresh: set[Partition] = set()
+        """Partitions whose pending list, which another owner left, has not been read to its end."""
         self._turn = Turn(journal, wheel, observer, local)
         self._reader = Reader(
             journal,
@@ -209,6 +211,7 @@ class Hub:
     def _begin(self, number: int, token: int, homes: dict[str, tuple[str, int, str]]) -> Partition:
         """A partition is ours: `homes` are the chargers that are connected (edge, epoch, version)."""
         partition = Partition(number, token, self._journal, self._turn.send, self._ownership.failed)
+        self._fresh.add(partition)
         for charger, (edge, epoch, version) in homes.items():
             self._sessions.happen(
                 partition,
@@ -221,6 +224,7 @@ class Hub:
         return partition
 
     def _lost(self, partition: Partition) -> None:
+        self._fresh.discard(partition)
         self._parking.forget(partition)
         self._turn.forget(partition)
         for session in partition.sessions.values():
@@ -252,7 +256,9 @@ class Hub:
         if batch.position and not batch.more:
             partition.position = batch.position
         if not batch.position:
-            self._observer.redelivered(batch)
+            self._observer.redelivered(batch, claimed=partition in self._fresh)
+        elif self._fresh:
+            self._fresh.discard(partition)
         for group, n in batch.gone.items():
             self._observer.gone(group, n)
         for group, entries in batch.items():

@@ -315,11 +315,13 @@ class Metering(Observer):
             if not int(delivered.n) & 15:
                 self._dequeuing.observe(seconds)
 
-    def redelivered(self, batch: Batch) -> None:
-        """A new owner has read what was pending."""
+    def redelivered(self, batch: Batch, *, claimed: bool) -> None:
+        """What was pending is read again; `claimed`: it was another owner's."""
         for group, entries in batch.items():
             if entries:
                 self._metrics.stream_redelivered.cell(group).n += len(entries)
+                if claimed:
+                    self._metrics.stream_claimed.cell(group).n += len(entries)
 
     def gone(self, upstream: str, count: int) -> None:
         """Entries that an upstream had not finished are in the store no more; nobody knows what they said."""

@@ -52,7 +52,9 @@ LIFELINE = {
 LAG = {"0.1": 'ocppgw_event_loop_lag_seconds_bucket{le="0.1"}', "0.5": 'ocppgw_event_loop_lag_seconds_bucket{le="0.5"}',
        "all": 'ocppgw_event_loop_lag_seconds_bucket{le="+Inf"}'}  # fmt: skip
 WAIT = {"near": _upstream("stream_wait_seconds_bucket", 'le="0.05"'), "all": _upstream("stream_wait_seconds_count")}
-END = "ocppgw_certificate_not_after_timestamp_seconds"
+END, SECOND = (
+    f'ocppgw_tls_certificate_not_after_timestamp_seconds{{listener="0.0.0.0:{port}"}}' for port in (9000, 9443)
+)
 STEADY = "100x1000"
 
 CASES = (
@@ -84,6 +86,7 @@ CASES = (
     Case("QuarantinedFrames", True, {"ocppgw_quarantined_frames_total": "0x10 1x100"}),
     Case("QuarantinedFrames", False, {"ocppgw_quarantined_frames_total": "7x110"}),
     Case("CertificateExpiresSoon", True, {END: "0x10 1200000x200"}, "90m"),
+    Case("CertificateExpiresSoon", True, {END: "5000000x200", SECOND: "1200000x200"}, "90m"),  # one of two listeners
     Case("CertificateExpiresSoon", False, {END: "5000000x200"}, "90m"),
     Case("CertificateExpiresSoon", False, {END: "0x200"}, "90m"),  # no TLS
     Case("UpstreamDisconnected", True, {CONNECTED: "40x100", BACKOFF: "60x100"}),

@@ -13,6 +13,7 @@ from .charger import Charger16
 from .charges import charges_16, charges_201
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import Csms, now
+from .operator import metric
 from .process import Gateway
 from .wire import PATIENCE
 
@@ -145,6 +146,9 @@ async def test_kill_at_a_fail_point(
     assert_one_charge(csms, 1000)
     passes = 3 if "upstream" in failpoint else 4  # the retried start is answered from what is stored
     assert gateway.deaths == 1 or time > passes, "every CALL passes every place"
+    if gateway.deaths and failpoint == "after_upstream_answer":  # it was told, and nobody knew
+        for name in ("claimed", "redelivered"):
+            assert await metric(gateway, f'ocppgw_stream_{name}_total{{upstream="main"}}') > 0
 
 
 async def test_kill_on_an_untouched_route_keeps_the_id_of_the_csms(

@@ -96,7 +96,11 @@ async def test_a_private_and_a_public_listener(
     await refused(Charger16(there, "CP7", password="x", tls=tls), wanted=404)
     await refused(Charger16(here, "CP1"), wanted=401)  # a lower profile than before
     assert await metric(gateway, 'ocppgw_security_events_total{type="downgrade"}') == 1
-    assert await metric(gateway, "ocppgw_certificate_not_after_timestamp_seconds") > 1e9
+    ends = [
+        f'ocppgw_tls_certificate_not_after_timestamp_seconds{{listener="127.0.0.1:{port}"}}'
+        for port in (private, public)
+    ]
+    assert await metric(gateway, ends[0]) == 0 and await metric(gateway, ends[1]) > 1e9
 
     # The file changes: one charger more, one gone; another certificate. Nobody else notices.
     registry.write_text("CP1: {password: sixteen-letters-}\nCP7: {password: another-password}\n")

@@ -118,7 +118,7 @@ INTERNALS = Dashboard(
                 ),
                 Panel(
                     "Own time by stage",
-                    "decode, dequeue (arrival to hub, stored on the way), translate: 99th percentile.",
+                    "decode, enqueue (stored), dequeue (arrival to hub), translate, send (stored before it leaves): 99th percentile.",
                     "s",
                     (Query(quantile(0.99, "ocppgw_processing_duration_seconds", "$s", "stage"), "{{stage}}"),),
                     width=12,
@@ -234,9 +234,14 @@ INTERNALS = Dashboard(
                 ),
                 Panel(
                     "Certificate ends",
-                    "When the first certificate of the listeners ends; 1970 without TLS.",
+                    "When the first certificate of each listener ends; 1970 without TLS.",
                     "dateTimeAsIso",
-                    (Query("min(ocppgw_certificate_not_after_timestamp_seconds{$s}) * 1000"),),
+                    (
+                        Query(
+                            "min by (listener) (ocppgw_tls_certificate_not_after_timestamp_seconds{$s}) * 1000",
+                            "{{listener}}",
+                        ),
+                    ),
                     "stat",
                     4,
                 ),

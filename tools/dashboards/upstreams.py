@@ -160,6 +160,7 @@ UPSTREAMS = Dashboard(
                         Query(rate("ocppgw_stream_delivered_total", "upstream", "$u"), "{{upstream}} delivered"),
                         Query(rate("ocppgw_stream_acked_total", "upstream", "$u"), "{{upstream}} finished"),
                         Query(rate("ocppgw_stream_redelivered_total", "upstream", "$u"), "{{upstream}} again"),
+                        Query(rate("ocppgw_stream_claimed_total", "upstream", "$u"), "{{upstream}} taken over"),
                     ),
                 ),
                 Panel(
