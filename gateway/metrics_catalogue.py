@@ -248,7 +248,7 @@ CATALOGUE: tuple[Spec, ...] = (
          'sum(rate($m{outcome="error"}[5m])) / sum(rate($m[5m]))',
          (FROM, TO, ACTION, _label("outcome", "exact", "lossy", "synthesized", "unsupported", "error")), limit=200),
     Spec("translation_lossy_fields_total", "counter", "Fields dropped, cut or invented by a translation.",
-         "topk(10, sum by (action, field) (rate($m[1h])))", (FROM, TO, ACTION, Label("field", (*names(), OTHER))), limit=160),
+         "topk(10, sum by (action, field) (rate($m[1h])))", (FROM, TO, ACTION, Label("field", (*names(), OTHER))), limit=140),
     Spec("translation_duration_seconds", "histogram", "Time one translation step took.", _P99, (FROM, TO),
          TRANSLATION_SECONDS, limit=5),
     Spec("translation_state_entries", "gauge", "What the links remember of their chargers, by kind.", "sum by (kind) ($m)",
