@@ -30,6 +30,7 @@ from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
 from gateway.metrics import Metrics, store_timer
 from gateway.operators import Operators
+from gateway.passing import Passing
 from gateway.rebalance import Rebalance
 from gateway.registry.feed import feed_of, registry_of
 from gateway.registry.given import Given
@@ -168,7 +169,7 @@ class App:
                     registry=self._registry,
                     limits=config.limits,
                 )
-                self._edge.passes_authorization = passes_authorization(config)
+                self._pass_on(self._edge, config)
                 watch(self._edge.counters, self._metrics)
             async with asyncio.TaskGroup() as tasks:
                 watched = tasks.create_task(self._systemd.watch(self._unready))
@@ -327,9 +328,14 @@ class App:
         if self._edge is not None:
             self._edge.limits = config.limits
             self._edge.budget_ms = int(config.charger.answer_timeout * 1000)
-            self._edge.passes_authorization = passes_authorization(config)
+            self._pass_on(self._edge, config)
         if self._hub is not None:
             self._hub.reconfigure(config, routes)
+
+    def _pass_on(self, edge: Edge, config: Config) -> None:
+        edge.passes_authorization = passes_authorization(config)
+        shared = edge.passes_authorization and config.vault.key
+        edge.pass_on = Passing(self._journal, config.vault).keep if shared else None
 
     async def _learned(self, charger: str) -> Facts | None:
         """What a charger has said of itself, from the store."""

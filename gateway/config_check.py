@@ -33,8 +33,8 @@ def check(config: Config, root: Node, roles: frozenset[str], problems: Problems)
     _redis(config, root, roles, problems)
     _listeners(config, root, problems)
     for name, upstream in config.upstreams.items():
-        if upstream.authentication == "passthrough" and roles != ROLES:
-            what = "passthrough needs both roles in one process: the chargers' credentials are never stored or sent on"
+        if upstream.authentication == "passthrough" and roles != ROLES and not config.vault.key:
+            what = "passthrough needs both roles in one process, or vault.key to seal what one passes to the other"
             problems.add(_where(root, "upstreams", name, "credentials"), f"upstreams.{name}.credentials", what)
         if upstream.authentication == "vault" and not config.vault.key:
             what = "vault needs vault.key; ocpp-gateway vault key makes one"

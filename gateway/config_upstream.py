@@ -42,8 +42,8 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Chargers that it calls otherwise: identity of the charger -> its id at this CSMS."""
     credentials: Literal["auto", "none", "basic", "passthrough", "vault", "certificate"] = "auto"
     """How a charger is shown to be itself: `basic` sends user name and password, `passthrough` the Authorization header
-    with which the charger came, `vault` the charger's own password, sealed in the store (`ocpp-gateway vault`), `certificate` the
-    client certificate. `auto`: `basic` when there is a password, else
+    with which the charger came (more than one process needs `vault.key` for it), `vault` the charger's own password, sealed in the
+    store (`ocpp-gateway vault`), `certificate` the client certificate. `auto`: `basic` when there is a password, else
     `certificate` when there is one, else `none`."""
     username: str = ""
     """User name for HTTP Basic; empty with a password: the charger's id at this CSMS."""

@@ -97,6 +97,8 @@ class Knocking(ServerWire):
             log.exception("handshake_failed")
             self.reject(500, "Internal error.\n")
         else:
+            if self._edge.pass_on is not None:
+                await self._edge.pass_on(admission.charger, self.authorization)
             self._welcome(admission)
 
     def _welcome(self, admission: Admission) -> None:

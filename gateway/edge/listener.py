@@ -9,7 +9,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -88,6 +88,8 @@ class Edge:
         """The drain shall end at once."""
         self.passes_authorization = False
         """Some upstream wants the chargers' own credentials: the header is kept in memory while the charger is connected."""
+        self.pass_on: Callable[[str, str], Awaitable[None]] | None = None
+        """Given it for the hubs of other processes, before the charger is let in: charger, header."""
         self.addresses: list[tuple[str, int]] = []
         """Where it listens: host and port, after `start`."""
         self._chargers: dict[str, ChargerConnection] = {}

@@ -16,6 +16,7 @@ from gateway.ids import new_id
 from gateway.journal.entry import Entry
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
+from gateway.passing import Passing
 from gateway.quirk_profiles import Profiles
 from gateway.readiness import FIELD as SHADOW
 from gateway.routes import NoRoute, Route, Routes, facts_of
@@ -82,6 +83,8 @@ class Sessions:
         self._dials = Dials(DIALS)
         self._secrets = Secrets(journal, config.vault)
         self._dials.secret = self._secrets.read
+        if config.vault.key:
+            self._dials.passed = Passing(journal, config.vault).read
         self.traffic = self._dials.traffic
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)

@@ -35,6 +35,12 @@ MOST_NUMBERS = 64
 """Numeric message ids of the CSMS whose answers are awaited; older ones are forgotten."""
 
 
+_UNKNOWN = (
+    "the vault has none for this charger",
+    "the charger has not shown its own to this process; with vault.key processes pass them on",
+)
+
+
 class Dials:
     """What the sockets of a process to its upstreams share: how many are opened at once, who was dialled just now, TLS."""
 
@@ -43,6 +49,8 @@ class Dials:
         self.contexts = Contexts()
         self.secret: Callable[[str, str], Awaitable[str]] | None = None
         """(upstream, charger) -> the charger's password in the vault."""
+        self.passed: Callable[[str], Awaitable[str | None]] | None = None
+        """The header with which a charger came to another process."""
         self.traffic = Traffic()
         self._busy: set[str] = set()
         self._ended: dict[str, float] = {}
@@ -288,8 +296,10 @@ class Upstream:
 
     async def _connect(self) -> None:
         socket = _Socket(self._wheel, self)
-        if self._authorization is not None and self._config.authentication == "passthrough":
-            now = self._authorization(self.charger)
+        if self._config.authentication == "passthrough":
+            now = None if self._authorization is None else self._authorization(self.charger)
+            if now is None and self._dials.passed is not None:
+                now = await self._dials.passed(self.charger)
             self._passed = self._passed if now is None else now
         passed = self._passed
         if self._config.authentication == "vault" and self._dials.secret is not None:
@@ -313,9 +323,7 @@ class Upstream:
         elif isinstance(error, DialFailed):
             self._dial_failed(error)
         elif isinstance(error, Unknown):
-            self._dial_failed(
-                DialFailed("credentials", "the charger has not shown its own here yet, or the vault has none")
-            )
+            self._dial_failed(DialFailed("credentials", _UNKNOWN[self._config.authentication == "passthrough"]))
         elif isinstance(error, OSError):
             self._dial_failed(DialFailed("tls", f"certificates cannot be used: {error}"))
         else:  # a header or host name that nobody can send: tried again, as it may be mended

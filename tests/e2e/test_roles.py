@@ -48,7 +48,7 @@ class Fleet:
     async def start(self, role: str) -> Gateway:
         process = Gateway(self._directory / f"{role}{len(self.processes)}", self._config)
         self.processes.append(process)
-        await process.start(arguments=("--role", role))
+        await process.start(arguments=() if role == "both" else ("--role", role))
         return process
 
     async def owner(self, charger: str) -> Gateway:

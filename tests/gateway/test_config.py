@@ -188,6 +188,8 @@ def test_credentials_are_not_passed_on_between_processes(tmp_path: Path, role: s
     [error] = errors(path, environ, roles=role)
     assert error.startswith("F:2: upstreams.main.credentials: passthrough needs both roles in one process")
     assert load(path, environ).upstreams["main"].authentication == "passthrough"
+    sealed = environ | {"OCPPGW_VAULT__KEY": "ab" * 32}
+    assert load(path, sealed, frozenset({role})).upstreams["main"].authentication == "passthrough"
 
 
 def test_environment_wins_over_the_file(tmp_path: Path) -> None:

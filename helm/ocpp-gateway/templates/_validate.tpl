@@ -27,12 +27,12 @@
 {{- if and (not $upstream.url) (not $secret.urlKey) (not $upstream.url_file) -}}
 {{- fail (printf "config.upstreams.%s.url is missing: give it, or upstreamSecrets.%s.urlKey" $name $name) -}}
 {{- end -}}
-{{- if eq (default "" $upstream.credentials) "passthrough" -}}
+{{- if and (eq (default "" $upstream.credentials) "passthrough") (not (index (default dict $config.vault) "key_file")) -}}
 {{- if $.Values.hub.enabled -}}
-{{- fail (printf "config.upstreams.%s.credentials is passthrough, which needs both roles in one process: set hub.enabled to false" $name) -}}
+{{- fail (printf "config.upstreams.%s.credentials is passthrough, which needs both roles in one process: set hub.enabled to false, or give config.vault.key_file" $name) -}}
 {{- end -}}
 {{- if or (gt (int $.Values.edge.replicas) 1) $.Values.edge.autoscaling.enabled $.Values.edge.keda.enabled -}}
-{{- fail (printf "config.upstreams.%s.credentials is passthrough: the charger's credentials never leave the process that has its socket, so edge.replicas must be 1, without autoscaling" $name) -}}
+{{- fail (printf "config.upstreams.%s.credentials is passthrough: the charger's credentials never leave the process that has its socket, so edge.replicas must be 1, without autoscaling; or give config.vault.key_file" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
