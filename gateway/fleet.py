@@ -29,6 +29,8 @@ RENEW_SECONDS: Final = 5.0
 BLOCK_MS: Final = 1000
 PUMP_SECONDS: Final = 0.05
 """Frames that were seen here go to whoever watches elsewhere so often."""
+LOST_SECONDS: Final = 0.5
+"""How long after the last frame that could be shown it is looked at how many could not."""
 WATCH_SECONDS: Final = 15.0
 """A watch ends after so long unless it is asked for again."""
 PORTION: Final = 200
@@ -183,6 +185,8 @@ class Fleet:
                     del self._away[id]
                     continue
                 seen, lost = watch.take()
+                if watch.lost:
+                    asyncio.get_running_loop().call_later(LOST_SECONDS, self._news.set)
                 if not seen and not lost:
                     continue
                 if sender == self.name:

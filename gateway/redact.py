@@ -14,7 +14,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 _KEY = secrets.token_bytes(32)
 """Fresh for every process: hashes of different runs cannot be matched."""
@@ -42,30 +42,47 @@ _REMEMBERED = 64
 """Characters of the longest key that is remembered."""
 
 
+class _Key(NamedTuple):
+    """What a key says about its value."""
+
+    folded: str
+    """Its letters and digits alone."""
+    secret: bool
+    token: bool
+    plain: bool
+    """Neither, nor a location, nor does it say anything about what is beside it or within: a text under it only loses
+    credentials in URLs."""
+    within: str | None
+    """The member of its value that is hidden."""
+    names: bool
+    """Its value may name a secret that a sibling holds."""
+    holds: bool
+    """It may be that sibling."""
+
+
 @lru_cache(4096)
-def _known(key: str) -> tuple[str, bool, bool]:
-    """Of a key: its letters and digits alone, whether it names a secret, whether a token."""
+def _known(key: str) -> _Key:
     folded = _PLAIN.sub("", key.casefold())
-    return folded, _SECRET.search(folded) is not None, _TOKEN.search(folded) is not None
+    secret, token = _SECRET.search(folded) is not None, _TOKEN.search(folded) is not None
+    return _Key(
+        folded, secret, token, not (secret or token or folded in _LOCATIONS), _WITHIN.get(folded), folded in _NAMED_BY,
+        folded in _HOLDS,
+    )  # fmt: skip
 
 
-def _look(key: str) -> tuple[str, bool, bool]:
+def _look(key: str) -> _Key:
     """The same few keys come again and again; strangers' long ones are not remembered."""
     return _known(key) if len(key) <= _REMEMBERED else _known.__wrapped__(key)
 
 
-def _folded(key: str) -> str:
-    return _look(key)[0]
-
-
 def is_secret(key: str) -> bool:
     """Whether a value under this key is a secret."""
-    return _look(key)[1]
+    return _look(key).secret
 
 
 def is_token(key: str) -> bool:
     """Whether a value under this key identifies a person's token."""
-    return _look(key)[2]
+    return _look(key).token
 
 
 def hide(value: object) -> str:
@@ -97,30 +114,40 @@ def _location(text: str) -> str:
 
 def redact(value: Any, key: str = "") -> Any:
     """A copy of `value`, which stands under `key`, without secrets."""
+    return _redacted(value, _look(key))
+
+
+def _redacted(value: Any, key: _Key) -> Any:
     if isinstance(value, dict) or (not isinstance(value, _PLAIN_TYPES) and isinstance(value, Mapping)):
-        if key and is_secret(key):
-            return hide(value)
-        within = _WITHIN.get(_folded(key))
-        sibling = any(_names_secret(value.get(name)) for name in value if _folded(str(name)) in _NAMED_BY)
-        return {
-            name: hide(item)
-            if (sibling and _folded(str(name)) in _HOLDS) or (name == within and item is not None)
-            else redact(item, str(name))
-            for name, item in value.items()
-        }
+        return hide(value) if key.secret else _members(value, key.within)
     if isinstance(value, list | tuple):
-        return [redact(item, key) for item in value]
+        return [_redacted(item, key) for item in value]
     if value is None or isinstance(value, bool):
         return value
-    if key and is_secret(key):
+    if key.secret:
         return hide(value)
-    if key and is_token(key):
+    if key.token:
         return token(value)
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
     if isinstance(value, str):
-        return _location(value) if _folded(key) in _LOCATIONS else url(value)
+        return url(value) if key.plain else _location(value)
     return value
+
+
+def _members(value: Mapping[Any, Any], within: str | None) -> dict[Any, Any]:
+    keys = [_look(name if isinstance(name, str) else str(name)) for name in value]
+    sibling = any(key.names and _names_secret(item) for key, item in zip(keys, value.values(), strict=True))
+    found: dict[Any, Any] = {}
+    for key, (name, item) in zip(keys, value.items(), strict=True):
+        if key.plain and not sibling and name != within:
+            kind = type(item)
+            if (kind is str and "@" not in item) or kind is int or kind is float:
+                found[name] = item
+                continue
+        hides = (sibling and key.holds) or (name == within and item is not None)
+        found[name] = hide(item) if hides else _redacted(item, key)
+    return found
 
 
 def hidden(frame: Any, action: str = "") -> Any:

@@ -91,6 +91,8 @@ class WireLogs:
                 break
             news.clear()
             seen, lost = watch.take()
+            if watch.lost:
+                asyncio.get_running_loop().call_later(1, news.set)
             if lost:
                 _say("frames_left_out", match=match, frames=lost)
             for each in seen:

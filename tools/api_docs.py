@@ -45,8 +45,8 @@ _STREAMS = """
 | `state` | `at`, `charger`, `leg`, `upstream`, `version`, `note`: a connection came or went |
 | `gap` | `lost` frames (null: nobody knows how many), `process`, `why`: they are missing here |
 
-A stream gets up to 200 frames a second (1,000 at once); what is more is counted and told as a gap. While nobody watches, a frame
-costs one test of a flag.
+Each process gives a stream up to 100 frames a second (1,000 at once), exchanges as a whole; what is more is counted and told as a gap.
+While nobody watches, a frame costs one test of a flag.
 """
 
 

@@ -1,6 +1,7 @@
 """What a hub shows to those who watch: both legs of a charger, tied together by the exchange that each frame belongs to.
 
-Called only while somebody watches (`tap.armed`). What is remembered here serves only that, and is bounded.
+Called only while somebody watches (`tap.armed`). What is remembered here serves only that, is bounded, and is of exchanges that
+are shown: what is too much for those who watch ends at the first question.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ _leaving: Memory[tuple[str, str, str], tuple[str, tuple[tuple[str, str], ...]]] 
 
 _versions: Memory[str, str] = Memory()
 """OCPP version of a charger."""
+_missed: Memory[str, str] = Memory()
+"""Charger -> its newest CALL that is not shown, which other links will bring again."""
 
 
 def _now() -> int:
@@ -64,20 +67,20 @@ def _now() -> int:
 
 def said(session: Session, entry: Entry) -> None:
     """A charger CALL comes to one of its links: shown when it comes to the first."""
-    head = entry.head
-    if not tap.watched(head.charger):
+    charger, head = session.charger, entry.head
+    several = len(session.links) > 1
+    if several and (_missed.get(charger) == entry.id or (charger.casefold(), head.epoch, head.seq) in _said):
         return
-    folded = head.charger.casefold()
-    key = folded, head.epoch, head.seq
-    if key in _said:
+    if not tap.begins(charger):
+        if several:
+            _missed[charger] = entry.id
         return
+    folded = charger.casefold()
     exchange = f"{head.epoch}-{head.seq}"
     _versions[folded] = head.version
-    _said[key] = _Sent(head.received_at, head.action, exchange, head.message_id)
-    if not tap.wanted(head.charger):
-        return
+    _said[folded, head.epoch, head.seq] = _Sent(head.received_at, head.action, exchange, head.message_id)
     tap.frame(
-        head.received_at, session.charger, "charger", "in", head.version, entry.frame,
+        head.received_at, charger, "charger", "in", head.version, entry.frame,
         action=head.action, id=head.message_id, exchange=exchange, note="repeated" if entry.kind == "repeat" else "",
     )  # fmt: skip
 
@@ -85,13 +88,13 @@ def said(session: Session, entry: Entry) -> None:
 def answered(session: Session, entry: Entry) -> None:
     """The charger answers a CALL of the gateway."""
     head = entry.head
-    if not tap.wanted(head.charger):
+    if not tap.wanted(session.charger):
         return
     try:
         id = decode(entry.frame).id
     except msgspec.MsgspecError:
         id = ""
-    sent = _commands.pop((head.charger.casefold(), id), None)
+    sent = _commands.pop((session.charger.casefold(), id), None)
     tap.frame(
         head.received_at, session.charger, "charger", "in", head.version, entry.frame,
         action="" if sent is None else sent.action, id=id, exchange="" if sent is None else sent.exchange,
@@ -102,7 +105,7 @@ def answered(session: Session, entry: Entry) -> None:
 def connection(session: Session, entry: Entry) -> None:
     """The charger came or went."""
     head = entry.head
-    if tap.wanted(head.charger):
+    if tap.wanted(session.charger):
         note = "connected" if entry.kind == "open" else f"disconnected: {head.reason}"
         tap.happened(head.received_at, session.charger, "charger", note, version=head.version)
 
@@ -117,7 +120,7 @@ def upstream(session: Session, link: Link, event: str, why: str) -> None:
 def translated(link: Link, step: Out) -> None:
     """A translator has made a frame: remembered until it leaves."""
     charger = link.charger
-    if not tap.roomy(charger):
+    if charger not in tap.following:
         return
     frame, losses = step.frame, tuple((loss.field, loss.kind) for loss in step.losses)
     folded = charger.casefold()
@@ -160,7 +163,7 @@ def wrote(link: Link, data: bytes) -> None:
 def received(session: Session, link: Link, frame: Frame) -> None:
     """A frame came from a CSMS."""
     charger = session.charger
-    if not tap.wanted(charger):
+    if not (tap.begins if type(frame) is Call else tap.wanted)(charger):
         return
     now, folded = _now(), charger.casefold()
     if isinstance(frame, Call):

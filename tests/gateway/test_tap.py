@@ -28,13 +28,20 @@ def watch(id: str, match: str, now: float = 0.0) -> tap.Watch:
     return made
 
 
-def frame(ms: int, charger: str = "CP1", payload: str = "{}", **more: object) -> None:
-    """As whoever has a frame does, at this time."""
+def frame(ms: int, charger: str = "CP1", payload: str = "{}") -> None:
+    """A CALL, as whoever has it does, at this time."""
     tap.clock = lambda: ms / 1000
-    if not tap.wanted(charger):
+    if not tap.begins(charger):
         return
     data = f'[2,"{ms}","Heartbeat",{payload}]'.encode()
-    tap.frame(ms, charger, "charger", "in", "ocpp1.6", data, id=str(ms), action="Heartbeat", **more)
+    tap.frame(ms, charger, "charger", "in", "ocpp1.6", data, id=str(ms), action="Heartbeat")
+
+
+def answer(ms: int, charger: str = "CP1") -> None:
+    """The answer to it."""
+    tap.clock = lambda: ms / 1000
+    if tap.wanted(charger):
+        tap.frame(ms, charger, "charger", "out", "ocpp1.6", f'[3,"{ms}",{{}}]'.encode(), id=str(ms))
 
 
 def test_only_who_is_asked_for() -> None:
@@ -52,24 +59,69 @@ def test_only_who_is_asked_for() -> None:
         watch("a", "re:(")
 
 
-def test_a_thousand_frames_a_second_are_counted_to_the_last() -> None:
-    """Ten seconds of them: what is not shown is told."""
-    watching, shown, lost = watch("a", "*"), 0, 0
+def test_a_thousand_frames_a_second_are_counted_to_the_last_and_exchanges_are_whole() -> None:
+    """Ten seconds of CALLs of 20 chargers and, 9 ms later, of their answers: what is not shown is told."""
+    watching, lost = watch("a", "*"), 0
+    shown: list[tap.Seen] = []
     for ms in range(10_000):
-        frame(ms)
+        if ms % 2 == 0:
+            frame(ms, f"CP{ms // 2 % 20}")
+        elif ms >= 9:
+            answer(ms - 9 + 1, f"CP{(ms - 9) // 2 % 20}")
         if ms % 50 == 0:
             taken, missing = watching.take()
-            shown, lost = shown + len(taken), lost + missing
+            shown, lost = shown + taken, lost + missing
+    tap.clock = lambda: 20.0
     taken, missing = watching.take()
-    assert shown + len(taken) + lost + missing == 10_000
-    assert tap.BURST + 9 * tap.RATE <= shown + len(taken) <= tap.BURST + 10 * tap.RATE
+    shown, lost = shown + taken, lost + missing
+    assert len(shown) + lost == 5000 + 4996
+    assert tap.BURST + 8 * tap.RATE <= len(shown) <= tap.BURST + 10 * tap.RATE
+    calls = [each.charger for each in shown if each.direction == "in"]
+    answers = [each.charger for each in shown if each.direction == "out"]
+    assert calls[: len(answers)] == answers and len(calls) - len(answers) <= 5
 
 
 def test_who_takes_nothing_costs_no_memory() -> None:
     watching = watch("a", "*")
-    for ms in range(0, 100_000, 10):
+    for ms in range(0, 200_000, 10):
+        frame(ms, f"CP{ms}")
+        answer(ms, f"CP{ms}")
+    assert len(watching.waiting) <= tap.WAITING + 1 and watching.lost == 40_000 - len(watching.waiting)
+
+
+def test_what_was_lost_last_is_told_though_nothing_follows() -> None:
+    woken: list[float] = []
+    watching = tap.Watch("a", "*", 15, 0, lambda: woken.append(tap.clock()))
+    tap.add(watching)
+    for charger in range(300):
+        frame(1, f"CP{charger}")
+    shown, lost = watching.take()
+    assert len(shown) + lost == 300 and lost
+    frame(2, "CP300")
+    assert watching.take() == ([], 0) and watching.lost and woken[-1] == 0.002
+    tap.clock = lambda: 1.5
+    assert watching.take()[1] > 0 and not watching.lost
+
+
+def test_an_answer_that_never_comes_holds_nothing() -> None:
+    """The charger has its turn again once there is room; others are not kept out for it."""
+    watching = watch("a", "*")
+    for ms in range(0, 120_000, 100):
         frame(ms)
-    assert len(watching.waiting) == tap.WAITING and watching.lost == 10_000 - tap.WAITING
+        frame(ms, "CP2")
+        answer(ms, "CP2")
+        watching.take()
+    tap.remove("a")
+    assert not tap.following and watching.lost == 0
+
+
+def test_one_charger_cannot_take_more_than_there_is_by_never_answering() -> None:
+    watching, shown = watch("a", "*"), 0
+    for ms in range(20_000):
+        frame(ms)
+        if ms % 50 == 0:
+            shown += len(watching.take()[0])
+    assert shown <= tap.BURST + 21 * tap.RATE
 
 
 def test_a_frame_that_is_too_long_is_cut_and_said_so() -> None:
