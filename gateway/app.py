@@ -22,6 +22,7 @@ from gateway.counting import Counting
 from gateway.edge.gate import NO_ROUTE
 from gateway.edge.listener import Edge
 from gateway.edge.metering import export, watch
+from gateway.exporting import Exporting
 from gateway.grace import grace
 from gateway.hub.hub import Hub
 from gateway.hub.metering import Metering
@@ -37,7 +38,6 @@ from gateway.registry.given import Given
 from gateway.revision import revision
 from gateway.routes import Facts, NoRoute, Routes, facts_of
 from gateway.systemd import Systemd
-from gateway.tracing import Exporting
 from gateway.wheel import Wheel
 
 log = structlog.get_logger(__name__)

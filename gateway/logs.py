@@ -34,6 +34,9 @@ REMEMBERED = 10_000
 POD = os.environ.get("POD_NAME", "")
 """Goes into every line, where it is known."""
 
+trace_of: Callable[[str, str], tuple[str, str] | None] | None = None
+"""Trace and span (hex) of an exchange of a charger, while traces are made."""
+
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 
 Event = MutableMapping[str, Any]
@@ -55,6 +58,7 @@ def configure(log: Log, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[
             Quota(time.monotonic),
+            _traced,
             _stamp,
             structlog.processors.format_exc_info,
             _redacted,
@@ -164,6 +168,15 @@ def _stamp(_logger: object, method: str, event: Event) -> Event:
     level = "error" if method == "exception" else method
     pod = {"pod": POD} if POD else {}
     return {"ts": stamp, "level": level, "event": event.pop("event", ""), **pod, **event}
+
+
+def _traced(_logger: object, _method: str, event: Event) -> Event:
+    """A line about a CALL that is traced names its trace."""
+    if trace_of is not None and "exchange" in event and "charger_id" in event:
+        ids = trace_of(str(event["charger_id"]), str(event["exchange"]))
+        if ids is not None:
+            event["trace_id"], event["span_id"] = ids
+    return event
 
 
 def _redacted(_logger: object, _method: str, event: Event) -> Event:

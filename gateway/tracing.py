@@ -4,26 +4,22 @@ Root: the CALL at the edge. Under it the append to the journal, which carries th
 upstream, the processing by its link with every question to the CSMS. A CALL of a CSMS is a trace of its own: under it what the
 charger is asked.
 
-Whoever has something to tell tests `armed`, or `Head.trace`, first: while tracing is off, that is all it costs.
+Whoever has something to tell tests `armed`, or `Head.trace`, first: while tracing is off, that is all it costs. A CALL that ends in
+an error is traced afterwards if it was not: what the edge knows of it.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import random
-import socket
-import threading
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
-import structlog
 
 from gateway.config import TracingConfig
-from gateway.journal.entry import Entry, Head, ToCharger
+from gateway.journal.entry import Entry, Head, ToCharger, exchange_of
 from gateway.metrics import Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
 
@@ -31,15 +27,16 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span
 
-log = structlog.get_logger(__name__)
-
 armed = False
 """Traces are made."""
 
 MOST: Final = 10_000
 """Spans of one kind that are open; the oldest is ended as `unfinished` when there are more."""
 FORCED_MOST: Final = 100
-CLOSE_SECONDS: Final = 3.0
+LONGEST: Final = 300.0
+"""Seconds after which a CALL that nobody has answered ends as `unfinished`."""
+ERRORS_A_SECOND: Final = 10
+"""CALLs that are traced because of their error."""
 
 Key: TypeAlias = tuple[str, int, int] | tuple[str, str]
 
@@ -83,6 +80,10 @@ class Tracing:
         self._legs: OrderedDict[Key, Span] = OrderedDict()
         """(charger, message id) -> the CALL to the charger."""
         self._forced: dict[str, float] = {}
+        self._told: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
+        """(charger, exchange) -> trace and span, for the log."""
+        self._errors = (0.0, 0)
+        """A second, and how many errors were traced in it."""
 
     def close(self) -> None:
         """Export what is left; may take seconds: call it in a thread."""
@@ -98,6 +99,10 @@ class Tracing:
         self._forced.pop(charger.casefold(), None)
         if seconds > 0 and len(self._forced) < FORCED_MOST:
             self._forced[charger.casefold()] = now + seconds
+
+    def ids(self, charger: str, exchange: str) -> tuple[str, str] | None:
+        """Trace and span (hex) of what a charger (`<connection>-<number>`) or a CSMS (`<upstream>:<message id>`) said lately."""
+        return self._told.get((charger.casefold(), exchange))
 
     # -- edge --------------------------------------------------------------------------------------------------------
 
@@ -128,6 +133,7 @@ class Tracing:
         )
         self._keep(self._calls, key, root)
         self._keep(self._appends, key, append)
+        self._tell(head.charger, exchange_of(head), root.get_span_context())
         return msgspec.structs.replace(head, trace=_traceparent(append))
 
     def stored(self, head: Head, outcome: str, id: str) -> None:
@@ -142,6 +148,10 @@ class Tracing:
     def answered(self, charger: str, epoch: int, seq: int, action: str, outcome: str, seconds: float) -> None:
         """The charger got its answer."""
         span = self._calls.pop((charger, epoch, seq), None)
+        if span is None and outcome == "error" and self._spare():
+            attributes = {"ocpp.action": _name(action), "ocpp.charger.id": charger, "ocpp.direction": "from_charger"}
+            span = self._span(_name(action), "SERVER", None, attributes, at=time.time_ns() - int(seconds * 1e9))
+            self._tell(charger, f"{epoch}-{seq}", span.get_span_context())
         if span is not None:
             self._end(span, outcome)
             cell = self._metrics.call_duration.cell("charger", action_group(action))
@@ -179,7 +189,11 @@ class Tracing:
             "messaging.message.id": entry.id,
             "ocpp.waited_ms": waited_ms,
         }
-        self._keep(self._links, key, self._span("process journal", "CONSUMER", parent, attributes, follows=True))
+        span = self._span("process journal", "CONSUMER", parent, attributes, follows=True)
+        self._keep(self._links, key, span)
+        exchange = exchange_of(entry.head)
+        if self.ids(entry.head.charger, exchange) is None:  # an edge elsewhere began it
+            self._tell(entry.head.charger, exchange, span.get_span_context())
 
     def asked(self, upstream: str, entry: Entry, action: str, ms: int) -> None:
         """An upstream has answered a question that its link asked on behalf of an entry."""
@@ -211,8 +225,10 @@ class Tracing:
                 "ocpp.direction": "from_csms",
             }
             key = (charger, upstream)
-            self._keep(self._commands, key, self._span(_name(action), "SERVER", None, attributes))
+            span = self._span(_name(action), "SERVER", None, attributes)
+            self._keep(self._commands, key, span)
             self._command_ids[key] = id
+            self._tell(charger, f"{upstream}:{id}", span.get_span_context())
 
     def leg(self, charger: str, upstream: str) -> str:
         """traceparent for what the charger is asked now on behalf of a CSMS: of the CALL that it sent last."""
@@ -234,6 +250,20 @@ class Tracing:
         if random.random() < self._ratio:
             return True
         return bool(self._forced) and self._forced.get(charger.casefold(), 0.0) > time.monotonic()
+
+    def _spare(self) -> bool:
+        """Whether one more CALL may be traced because of its error."""
+        second, count = self._errors
+        now = time.monotonic()
+        if now >= second + 1:
+            second, count = now, 0
+        self._errors = second, count + 1
+        return count < ERRORS_A_SECOND
+
+    def _tell(self, charger: str, exchange: str, context: Any) -> None:
+        self._told[charger.casefold(), exchange] = f"{context.trace_id:032x}", f"{context.span_id:016x}"
+        if len(self._told) > MOST:
+            self._told.popitem(last=False)
 
     def _span(
         self,
@@ -263,7 +293,8 @@ class Tracing:
         if (before := spans.pop(key, None)) is not None:
             self._end(before, "unfinished")
         spans[key] = span
-        if len(spans) > MOST:
+        oldest = next(iter(spans.values()))
+        if len(spans) > MOST or _age(oldest) > LONGEST:
             self._end(spans.popitem(last=False)[1], "unfinished")
 
     def _remote(self, traceparent: str) -> Any:
@@ -282,53 +313,9 @@ current: Tracing = _none
 """Where traces are told, while `armed`."""
 
 
-class Exporting:
-    """Arms this process and disarms it, as the configuration says. One per process."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._config = TracingConfig()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def begin(self, config: TracingConfig) -> None:
-        """Nothing happens without an endpoint. Raises Unavailable."""
-        global armed, current
-        self._config = config
-        if config.endpoint:
-            current = Tracing(config, self._metrics, instance=f"{socket.gethostname()}-{os.getpid()}")
-            armed = True
-
-    def change(self, config: TracingConfig) -> None:
-        """The configuration has changed, perhaps here too."""
-        if config != self._config:
-            self._config = config
-            task = asyncio.get_running_loop().create_task(self._anew())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def end(self) -> None:
-        """Trace no more; what there is is exported, if that takes a few seconds only."""
-        global armed
-        if armed:
-            armed = False
-            loop, closed = asyncio.get_running_loop(), asyncio.Event()
-
-            def close() -> None:
-                current.close()
-                with contextlib.suppress(RuntimeError):  # nobody waits any more
-                    loop.call_soon_threadsafe(closed.set)
-
-            # A thread of its own, so that a collector that does not answer holds up nothing.
-            threading.Thread(target=close, name="tracing-end", daemon=True).start()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(closed.wait(), CLOSE_SECONDS)
-
-    async def _anew(self) -> None:
-        await self.end()
-        try:
-            self.begin(self._config)
-        except ValueError as error:
-            log.error("cannot_trace", reason=str(error))
+def _age(span: Span) -> float:
+    """Seconds since it began."""
+    return (time.time_ns() - getattr(span, "start_time", time.time_ns())) / 1e9
 
 
 def _traceparent(span: Span) -> str:

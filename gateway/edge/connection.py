@@ -109,7 +109,12 @@ class ChargerConnection(Hearing):
         if not self.is_open or not edge.owns(self):
             edge.farewell(self._closing_head())
             return
-        log.info("charger_connected", charger_id=self.charger, ocpp_version=self.version, connection_id=self.epoch)
+        log.info(
+            "charger_connected",
+            charger_id=self.charger,
+            ocpp_version=self.version.removeprefix("ocpp"),
+            connection_id=self.epoch,
+        )
         if home and home != self._home:
             edge.taken_over(self)
             edge.supersede(home, self.charger, self.epoch)

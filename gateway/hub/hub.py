@@ -11,7 +11,7 @@ import structlog
 
 from gateway import tap
 from gateway.config import Config
-from gateway.journal.entry import Dead, Entry
+from gateway.journal.entry import Dead, Entry, exchange_of
 from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
 from gateway.metrics import Metrics
@@ -299,7 +299,8 @@ class Hub:
         try:
             self._feed(partition, session, group, entry, now)
         except Exception as error:
-            log.exception("entry_poisoned", charger_id=session.charger, group=group, kind=entry.kind)
+            charger, exchange = session.charger, exchange_of(entry.head)
+            log.exception("entry_poisoned", charger_id=charger, exchange=exchange, group=group, kind=entry.kind)
             if group != SESSION:
                 partition.effects.dead.append(Dead(group, entry, "poisoned", 1, trace(error)))
                 partition.acknowledge(group, entry.id)

@@ -7,7 +7,7 @@ import logging
 import structlog
 
 from gateway import tap, tracing
-from gateway.journal.entry import Entry
+from gateway.journal.entry import Entry, exchange_of
 from gateway.journal.streams import Batch
 from gateway.metrics import Cell, HistogramCell, Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
@@ -267,6 +267,8 @@ class Metering(Observer):
             charger_id=link.charger,
             upstream=link.name,
             action=known(entry.head.action),
+            message_id=entry.head.message_id,
+            exchange=exchange_of(entry.head),
             entry=entry.id,
             trace=trace(error),
             exc_info=error,
@@ -285,6 +287,16 @@ class Metering(Observer):
 
     def dead_letter(self, link: Link, entry: Entry, reason: str) -> None:
         self._metrics.dead_letters.cell(link.name, reason).n += 1
+        if reason != "poisoned":  # that has a line of its own
+            log.warning(
+                "dead_letter",
+                charger_id=link.charger,
+                upstream=link.name,
+                action=known(entry.head.action),
+                message_id=entry.head.message_id,
+                exchange=exchange_of(entry.head),
+                reason=reason,
+            )
 
     def received(self, frame: Frame, version: str) -> None:
         """A frame came from a CSMS."""

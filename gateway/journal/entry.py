@@ -45,6 +45,11 @@ class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
     format: int = FORMAT
 
 
+def exchange_of(head: Head) -> str:
+    """What all lines of the log about a charger's CALL have in common, on both legs."""
+    return f"{head.epoch}-{head.seq}"
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """A journal entry as read."""
 

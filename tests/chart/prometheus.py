@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -44,6 +45,7 @@ class Prometheus:
                 f"--config.file={file}",
                 f"--storage.tsdb.path={self._directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{self._port}",
+                "--enable-feature=exemplar-storage",
                 stdout=log,
                 stderr=log,
             )
@@ -69,12 +71,21 @@ class Prometheus:
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
         """The result of an instant query. Raises AssertionError with Prometheus' words."""
-        try:
-            body = await asyncio.to_thread(self._get, "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{expression}: {error.read().decode()}") from None
-        found: list[dict[str, Any]] = json.loads(body)["data"]["result"]
+        found: list[dict[str, Any]] = (await self._ask("query", query=expression))["result"]
         return found
+
+    async def exemplars(self, expression: str) -> list[dict[str, Any]]:
+        """The exemplars of the last minute."""
+        now = time.time()
+        series = await self._ask("query_exemplars", query=expression, start=str(now - 60), end=str(now))
+        return [each for found in series for each in found["exemplars"]]
+
+    async def _ask(self, path: str, **arguments: str) -> Any:
+        try:
+            body = await asyncio.to_thread(self._get, f"/api/v1/{path}?" + urllib.parse.urlencode(arguments))
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{arguments['query']}: {error.read().decode()}") from None
+        return json.loads(body)["data"]
 
     def _get(self, path: str) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=10) as answer:

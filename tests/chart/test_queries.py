@@ -63,7 +63,12 @@ async def test_every_query_finds_something(
 ) -> None:
     main, legacy = await start_csms("ocpp2.0.1"), await start_csms("ocpp1.6")
     gateway = await start_gateway(
-        {"main": main, "legacy": legacy}, routes=[{"match": "DE-*", "primary": "main", "mirrors": ["legacy"]}]
+        {"main": main, "legacy": legacy},
+        routes=[{"match": "DE-*", "primary": "main", "mirrors": ["legacy"]}],
+        tracing={
+            "endpoint": "http://127.0.0.1:1",
+            "ratio": 1,
+        },  # a collector that is away; scrapes are OpenMetrics then
     )
     prometheus = Prometheus(tmp_path / "prometheus", [f"127.0.0.1:{gateway.admin_port}"])
     tasks: list[asyncio.Task[Any]] = []
@@ -103,6 +108,9 @@ async def test_every_query_finds_something(
                     await prometheus.query(line)
         firing = await prometheus.query('ALERTS{alertstate="firing"}')
         assert {each["metric"]["alertname"] for each in firing} == set()
+        for metric in ("call_duration_seconds", "upstream_call_duration_seconds"):
+            found = await prometheus.exemplars(f"ocppgw_{metric}_bucket")
+            assert found and all(len(each["labels"]["trace_id"]) == 32 for each in found), metric
         await check_metrics(gateway.admin_port)
     finally:
         for task in tasks:

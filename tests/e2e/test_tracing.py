@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import urllib.request
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import web
+from ocpp.exceptions import InternalError, OCPPError
 from ocpp.v201 import call as call201
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
+from .operator import ask, until
 
 
 class Collector:
@@ -121,6 +124,56 @@ async def test_nothing_is_traced_by_default(
     await charger.start(1, "TAG")
     await asyncio.sleep(0.5)
     assert collector.spans == []
+
+
+async def test_lines_of_the_log_name_the_trace(
+    collector: Collector, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """Of a charger whose frames are logged every CALL is traced; each frame, on both legs, names its trace."""
+    csms = await start_csms("ocpp2.0.1")
+    gateway = await start_gateway({"main": csms}, tracing={"endpoint": collector.url, "ratio": 0})
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await ask(gateway, "PUT", "/api/v1/wire-logs", {"match": "CP1", "seconds": 60})
+    await charger.start(1, "TAG")
+    await csms.station("CP1").call(call201.ClearCache())
+
+    def lines() -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in found if line["event"] == "frame"]
+
+    def spans(name: str) -> list[Any]:
+        return [each for each in collector.spans if each.name == name and each.kind == each.SPAN_KIND_SERVER]
+
+    await until("8 frames", lambda: len(lines()) >= 8)
+    await until("both traces", lambda: bool(spans("StartTransaction") and spans("ClearCache")))
+    for name, upstream in (("StartTransaction", "TransactionEvent"), ("ClearCache", "ClearCache")):
+        [root] = spans(name)
+        shown = [line for line in lines() if line.get("trace_id") == root.trace_id.hex()]
+        assert {line["span_id"] for line in shown} == {root.span_id.hex()}
+        assert len({line["exchange"] for line in shown}) == 1
+        assert {(line["side"], line["action"]) for line in shown} == {("charger", name), ("csms", upstream)}
+        assert len(shown) == 4, "question and answer, on both legs"
+
+
+async def test_an_error_is_traced_whatever_the_ratio(
+    collector: Collector, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    csms = await start_csms("ocpp1.6")
+    gateway = await start_gateway({"main": csms}, tracing={"endpoint": collector.url, "ratio": 0})
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+
+    def refuse(_action: str, _token: str) -> str:
+        raise InternalError("not today")
+
+    csms.verdict = refuse
+    with pytest.raises(OCPPError):
+        await charger.authorize("TAG")
+    await until("a trace", lambda: bool(collector.spans))
+    [span] = collector.spans
+    assert (span.name, span.status.code, attributes(span)["ocpp.outcome"]) == ("Authorize", 2, "error")
+    assert attributes(span)["ocpp.charger.id"] == "CP1" and span.start_time_unix_nano < span.end_time_unix_nano
 
 
 async def test_a_collector_that_is_away_harms_nobody(
