@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import yaml
 
 from gateway.metrics_catalogue import CATALOGUE, PREFIX
+from tools.dashboards import links
 
 from .boards import boards, filled, panels, queries
 from .promtool import alerts, metrics_of, promtool
@@ -35,6 +38,7 @@ def test_form() -> None:
         variables = {each["name"]: each for each in board["templating"]["list"]}
         assert list(variables)[:3] == ["datasource", "namespace", "job"]
         assert variables["datasource"]["type"] == "datasource"
+        assert (variables["logs"]["query"], variables["traces"]["query"]) == ("loki", "tempo")
         ids = [panel["id"] for panel in board["panels"]]
         assert len(set(ids)) == len(ids) and 0 not in ids
         places = set()
@@ -70,6 +74,31 @@ def test_every_metric_exists() -> None:
     known = {PREFIX + spec.name for spec in CATALOGUE}
     for name, expression in queries():
         assert metrics_of(expression) <= known, name
+
+
+@fast
+def test_panels_lead_to_log_lines_and_traces_that_exist() -> None:
+    """Events are those of the code, attributes those of the spans; every entry of the table has its panel."""
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "gateway").rglob("*.py"))
+    spans = (ROOT / "gateway" / "tracing.py").read_text(encoding="utf-8")
+    kinds: dict[str, set[str]] = {"Log": set(), "Traces": set()}
+    for name, board in boards().items():
+        for panel in panels(board):
+            for link in panel["fieldConfig"]["defaults"].get("links") or []:
+                kinds[link["title"]].add(f"{name}/{panel['title']}")
+                address = unquote(link["url"]).replace("${logs}", "L").replace("${traces}", "T")
+                [query] = json.loads(address.partition("panes=")[2])["a"]["queries"]
+                if link["title"] == "Log":
+                    assert query["datasource"] == {"type": "loki", "uid": "L"}
+                    events = re.search(r'event=~"([a-z_|]+)"', query["expr"])
+                    assert events is not None
+                    for event in events[1].split("|"):
+                        assert f'"{event}"' in source, f"{panel['title']}: {event}"
+                else:
+                    assert query["datasource"] == {"type": "tempo", "uid": "T"}
+                    for attribute in re.findall(r'span\."([a-z._]+)"', query["query"]):
+                        assert f'"{attribute}"' in spans, f"{panel['title']}: {attribute}"
+    assert kinds == {"Log": set(links.LOGS), "Traces": set(links.TRACES)}
 
 
 @fast

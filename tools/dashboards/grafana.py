@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.common import GraphTresholdsStyleMode, StackingMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from tools.dashboards import links
 from tools.dashboards.panels import Dashboard, Panel, Query
 
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -43,6 +44,8 @@ def made(what: Dashboard) -> dict[str, Any]:
     built.with_variable(_variable("job", 'ocppgw_build_info{namespace=~"$namespace"}'))
     if what.by_upstream:
         built.with_variable(_variable("upstream", 'ocppgw_stream_acked_total{namespace=~"$namespace", job=~"$job"}'))
+    for name, kind in (("logs", "loki"), ("traces", "tempo")):
+        built.with_variable(dashboard.DatasourceVariable(name).label(name.capitalize()).type(kind))
     top, number = 0, 0
     for title, panels in what.rows:
         number += 1
@@ -55,7 +58,7 @@ def made(what: Dashboard) -> dict[str, Any]:
             if left + panel.width > 24:
                 top, left, height = top + height, 0, 0
             place = models.GridPos(h=tall, w=panel.width, x=left, y=top)
-            built.with_panel(_panel(panel).id(number).grid_pos(place))
+            built.with_panel(_panel(panel, what.uid).id(number).grid_pos(place))
             left, height = left + panel.width, max(height, tall)
         top += height
     model: dict[str, Any] = json.loads(JSONEncoder().encode(built.build()))
@@ -79,10 +82,12 @@ def _variable(name: str, series: str) -> dashboard.QueryVariable:
     )
 
 
-def _panel(panel: Panel) -> Any:
+def _panel(panel: Panel, uid: str) -> Any:
     kinds = {"timeseries": timeseries.Panel, "stat": stat.Panel, "heatmap": heatmap.Panel, "bars": bargauge.Panel}
     built: Any = kinds[panel.kind]()
     built.title(panel.title).description(panel.description).unit(panel.unit).datasource(SOURCE)
+    if found := links.of(uid, panel.title):
+        built.data_links([dashboard.DashboardLink(name).url(url).target_blank(True) for name, url in found])
     for index, query in enumerate(panel.queries):
         built.with_target(_target(query, chr(ord("A") + index), panel.kind))
     if panel.bad is not None:
