@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
 from collections.abc import Callable
@@ -150,4 +151,6 @@ class Operators:
 
 
 def _conversation(charger: str, csms: str, options: Options) -> Conversation:
-    return Conversation(charger, csms, options)
+    """Its ids are counted: who asks again with one step more finds the questions under the same ids, and can answer them."""
+    numbers = itertools.count(1)
+    return Conversation(charger, csms, options, lambda: f"gateway-{next(numbers)}")

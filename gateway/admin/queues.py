@@ -16,6 +16,7 @@ from gateway.journal import SESSION
 from gateway.journal.entry import Head
 from gateway.journal.journal import Journal
 from gateway.journal.letters import Letter
+from gateway.journal.looking import Waits
 from gateway.journal.streams import order
 from gateway.live import Live
 from gateway.redact import redact
@@ -67,6 +68,8 @@ class Waiting(msgspec.Struct):
     """Its age."""
     read: bool
     """A hub has it."""
+    parked: bool
+    """Put aside for the upstream, as it cannot take it now."""
     payload: Any
 
 
@@ -214,14 +217,19 @@ class Queues(Part):
         if cursor:
             _check_id(cursor)
         numbers = [self._journal.partition(charger)] if charger else range(self._live.config.redis.partitions)
-        each = await asyncio.gather(*(self._journal.waits(one, upstream, count + 1, cursor) for one in numbers))
-        merged = list(heapq.merge(*each, key=lambda one: order(one.entry.id)))
+        told = await asyncio.gather(*(self._journal.waits(one, upstream, count + 1, cursor) for one in numbers))
+        aside = await asyncio.gather(
+            *(self._journal.oldest_parked(one, upstream, count + 1, after=cursor, charger=charger) for one in numbers)
+        )
+        held = [[Waits(entry, one, False) for entry in found] for one, found in zip(numbers, aside, strict=True)]
+        merged = list(heapq.merge(*told, *held, key=lambda one: order(one.entry.id)))
         page, now = merged[:count], time.time_ns() // 1_000_000
+        parked = {one.entry.id for each in held for one in each}
         shown = [
             Waiting(
                 one.entry.id, one.partition, one.entry.head.charger, one.entry.head.action, one.entry.head.version,
                 format_time(one.entry.head.received_at), max(0, now - one.entry.head.received_at) / 1000, one.read,
-                payload_of(one.entry.frame, one.entry.head),
+                one.entry.id in parked, payload_of(one.entry.frame, one.entry.head),
             )
             for one in page
             if charger.casefold() in ("", one.entry.head.charger.casefold())

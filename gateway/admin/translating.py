@@ -37,7 +37,7 @@ class Step(msgspec.Struct, forbid_unknown_fields=True, rename={"source": "from"}
 
 
 class Translate(msgspec.Struct, forbid_unknown_fields=True):
-    """A conversation from its first frame."""
+    """A conversation from its first frame. The same steps give the same ids, so that a later step can answer what left before."""
 
     charger: Version
     csms: Version

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TextIO
@@ -60,7 +60,8 @@ class _Losses(Observer):
 class Conversation:
     """One charger and one CSMS, from their first frame to their last."""
 
-    def __init__(self, charger: str, csms: str, options: Options) -> None:
+    def __init__(self, charger: str, csms: str, options: Options, ids: Callable[[], str] = new_id) -> None:
+        """`ids` gives the ids of what the gateway says of its own."""
         self._version = charger
         self._offset_ms = 0
         self._seq = 0
@@ -77,7 +78,7 @@ class Conversation:
         now = self._now()
         # Before there is a link: when the charger connected is not known, its timestamps are taken as they are.
         self.session.opened("translate", 1, charger, now, gate_open=True)
-        translating = translator(charger, csms, b"", options, new_id)
+        translating = translator(charger, csms, b"", options, ids)
         translating.assume(options.registered, len(options.topology) or 2)  # spec 12: two single-connector EVSEs
         self.session.links["csms"] = Link(
             "csms",

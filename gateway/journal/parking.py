@@ -14,6 +14,7 @@ from gateway.journal.connection import Argument
 from gateway.journal.entry import Entry
 from gateway.journal.packed import place, unpack
 from gateway.journal.store import Store
+from gateway.journal.streams import order
 
 
 class Parking:
@@ -51,6 +52,24 @@ class Parking:
         made = keys.parked(partition, upstream, charger)
         reply = await self._store.call("ZRANGEBYLEX", made, least, "+", "LIMIT", 0, count)
         return [unpack(member) for member in reply]
+
+    async def oldest_parked(
+        self, partition: int, upstream: str, count: int, *, after: str = "", charger: str = ""
+    ) -> list[Entry]:
+        """The oldest `count` entries parked for an upstream, of all chargers or of one, oldest first. Raises as `read_parked`."""
+        names = [
+            name
+            for owner, name in await self.parked(partition)
+            if owner == upstream and keys.fold(charger) in ("", name)
+        ]
+        read = self.read_parked
+        heads = await asyncio.gather(*(read(partition, upstream, name, after=after, count=1) for name in names))
+        begins = sorted((order(head[0].id), name) for head, name in zip(heads, names, strict=True) if head)
+        # Nothing of a charger whose first entry is younger than `count` others can be among them.
+        found = await asyncio.gather(
+            *(read(partition, upstream, name, after=after, count=count) for _, name in begins[:count])
+        )
+        return sorted((entry for each in found for entry in each), key=lambda entry: order(entry.id))[:count]
 
 
 def _fullness(info: bytes) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
@@ -102,15 +103,26 @@ class Console:
         return found
 
     async def until(self, expression: str, *, seconds: float = 8) -> None:
-        """Waits until JavaScript holds."""
-        await self.page.wait_for_function(expression, timeout=seconds * 1000)
+        """Waits until JavaScript holds. (Playwright's own way evaluates text within the page, which its policy forbids.)"""
+        try:
+            async with asyncio.timeout(seconds):
+                while not await self.page.evaluate(expression):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"not within {seconds:g} s: {expression}") from None
 
     async def looks(self, name: str, *, full: bool = False) -> None:
         """Takes a screenshot in dark and in light, and lets axe judge both."""
         for scheme in ("dark", "light"):
             await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            await self.page.screenshot(path=self._shots / f"{name}-{scheme}.png", full_page=full)
+            await self.pictured(f"{name}-{scheme}", full=full)
             await self.accessible(f"{name}, {scheme}")
+
+    async def pictured(self, name: str, *, full: bool = False) -> None:
+        """Takes a screenshot. Nothing may stand beyond the edge of the window."""
+        await self.page.screenshot(path=self._shots / f"{name}.png", full_page=full)
+        wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"
+        assert not await self.page.evaluate(wider), f"{name}: the page scrolls sideways"
 
     async def accessible(self, what: str) -> None:
         """No finding of axe that is serious or critical."""
@@ -124,6 +136,3 @@ class Console:
             for node in each["nodes"][:3]
         ]
         assert not bad, f"{what}: " + "\n".join(bad)
-        assert not await self.page.evaluate(
-            "document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"
-        ), f"{what}: the page scrolls sideways"

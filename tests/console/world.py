@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -67,12 +68,36 @@ def deaf(version: str) -> Reply:
     return lambda id, action, payload: None if action == "StopTransaction" else agrees(id, action, payload)
 
 
+class Csms(RawCsms):
+    """Keeps its port while it is down: nobody else's server may answer in its place."""
+
+    _kept: socket.socket | None = None
+
+    async def start(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+        await super().start()
+
+    async def stop(self) -> None:
+        await super().stop()
+        if self._kept is None:
+            self._kept = socket.socket()
+            self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._kept.bind(("127.0.0.1", self.port))
+
+    def gone(self) -> None:
+        """The port is free again."""
+        if self._kept is not None:
+            self._kept.close()
+
+
 class World:
     """`start` and `stop` once; `gateway`, `csms` and `chargers` may be played with."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.csms: dict[str, RawCsms] = {}
+        self.csms: dict[str, Csms] = {}
         self.stats = Stats(ms=[], actions={})
         self._living: list[asyncio.Task[None]] = []
         self.gateway: Gateway
@@ -87,7 +112,7 @@ class World:
         replies = {"main": agreeing, "next": differing, "billing": deaf, "archive": agreeing}
         versions = {"main": "ocpp2.0.1", "next": "ocpp2.0.1", "billing": "ocpp1.6", "archive": "ocpp1.6"}
         for name, version in versions.items():
-            self.csms[name] = RawCsms(version)
+            self.csms[name] = Csms(version)
             self.csms[name].reply = replies[name](version)
             await self.csms[name].start()
         quick = {"reconnect_min": 0.2, "reconnect_max": 1}
@@ -130,6 +155,7 @@ class World:
         code = await self.gateway.stop() if hasattr(self, "gateway") else 0
         for csms in self.csms.values():
             await csms.stop()
+            csms.gone()
         assert code == 0, self.gateway.tail()
 
     async def get(self, path: str) -> Any:

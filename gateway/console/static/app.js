@@ -18,6 +18,11 @@ import {dialog, toast} from "./parts.js";
 
 const PAGES = [
   {name: "fleet", label: "Fleet", key: "f"},
+  {name: "upstreams", label: "Upstreams", key: "u"},
+  {name: "letters", label: "Dead letters", key: "d"},
+  {name: "shadow", label: "Shadow", key: "s"},
+  {name: "matrix", label: "Translation", key: "m"},
+  {name: "translate", label: "Try a frame", key: "x"},
 ];
 
 const api = new Api();

@@ -57,6 +57,23 @@ async def test_parked_entries_are_read_in_the_order_of_their_ids_in_pages(partit
     assert found == ids
 
 
+async def test_the_oldest_of_all_chargers_are_found_page_by_page(partition: Partition) -> None:
+    journal, number = partition.journal, partition.number
+    ids = [await partition.call(n) for n in range(12)]
+    entries = await take(partition)
+    for charger, share in (("CP-1", entries[::2]), ("CP-2", entries[1::2])):
+        await journal.commit(
+            number, partition.token, Commit(acks={"a": [each.id for each in share]}, parks={("a", charger): share})
+        )
+    found, after = [], ""
+    while page := await journal.oldest_parked(number, "a", 5, after=after):
+        found += [entry.id for entry in page]
+        after = found[-1]
+    assert found == ids
+    assert [entry.id for entry in await journal.oldest_parked(number, "a", 2, charger="cp-2")] == ids[1:4:2]
+    assert await journal.oldest_parked(number, "b", 5) == []
+
+
 async def test_the_last_one_done_removes_every_trace(partition: Partition, server: Server) -> None:
     journal, number, token = partition.journal, partition.number, partition.token
     first, second = await partition.call(1), await partition.call(2)
