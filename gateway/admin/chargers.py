@@ -18,6 +18,7 @@ from gateway.registry.file import charger_of
 from translators.values import format_time
 
 from .directory import Directory, Home, Line, Registration, registration
+from .ordering import CHOICES, Ordered, cut
 from .table import CHANGE, Bad, Endpoint, Part, Query, flag, number, reply
 
 MOST: Final = 1000
@@ -110,6 +111,7 @@ class Chargers(Part):
         self._config = config
         self._directory = directory
         self._fleet = fleet
+        self._ordered = Ordered()
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Those of the chargers that only look, and of the registry."""
@@ -120,6 +122,7 @@ class Chargers(Part):
             Query("group", "Group in the registry."),
             Query("upstream", "Primary or mirror of the route."),
             Query("registered", "Only those that are (not) in the registry.", "boolean"),
+            Query("sort", "In which order; with a minus the other way round.", choices=CHOICES),
             Query("limit", f"At most so many, up to {MOST}.", "integer"),
             Query("cursor", "`next` of the page before."),
         )
@@ -138,12 +141,40 @@ class Chargers(Part):
     async def _list(self, request: web.Request) -> web.Response:
         query = request.query
         limit = number(request, "limit", USUAL, 1, MOST)
-        after = query.get("cursor", query.get("after", "")).casefold()
-        wanted, state = query.get("q", "").casefold(), query.get("state", "")
-        version, group, upstream = query.get("version", ""), query.get("group", ""), query.get("upstream", "")
-        registered = flag(request, "registered") if "registered" in query else None
+        after, sort = query.get("cursor", query.get("after", "")), query.get("sort", "") or "id"
+        state = query.get("state", "")
         if state not in ("", "connected", "absent", "blocked"):
             raise Bad(400, "state: connected, absent or blocked")
+        if sort not in CHOICES:
+            raise Bad(400, f"sort: {', '.join(CHOICES)}")
+        homes = await self._homes(request, state)
+        wanted, version, upstream = query.get("q", "").casefold(), query.get("version", ""), query.get("upstream", "")
+        if wanted or version or upstream or sort != "id":  # needs what is known of each of them
+
+            async def lines() -> list[Line]:
+                return [
+                    each
+                    for each in await self._directory.lines(homes)
+                    if version in ("", each.version)
+                    and _has(each, wanted)
+                    and upstream in ("", each.primary, *each.mirrors)
+                ]
+
+            if not after:
+                self._ordered.forget()  # whoever begins again wants to see what is new
+            others = (wanted, version, upstream, state, query.get("group", ""), query.get("registered", ""))
+            found = await self._ordered.lines(others, sort, lines)
+            page, more = cut(found, sort, after, limit)
+            return reply(Page(page, len(found), sum(each.connected for each in found), more))
+        total, there = len(homes), sum(bool(each.edge) for each in homes)
+        homes = [each for each in homes if each.id.casefold() > after.casefold()]
+        page = await self._directory.lines(homes[:limit])
+        return reply(Page(page, total, there, page[-1].id.casefold() if len(homes) > limit else ""))
+
+    async def _homes(self, request: web.Request, state: str) -> list[Home]:
+        """Those that fit what is known without their facts, by identity."""
+        group = request.query.get("group", "")
+        registered = flag(request, "registered") if "registered" in request.query else None
         everyone = await self._directory.everyone()
         homes = [everyone[name] for name in sorted(everyone)]
         if state in ("connected", "absent"):
@@ -158,24 +189,7 @@ class Chargers(Part):
                 for each, known in some
                 if known is not None and group in ("", known.group) and (known.blocked or state != "blocked")
             ]
-        if wanted or version or upstream:  # needs what is known of each of them
-            lines = [
-                each
-                for each in await self._directory.lines(homes)
-                if version in ("", each.version)
-                and _has(each, wanted)
-                and upstream in ("", each.primary, *each.mirrors)
-            ]
-            total, there = len(lines), sum(each.connected for each in lines)
-            lines = [each for each in lines if each.id.casefold() > after]
-            page = lines[:limit]
-            more = len(lines) > limit
-        else:
-            total, there = len(homes), sum(bool(each.edge) for each in homes)
-            homes = [each for each in homes if each.id.casefold() > after]
-            page = await self._directory.lines(homes[:limit])
-            more = len(homes) > limit
-        return reply(Page(page, total, there, page[-1].id.casefold() if more and page else ""))
+        return homes
 
     async def _show(self, request: web.Request) -> web.Response:
         home = await found(self._directory, request)
