@@ -46,6 +46,17 @@ class Told(msgspec.Struct):
     failures: int
 
 
+class Named(msgspec.Struct):
+    """A transaction that has not ended, by both its names."""
+
+    charger: str | int | None
+    """What the charger calls it; null: it was not answered yet."""
+    upstream: str | int | None
+    """What the upstream calls it; null: it has not answered yet."""
+    state: str
+    """starting, open"""
+
+
 class AtUpstream(msgspec.Struct):
     """A charger at one of its upstreams, as the hub that has it sees it."""
 
@@ -66,6 +77,8 @@ class AtUpstream(msgspec.Struct):
     parked_bytes: int
     dead_letters: int
     told: list[Told]
+    transactions: list[Named] | None = None
+    """null: the charger's own ids pass."""
 
 
 class Detail(Line, kw_only=True):
@@ -213,7 +226,13 @@ class Chargers(Part):
             detail.command = said["command"]
             for name, each in said["upstreams"].items():
                 told = [Told(one["action"], format_time(one["received_at"]), one["failures"]) for one in each["told"]]
-                each |= {"told": told, "down_since": _time(each["down_since"]), "dead_letters": 0}
+                named = msgspec.convert(each.get("transactions"), list[Named] | None)
+                each |= {
+                    "told": told,
+                    "transactions": named,
+                    "down_since": _time(each["down_since"]),
+                    "dead_letters": 0,
+                }
                 each["parked_bytes"] = parked.get(name, 0)
                 each["dead_letters"] = await self._letters(name, partition)
                 detail.upstreams[name] = AtUpstream(**each)

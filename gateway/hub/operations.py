@@ -14,6 +14,7 @@ from gateway.fleet import Refused, Reply
 from gateway.ids import new_id
 from gateway.journal.journal import Journal
 from gateway.routes import facts_of
+from translators import transaction_ids
 from translators.frames import Call, Error, Result, decode
 
 from .census import Census
@@ -87,6 +88,7 @@ class Operations:
             "down_since": link.down_since,
             "refuses": link.barred,
             "backlog": len(link.backlog),
+            "transactions": msgspec.to_builtins(transaction_ids.of(link.translator)),
             "parked_bytes": 0 if link.lot is None else link.lot.size,
             "told": [
                 {"action": each.call.action, "received_at": each.entry.head.received_at, "failures": each.failures}

@@ -302,3 +302,51 @@ async def test_translate_and_the_document(start_csms: StartCsms, start_gateway: 
     assert "identity" not in document["components"]["schemas"]["Line"]["properties"]["id"]
     status, checked = await ask(gateway, "GET", "/api/v1/config/check")
     assert (status, checked) == (200, {"ok": True, "errors": [], "changed": []})
+
+
+async def test_figures_and_the_names_of_a_transaction(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    _, _, gateway = await two(start_csms, start_gateway)
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    status, before = await ask(gateway, "GET", "/api/v1/fleet")
+    async with watch(gateway, "chargers/CP1/frames?action=StartTransaction&upstream=main") as watching:
+        transaction = await charger.start(1, TAG)
+        await until("a begin", lambda: bool(watching.of("frame", leg="csms", kind="call")))
+        started = watching.of("frame", leg="csms", kind="call")[0]["frame"][3]
+
+    async def named() -> dict[str, Any]:
+        _, detail = await ask(gateway, "GET", "/api/v1/chargers/CP1")
+        return {name: each["transactions"] for name, each in detail["upstreams"].items()}
+
+    async def known() -> bool:
+        return all(each and each[0]["state"] == "open" for each in (await named()).values())
+
+    await until("both names", known)
+    ids = await named()
+    (at_main,), (at_old,) = ids["main"], ids["old"]
+    assert at_main["charger"] == at_old["charger"] == transaction
+    assert at_main["upstream"] == started["transactionInfo"]["transactionId"]
+    assert at_old["upstream"] == 41, "the first that this CSMS gives"
+    after = before
+
+    async def counted() -> bool:
+        nonlocal after
+        _, after = await ask(gateway, "GET", "/api/v1/fleet")
+        return after["transactions"].get("1.6", 0) == 1
+
+    await until("a count", counted)
+    assert status == 200 and after["connected"]["1.6"] == 1
+    assert after["processes"] == 1 and after["silent"] == []
+    assert after["messages"]["charger in"] > before["messages"]["charger in"] > 0
+    assert after["messages"]["csms out"] > before["messages"]["csms out"] > 0
+    assert set(after["at_risk"]) >= {"main", "old"}
+    await charger.stop(transaction)
+
+    async def over() -> bool:
+        return not any((await named()).values())
+
+    await until("an end", over)
+    status, who = await ask(gateway, "GET", "/api/v1/whoami")
+    assert (status, who["name"], who["scope"]) == (200, "local", "admin")

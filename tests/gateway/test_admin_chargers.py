@@ -77,6 +77,21 @@ async def test_a_charger_comes_and_goes(client: aiohttp.ClientSession, journal: 
     assert (await client.get("chargers/CP%201")).status == (await client.delete("chargers/CP%201")).status == 404
 
 
+async def test_the_list_in_order(client: aiohttp.ClientSession) -> None:
+    for id in ("b", "A", "c"):
+        assert (await client.put(f"chargers/{id}", json={})).status == 201
+
+    async def ids(query: str) -> list[str]:
+        return [each["id"] for each in (await (await client.get(f"chargers?{query}")).json())["chargers"]]
+
+    assert await ids("") == await ids("sort=id") == await ids("sort=model") == ["A", "b", "c"]
+    first = await (await client.get("chargers?sort=-id&limit=2")).json()
+    assert [each["id"] for each in first["chargers"]] == ["c", "b"] and first["total"] == 3
+    assert await ids(f"sort=-id&cursor={first['next']}") == ["A"]
+    refused = await client.get("chargers?sort=colour")
+    assert refused.status == 400 and "sort: id, state" in (await refused.json())["errors"][0]
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

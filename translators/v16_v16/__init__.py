@@ -8,7 +8,7 @@ Ids of reservations and charging profiles are mapped by the hub, for every pair 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -57,6 +57,11 @@ class Renumbering(Late):
         """Id of a StopTransaction that is under way -> the entry of its StartTransaction."""
         self._early: set[str] = set()
         """Entries of StartTransactions under way that the charger was answered before."""
+
+    @property
+    def transactions(self) -> Iterable[Transaction]:
+        """Those that are remembered, in the order in which they began."""
+        return self._facts.transactions.values()
 
     def receive(
         self,

@@ -19,6 +19,7 @@ import {dialog, toast} from "./parts.js";
 const PAGES = [
   {name: "fleet", label: "Fleet", key: "f"},
   {name: "chargers", label: "Chargers", key: "c"},
+  {name: "charger", under: "chargers"},
   {name: "upstreams", label: "Upstreams", key: "u"},
   {name: "letters", label: "Dead letters", key: "d"},
   {name: "shadow", label: "Shadow", key: "s"},
