@@ -22,14 +22,15 @@ export async function render(root, api, params) {
     charger: known(versions, params.query.charger, "ocpp1.6"), csms: known(versions, params.query.csms, "ocpp2.0.1"),
     from: params.query.from ?? "", fate: params.query.fate ?? "", word: params.query.q ?? "", all: false, open: new Set(), atlas: null,
   };
+  const legend = h("dl", {class: "facts meanings"});
   const ways = h("div", {class: "ways"}), tiles = h("dl", {class: "stats"}), steps = h("div", {class: "stack"}), trouble = h("div");
   const field = h("input", {type: "search", placeholder: "Message, member or note", "aria-label": "Filter", "data-search": true, value: state.word});
   const fates = h("span", {class: "row", role: "group", "aria-label": "Fate"}), senders = h("span", {class: "row", role: "group", "aria-label": "Begun by"});
   const whole = h("input", {type: "checkbox", onchange: () => { state.all = whole.checked; draw(); }});
   replace(root,
     h("div", {class: "head"}, h("h1", null, title), h("span", {class: "soft"}, "What becomes of every message, and what may be lost of it")),
-    ways, trouble, tiles,
-    h("div", {class: "filters"}, h("span", {class: "search"}, field, h("kbd", {"aria-hidden": "true"}, "/")), senders, fates, h("label", null, whole, "lossless members")),
+    h("div", {class: "choice"}, ways, legend), trouble, tiles,
+    h("div", {class: "filters"}, h("span", {class: "search"}, field, h("kbd", {"aria-hidden": "true"}, "/")), senders, fates, h("label", null, whole, "all members")),
     steps);
 
   let turn = 0, stopped = false;
@@ -71,6 +72,7 @@ export async function render(root, api, params) {
     const everything = atlas.steps.flatMap((step) => step.messages);
     const own = everything.filter((each) => each.version);
     drawTiles(own);
+    replace(legend, KINDS.map((kind) => [h("dt", null, badge(kind, "warn")), h("dd", {class: "soft"}, atlas.kinds[kind])]));
     chips(senders, state.from, [["", "From all"], ...Object.entries(SENDERS)], (value) => { state.from = value; params.setQuery({from: value}); draw(); });
     chips(fates, state.fate, [["", "Any fate"], ...Object.entries(FATES).filter(([name]) => name !== "made").map(([name, [label]]) => [name, label])], (value) => { state.fate = value; params.setQuery({fate: value}); draw(); });
     if (!atlas.steps.length) {
