@@ -27,7 +27,7 @@ async def test_seen_by_upstream_and_one_by_one(console: Console, world: World) -
     await console.one("tbody tr").first.focus()
     await console.page.keyboard.press("ArrowDown")
     await console.page.keyboard.press("Enter")
-    preview = await console.sees("aside pre.json")
+    preview = await console.sees("aside pre.payload")
     shown = json.loads(await preview.inner_text())
     assert shown == (await world.get(f"dead-letters/billing/{ids[1]}"))["payload"]
     assert "tok:" in json.dumps(shown) and "TAG0" not in await console.text("aside"), "tokens are hidden"

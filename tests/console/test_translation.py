@@ -24,6 +24,7 @@ async def test_the_matrix_says_what_the_pages_say(console: Console, world: World
     assert "fate=local" in console.page.url
     assert set(await console.one(".fates .badge").all_inner_texts()) == {"answered here"}
     await console.page.click('button.way[data-way="ocpp1.5 ocpp2.0.1"]')
+    await console.sees('h2:has-text("Step 1: 1.5 charger")')
     await console.page.click('button.chip[data-value="refused"]')
     assert "refused" in (await console.one(".fates .badge").all_inner_texts())
     await console.page.click('button.chip[data-value=""] >> nth=1')
@@ -59,7 +60,7 @@ async def test_a_frame_is_tried(console: Console, world: World) -> None:
     answer = await console.sees(".exchange:nth-of-type(2) .frame.at-charger")
     said = await answer.inner_text()
     assert "FLEET-7" in said and "dropped" in said and "language1" in said, said
-    assert await console.one(".exchange:nth-of-type(2) .key.marked").all_inner_texts() == ['"language1"', '"type"']
+    assert await console.one(".exchange:nth-of-type(2) mark .name").all_inner_texts() == ['"language1"', '"type"']
     await console.page.click('.examples button:has-text("StatusNotification")')
     await console.page.click('button:has-text("Translate")')
     await console.sees(".exchange:nth-of-type(3) .frame.at-csms")

@@ -90,7 +90,7 @@ async def test_one_with_what_waits_for_it(console: Console, world: World) -> Non
     await rows.first.focus()
     await console.page.keyboard.press("j")
     await console.page.keyboard.press("Enter")
-    await console.sees("dialog[open] pre.json")
+    await console.sees("dialog[open] pre.payload")
     await console.page.keyboard.press("Escape")
     assert await console.page.evaluate("document.activeElement.matches('tbody tr:nth-child(2)')"), "back where one was"
     await console.page.keyboard.press("/")

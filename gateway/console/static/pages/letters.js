@@ -1,9 +1,9 @@
 import {path} from "../api.js";
 import {h, replace, text} from "../dom.js";
 import {ago, count, moment} from "../format.js";
-import {json} from "../json.js";
 import {poll} from "../live.js";
 import {badge, confirm, empty, facts, panel, rowKeys, toast, versionBadge} from "../parts.js";
+import {payload} from "../payload.js";
 
 export const title = "Dead letters";
 
@@ -156,7 +156,7 @@ export function render(root, api, params) {
         ["Journal entry", h("code", null, each.entry)],
         ["Trace", each.trace && h("code", null, each.trace)],
       ])),
-      h("div", {class: "body"}, h("h3", null, `What the charger said, in ${each.version.replace("ocpp", "OCPP ")}`), h("p", {class: "faint"}, "Secrets and tokens are hidden."), json(each.payload)),
+      h("div", {class: "body"}, h("h3", null, `What the charger said, in ${each.version.replace("ocpp", "OCPP ")}`), h("p", {class: "faint"}, "Secrets and tokens are hidden."), payload(each.payload)),
     ], [hand("Requeue", "operate", "primary", () => requeue([each])), hand("Discard", "admin", "", () => discard([each]))]);
   }
 

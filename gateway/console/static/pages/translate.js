@@ -1,7 +1,7 @@
 import {h, replace} from "../dom.js";
 import {count, version} from "../format.js";
-import {json} from "../json.js";
 import {badge, empty, versionBadge} from "../parts.js";
+import {payload} from "../payload.js";
 
 export const title = "Try a frame";
 
@@ -152,11 +152,11 @@ const heads = (state) => h("div", {class: "lanes"}, h("span", null, "Charger ", 
 const KIND = {2: "CALL", 3: "CALLRESULT", 4: "CALLERROR"};
 
 function frameCard(side, arrow, frame, lost, more) {
-  const [kind, id, action] = frame, names = new Set((lost ?? []).map((each) => each.field.split(".").at(-1)));
-  const payload = kind === 2 ? frame[3] : kind === 3 ? frame[2] : {code: frame[2], description: frame[3]};
+  const [kind, id, action] = frame;
+  const said = kind === 2 ? frame[3] : kind === 3 ? frame[2] : {code: frame[2], description: frame[3]};
   return h("article", {class: `frame at-${side}`},
     h("header", null, h("span", {class: "arrow", "aria-hidden": "true"}, arrow), h("strong", null, kind === 2 ? action : KIND[kind] ?? "?"), h("code", {class: "faint"}, String(id)), h("span", {class: "grow"}), more),
-    json(payload, {mark: (member) => names.has(member)}));
+    payload(said, lost));
 }
 
 function come(step, left) {

@@ -1,10 +1,10 @@
 import {path} from "../api.js";
 import {h, replace, text} from "../dom.js";
 import {ago, bytes, count, duration, moment} from "../format.js";
-import {json} from "../json.js";
 import {poll} from "../live.js";
 import {age as aged, ageClass, spark, stacked} from "../measures.js";
 import {badge, confirm, dialog, empty, panel, rowKeys, stateBadge, toast, versionBadge} from "../parts.js";
+import {payload} from "../payload.js";
 
 export const title = "Upstreams";
 
@@ -232,7 +232,7 @@ function waitingTable(waiting) {
   rowKeys(body, (row) => {
     const each = waiting.find((one) => one.id === row.dataset.id);
     dialog(`${each.action} of ${each.charger}`, (close) => ({
-      body: [h("p", {class: "soft"}, `Received ${moment(each.received_at)}, journal entry ${each.id} of partition ${each.partition}. Secrets and tokens are hidden.`), json(each.payload)],
+      body: [h("p", {class: "soft"}, `Received ${moment(each.received_at)}, journal entry ${each.id} of partition ${each.partition}. Secrets and tokens are hidden.`), payload(each.payload)],
       buttons: h("button", {type: "button", "data-first": true, onclick: () => close()}, "Close"),
     }), {kind: "wide"}).then(() => row.focus());
   });
