@@ -326,8 +326,7 @@ class App:
         if self._admin is not None:
             self._admin.admit(config.admin.tokens)
         if self._edge is not None:
-            self._edge.limits = config.limits
-            self._edge.budget_ms = int(config.charger.answer_timeout * 1000)
+            self._edge.change(config.listen, config.limits, config.charger.answer_timeout)
             self._pass_on(self._edge, config)
         if self._hub is not None:
             self._hub.reconfigure(config, routes)
@@ -368,7 +367,7 @@ class App:
             self._metrics.drain_remaining.cell().n = here if self._stop.is_set() else 0
             for listener, end in self._edge.certificates_end.items():
                 self._metrics.tls_certificate_not_after_timestamp.cell(listener).n = end
-            self._metrics.connections_limit.cell().n = self._config.max_connections
+            self._metrics.connections_limit.cell().n = self._live.config.max_connections
         if self._hub is not None:
             self._hub.measure(self._metrics)
 

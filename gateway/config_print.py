@@ -30,8 +30,18 @@ FIXED = {
     "admin": "its socket is open",
 }
 """Sections that a running process cannot change, and why."""
-FREE = frozenset({"admin.tokens"})
-"""Keys of these that it can."""
+FREE = (
+    *("admin.tokens", "listen.max_connections", "listen.max_frame", "listen.write_buffer", "listen.handshake_timeout"),
+    *(
+        "listen.accept_rate",
+        "listen.accept_burst",
+        "listen.allow_from",
+        "listen.hide_unknown",
+        "listen.allow_downgrade",
+    ),
+    "listen.exact_username",
+)
+"""Keys of these that it can; those of `listen` count for handshakes and connections from then on."""
 
 WIDTH = 110
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
@@ -73,7 +83,8 @@ def flat(config: Config, *, reveal: bool = False) -> dict[str, str]:
 
 def fixed(key: str) -> str:
     """Why a running process cannot change this key; empty: it can."""
-    if any(key == free or key.startswith((f"{free}.", f"{free}[")) for free in FREE):
+    plain = re.sub(r"\[\d+\]", "", key)
+    if any(plain == free or plain.startswith(f"{free}.") for free in FREE):
         return ""
     return FIXED.get(re.split(r"[.\[]", key, maxsplit=1)[0], "")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import inspect as types
 
 from gateway.config import Config
 from gateway.config_check import TRANSLATE_ONLY
-from gateway.config_print import FIXED
+from gateway.config_print import FIXED, fixed
 from gateway.config_texts import field_texts
 
 DURATION = {
@@ -27,13 +28,24 @@ SIZE = {
 def schema() -> dict[str, Any]:
     """The schema of the whole file. No key is required: environment variables may give it.
 
-    `x-restart` marks the sections that a running gateway cannot change.
+    `x-restart` marks what a running gateway cannot change: a section, or those of its keys.
     """
     root = _of(types.type_info(Config))
     for name, section in root["properties"].items():
-        if name in FIXED:
+        one, *rest = section.get("anyOf", [section])  # one, or a list of them
+        keys = [(key, value) for each in (one, *(many["items"] for many in rest)) for key, value in _keys(each)]
+        if name in FIXED and all(fixed(f"{name}.{key}") for key, _ in keys):
             section["x-restart"] = True
+        elif name in FIXED:
+            for key, value in keys:
+                if fixed(f"{name}.{key}"):
+                    value["x-restart"] = True
     return root
+
+
+def _keys(section: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    properties: dict[str, dict[str, Any]] = section.get("properties", {})
+    return properties.items()
 
 
 def document() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gateway import config_schema
 from gateway.config_keys import sections
+from gateway.config_print import FIXED, FREE
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
 from tools import api_docs, chart_docs, hostile_docs, runtime_lock, threat_docs, translation_docs
 
@@ -89,7 +90,10 @@ def _cell(text: str) -> str:
 
 def config_page() -> str:
     """docs/config.md."""
-    lines = ["# Configuration", "", _NOTE, _CONFIG_INTRODUCTION.strip()]
+    fixed = ", ".join(f"`{section}` ({why})" for section, why in FIXED.items())
+    free = ", ".join(f"`{key}`" for key in FREE)
+    introduction = _CONFIG_INTRODUCTION.replace("{fixed}", fixed).replace("{free}", free)
+    lines = ["# Configuration", "", _NOTE, introduction.strip()]
     for section in sections():
         lines += ["", f"## {section.path.replace('[0]', '[]')}", "", section.text, ""]
         lines += ["| Key | Type | Default | Environment variable | Meaning |", "|---|---|---|---|---|"]
@@ -118,9 +122,11 @@ upstreams:
 * Durations are numbers of seconds or have a unit: `500ms`, `10s`, `5m`, `2h`, `7d`. Sizes: `65536`, `64KiB`, `1MiB`.
 * No routes and exactly one upstream: every charger goes there. A charger that no route fits gets 404.
 * Policies that contradict each other are errors too, with the reason.
-* A running gateway takes changes of the file (or of a file that it names), a SIGHUP or `POST /api/v1/config/reload` without
-  dropping a charger; `listen`, `registry`, `redis`, `vault` and `admin` (but `admin.tokens`) need a restart and are refused with
-  the reason. See [Switching](switching.md).
+* A running gateway takes changes of the file (or of a file that it names), by itself, at a SIGHUP or at
+  `POST /api/v1/config/reload`, as a whole, without
+  dropping a charger, for connected chargers too. What it cannot change is refused with the reason, and nothing of that file is
+  taken: {fixed}, except {free}. Those of `listen` count for
+  handshakes and connections from then on. See [Switching](switching.md).
 * `ocpp-gateway config show --origin` says where each value came from, `config diff` which keys differ and need a restart,
   `config default` writes a file with every key. [config.schema.json](config.schema.json) is for editors:
   `# yaml-language-server: $schema=config.schema.json`.

@@ -156,7 +156,7 @@ class Door:
                     lambda: self._make(source),
                     sock,
                     ssl=context,
-                    ssl_handshake_timeout=self._listen.handshake_timeout,
+                    ssl_handshake_timeout=self.gate.upgrade_timeout,
                 )
             except ssl.SSLError:
                 if alert := alerts.read():

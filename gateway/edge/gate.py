@@ -86,22 +86,25 @@ class Gate:
     """Decides the handshakes of one listener."""
 
     def __init__(self, listen: Listen, terms: Terms) -> None:
-        self.listen = listen
-        self.read_limit = listen.max_frame
-        self.write_limit = listen.write_buffer
-        self.upgrade_timeout = listen.handshake_timeout
         self.ping_interval = listen.ping_interval
         self.open = 0
         """Chargers connected here."""
         self._terms = terms
-        profile = listen.security_profile
-        self._allowed = networks(listen.allow_from or (("private",) if profile < 2 else ("any",)))
         self.proxies = networks(listen.proxy.addresses)
-        self._rate = Rate(listen.accept_rate, listen.accept_burst)
-        self._before_tls = Rate(listen.accept_rate, listen.accept_burst)
+        self.change(listen)
         self._counted_before = bool(listen.tls.cert) and not listen.proxy.forwarded_for
         """The door has asked `too_many` before TLS."""
         self._decoy = ""
+
+    def change(self, listen: Listen) -> None:
+        """These are the settings from now on, for handshakes and new connections. What cannot change is the same as before."""
+        self.listen = listen
+        self.read_limit = listen.max_frame
+        self.write_limit = listen.write_buffer
+        self.upgrade_timeout = listen.handshake_timeout
+        self._allowed = networks(listen.allow_from or (("private",) if listen.security_profile < 2 else ("any",)))
+        self._rate = Rate(listen.accept_rate, listen.accept_burst)
+        self._before_tls = Rate(listen.accept_rate, listen.accept_burst)
 
     def check(self, visitor: Visitor, path: str, headers: Headers, offered: Sequence[str]) -> Claim:
         """What can be decided at once. Raises Denied."""

@@ -116,12 +116,12 @@ class Guard:
         "_asked",
         "_asked_action",
         "_bits",
-        "_budget",
         "_expired",
         "_looked",
         "_open",
         "_reactions",
         "_strikes",
+        "budget_ms",
         "seq",
         "version",
     )
@@ -134,7 +134,7 @@ class Guard:
         self.version = version
         self.seq = 0
         """Number of the last frame taken, from 1."""
-        self._budget = budget_ms
+        self.budget_ms = budget_ms
         self._actions = FROM_CHARGER[version]
         self._bits = _BITS[version]
         self._looked = 0
@@ -242,7 +242,7 @@ class Guard:
                 self._open[seq] = msgspec.structs.replace(call, deadline=-1)
                 break
         self.seq += 1
-        deadline = now + self._budget
+        deadline = now + self.budget_ms
         self._open[self.seq] = Open(id, digest, now, deadline, action)
         return Take("call", self.seq, frame, as_text(id), action, cls, payload, deadline, row)
 

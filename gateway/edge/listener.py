@@ -129,6 +129,16 @@ class Edge:
         self.spawn(watch(self))
         log.info("edge_listens", addresses=self.addresses, edge=self.id)
 
+    def change(self, listen: Sequence[Listen], limits: Limits, answer_timeout: float) -> None:
+        """These settings are in force from now on; the listeners are the same ones."""
+        self.limits = limits
+        self.budget_ms = int(answer_timeout * 1000)
+        for door, each in zip(self._doors, listen, strict=True):
+            if each != door.gate.listen:
+                door.gate.change(each)
+        for wire in self._chargers.values():
+            wire.guard.budget_ms = self.budget_ms
+
     async def drain(self, timeout: float = 10.0, rate: float = CLOSES_PER_SECOND) -> None:  # noqa: ASYNC109
         """Accept nobody any more; let open exchanges finish within `timeout` seconds; close all sockets with 1012.
 

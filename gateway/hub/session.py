@@ -42,7 +42,6 @@ class Session:
         "_booting",
         "_gate_assumed",
         "_gate_at",
-        "_gate_ms",
         "_gate_open",
         "absent_since",
         "arbiter",
@@ -53,6 +52,7 @@ class Session:
         "edge",
         "effects",
         "epoch",
+        "gate_ms",
         "habits",
         "hold_ms",
         "lane",
@@ -98,7 +98,7 @@ class Session:
         self.timer: Any = None
         """Handle of the hub's timer for `deadline`."""
         self.observer = observer
-        self._gate_ms = gate_ms
+        self.gate_ms = gate_ms
         self.hold_ms = hold_ms
         """How long the primary may be away before policy `close` closes the charger's socket."""
         self._gate_open = False
@@ -147,7 +147,7 @@ class Session:
         self.opened_at = now
         self._gate_open = self._gate_assumed = gate_open
         self._booting = False
-        self._gate_at = now + self._gate_ms
+        self._gate_at = now + self.gate_ms
         for link in self.links.values():
             link.translator.connected(now)
         self._pump(now)

@@ -220,6 +220,8 @@ class Sessions:
         profile = self.profiles.of(self.routes.quirks(session.charger), facts)
         mend(session, route.repair or usual.repair, profile)
         treat(session, profile, usual.call_timeout)
+        session.habits.resets = usual.reset_deaf
+        session.gate_ms = round(usual.boot_gate_seconds * 1000)
 
     def forget(self, session: Session, name: str) -> None:
         """An upstream serves this charger no more: if it ever does again, it is new to it."""

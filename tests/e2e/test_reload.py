@@ -7,7 +7,10 @@ import os
 import signal
 from typing import Any
 
+import pytest
 import yaml
+from ocpp.exceptions import OCPPError
+from ocpp.v16 import call as call16
 
 from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
@@ -114,6 +117,37 @@ async def test_a_bad_file_keeps_the_old_configuration(
     assert (await successful(gateway), await primary_of(gateway, "CP1")) == (1, "other")
     assert await charger.start(1, TAG) == 1001
     assert charger.recorder.connections == 1
+
+
+async def ignore(_message: str) -> None:
+    """A charger that answers nothing any more."""
+
+
+async def test_settings_count_for_connected_chargers(
+    start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """Times, limits and log change without a restart; what a listener cannot change is in the same file."""
+    main = await start_csms("ocpp1.6")
+    gateway = await start_gateway({"main": main}, charger={"call_timeout": 60})
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    gateway.config["charger"] = {"call_timeout": 0.5, "reset_deaf": True, "answer_timeout": 1}
+    gateway.config["listen"] |= {"max_connections": 1, "accept_rate": 7}
+    gateway.config["log"] = {"level": "error"}
+    write(gateway)
+    assert await reload(gateway) == (200, {"reloaded": True, "errors": []})
+    assert await metric(gateway, "ocppgw_connections_limit") == 1
+    with pytest.raises(TimeoutError):
+        await Charger16(gateway.url, "CP2").connect(patience=0.5)
+    lines = len(gateway.log.read_text().splitlines())
+    charger.peer.route_message = ignore
+    for _ in range(3):
+        with pytest.raises(OCPPError):
+            await main.station("CP1").call(call16.ClearCache(), patience=20)
+    await charger.lost()
+    assert charger.close_code == 1006, "reset, after three CALLs of half a second"
+    charger.recorder.faults.clear()  # to be asked again before an answer is what was wanted
+    assert len(gateway.log.read_text().splitlines()) == lines
 
 
 async def test_a_hangup_reads_the_file(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:

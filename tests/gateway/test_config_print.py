@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 import yaml
 
+from gateway.config import Config
 from gateway.config_file import load, load_traced, load_upstream_argument
 from gateway.config_keys import known, sections
-from gateway.config_print import changed, described, fixed, flat, shown
+from gateway.config_print import FIXED, FREE, changed, described, fixed, flat, shown
 from gateway.config_schema import document
 
 FILE = """
@@ -94,9 +95,22 @@ def test_the_schema_takes_what_the_program_takes(file: Path) -> None:
     for text in (FILE, shown(load(file, {}), reveal=True), described(load(file, {}))):
         assert not list(validator.iter_errors(yaml.safe_load(text)))
     assert [error.json_path for error in validator.iter_errors({"listen": {"prot": 1}, "log": {"level": "all"}})]
-    assert [key for key, part in schema["properties"].items() if part.get("x-restart")] == [
-        *("listen", "registry", "redis", "vault", "admin")
-    ]
+    sections = schema["properties"]
+    assert [key for key, part in sections.items() if part.get("x-restart")] == ["registry", "redis", "vault"]
+    assert [key for key, part in sections["admin"]["properties"].items() if part.get("x-restart")] == ["host", "port"]
+    one, many = sections["listen"]["anyOf"]
+    for listen in (one["properties"], many["items"]["properties"]):
+        assert listen["port"]["x-restart"] and "x-restart" not in listen["max_connections"]
+
+
+def test_every_key_can_change_or_says_why_not() -> None:
+    """What is put in force is said here; e2e/test_reload.py shows it."""
+    live = {"upstreams", "routes", "charger", "quirks", "limits", "log", "metrics", "tracing", "drain"}
+    assert set(Config.__struct_fields__) == live | set(FIXED)
+    keys = [key.path for section in sections() for key in section.keys]
+    assert {key for key in FREE if key not in keys} == {"admin.tokens"}, "that is a list of sections"
+    for key in keys:
+        assert bool(fixed(key)) == (key.partition(".")[0].partition("[")[0] in FIXED and not key.startswith(FREE)), key
 
 
 def test_keys_are_found_by_name() -> None:
