@@ -71,3 +71,20 @@ async def test_all_at_once_can_be_chosen(console: Console, world: World) -> None
     assert f"Discard {len(ids)} dead letters?" in await console.text("dialog[open] h2")
     await console.page.click('dialog[open] button:has-text("Cancel")')
     assert await letters(world) == ids
+
+
+async def test_more_than_a_page(console: Console, world: World) -> None:
+    ids = await letters(world)
+    await console.page.route(
+        "**/api/v1/dead-letters/billing?count=100*",
+        lambda route: route.continue_(url=route.request.url.replace("count=100", "count=2")),
+    )
+    assert len(ids) > 2
+    await console.open("#/letters?upstream=billing")
+    await console.until("document.querySelectorAll('tbody tr').length === 2")
+    await console.page.click(f'.hands button:has-text("Requeue all {len(ids)}")')
+    assert "in the order in which chargers said them" in await console.text("dialog[open]")
+    await console.page.keyboard.press("Escape")
+    await console.page.click('.more button:has-text("More")')
+    await console.until(f"document.querySelectorAll('tbody tr').length === {min(4, len(ids))}")
+    assert await letters(world) == ids

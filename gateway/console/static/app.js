@@ -130,6 +130,7 @@ function keys() {
       line(["/"], "Search, or filter"),
       line(["↑", "↓", "j", "k"], "Row by row"),
       line(["Enter"], "Open the row"),
+      line(["x"], "Choose the row (dead letters)"),
       line(["Space"], "Pause or go on (a charger's frames)"),
       line(["t"], "Dark or light"),
       line(["Esc"], "Leave a field, close a dialog"),

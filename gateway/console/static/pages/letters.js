@@ -10,6 +10,13 @@ export const title = "Dead letters";
 const SECONDS = 3;
 const PAGE = 100;
 
+const WHY = {
+  silence: "it did not answer in time",
+  "hang-up": "its connection ended before an answer",
+  version: "the versions cannot be translated",
+};
+const reason = (why) => WHY[why] ?? (why ? `it answered ${why}` : "nobody knows why");
+
 // A dead letter is what a CSMS was told in vain until it was put aside. A person decides: tell it again, or delete it.
 export function render(root, api, params) {
   const state = {upstream: params.query.upstream ?? "", word: params.query.q ?? "", letters: [], next: {}, pages: 1, chosen: new Set(), open: null, counts: {}};
@@ -81,7 +88,8 @@ export function render(root, api, params) {
 
   function drawHands(shown) {
     const chosen = shown.filter((each) => state.chosen.has(key(each)));
-    const now = JSON.stringify([chosen.length, shown.length, state.upstream]);
+    const whole = state.upstream && !state.word && !more.hidden ? state.counts[state.upstream] : 0;
+    const now = JSON.stringify([chosen.length, shown.length, state.upstream, whole]);
     if (hands.dataset.key === now) return;
     hands.dataset.key = now;
     const focused = hands.contains(document.activeElement) ? document.activeElement.dataset.act : null;
@@ -96,6 +104,7 @@ export function render(root, api, params) {
     replace(hands,
       h("label", null, box, chosen.length ? `${count(chosen.length)} of ${count(shown.length)} chosen` : `${count(shown.length)} shown`),
       h("span", {class: "grow"}),
+      whole ? button("whole", `Requeue all ${count(whole)}`, "operate", shown, () => requeueAll(state.upstream, whole)) : null,
       button("requeue", "Requeue", "operate", chosen, () => requeue(chosen)),
       button("discard", "Discard", "admin", chosen, () => discard(chosen)));
     if (focused !== null) hands.querySelector(`[data-act="${focused}"]`)?.focus();
@@ -113,7 +122,7 @@ export function render(root, api, params) {
       h("td", {class: "nowrap"}, each.charger),
       h("td", null, versionBadge(each.version)),
       h("td", null, h("strong", null, each.action)),
-      h("td", null, badge(each.why || "unknown", "bad")),
+      h("td", {title: reason(each.why)}, badge(each.why || "unknown", "bad")),
       h("td", {class: "num"}, count(each.attempts)))));
     rowKeys(body, (row) => open(row.dataset.key));
     body.addEventListener("keydown", (event) => {
@@ -150,7 +159,7 @@ export function render(root, api, params) {
       h("div", {class: "body"}, facts([
         ["For", h("a", {href: `#/upstreams/${encodeURIComponent(each.upstream)}`}, each.upstream)],
         ["Charger", h("a", {href: `#/charger/${encodeURIComponent(each.charger)}`}, each.charger)],
-        ["Why", `${each.why || "unknown"}, after ${count(each.attempts)} ${each.attempts === 1 ? "attempt" : "attempts"}`],
+        ["Why", `${each.attempts > 1 ? `told ${count(each.attempts)} times` : "told once"}: ${reason(each.why)}`],
         ["Received", moment(each.received_at)],
         ["Put aside", moment(each.put_aside_at)],
         ["Journal entry", h("code", null, each.entry)],
@@ -169,6 +178,15 @@ export function render(root, api, params) {
     const said = await confirm(`Requeue ${many(chosen)}?`, {
       say: `${names(chosen)} told again, in the order in which the charger said it. What a CSMS refuses again comes back here.`,
       action: "Requeue", act: () => each(chosen, (name, ids) => api.post(path("dead-letters", name, "requeue"), {ids})),
+    });
+    if (said) after(said, "queued again");
+  }
+
+  // Also those that are not shown yet.
+  async function requeueAll(name, n) {
+    const said = await confirm(`Requeue all ${count(n)} of ${name}?`, {
+      say: `${name} is told all of them again, in the order in which chargers said them. What it refuses again comes back here.`,
+      action: "Requeue all", act: async () => [await api.post(path("dead-letters", name, "requeue"), {all: true})],
     });
     if (said) after(said, "queued again");
   }

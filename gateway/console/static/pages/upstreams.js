@@ -63,9 +63,10 @@ function card(api, params, live, first, linked) {
   sockets.append(drawn);
   const trouble = h("ul", {class: "reasons"});
   const buttons = h("span", {class: "row"});
+  const chargers = h("a", {class: "button", href: `#/chargers?upstream=${encodeURIComponent(name)}`}, "Chargers");
   const heading = linked ? h("a", {href: `#/upstreams/${encodeURIComponent(name)}`}, name) : name;
   const node = h("section", {class: "panel upstream", "aria-label": name, "data-name": name},
-    h("header", null, h("h2", null, heading), badges, url, h("span", {class: "grow"}), buttons),
+    h("header", null, h("h2", null, heading), badges, url, h("span", {class: "grow"}), first.orphan ? null : chargers, buttons),
     h("div", {class: "figures"}, h("div", {class: "figure age"}, age.node, history.node), waits.node, billing.node, letters.node, sockets),
     trouble);
   let now = null;
