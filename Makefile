@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test test-full faults soak chart dashboards image check bench docs clean
+.PHONY: install run test test-full faults soak chart dashboards image check bench bench-full bench-profile soak-memory docs clean
 
 install: .venv/.ready
 
@@ -47,7 +47,19 @@ check: install
 	$(BIN)/mypy
 
 bench: install
+	-tests/peers/install.sh bench
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-full: install
+	-tests/peers/install.sh bench
+	$(BIN)/python -m tests.bench --full $(ARGS)
+
+bench-profile: install
+	tests/peers/install.sh profile
+	$(BIN)/python -m tests.bench.profile $(ARGS)
+
+soak-memory: install
+	$(BIN)/python -m tests.bench.soak $(ARGS)
 
 docs: install
 	$(BIN)/python -m tools.docs

@@ -1,7 +1,7 @@
 """The CSMS side of a measurement: answers every CALL of a 1.6 or 2.0.1 charger at once, with a valid payload.
 
 Runs as a process of its own, on the port given as argument (0: a free one): prints `{"port": n}`, then one JSON object
-of CALLs seen per action for each line read from standard input, and ends when that is closed.
+of CALLs seen per action, and of connections opened, for each line read from standard input, and ends when that is closed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from .framing import LeanSocket
 SUBPROTOCOLS = [Subprotocol("ocpp2.0.1"), Subprotocol("ocpp1.6")]
 _transactions = itertools.count(1)
 _seen: Counter[bytes] = Counter()
+OPENED = b"(opened)"
+"""Among the actions: how many connections were opened."""
 
 
 def _now() -> bytes:
@@ -109,6 +111,7 @@ class Station(LeanSocket):
             handshake.send_response(handshake.accept(event))
         self.answers = ANSWERS[handshake.subprotocol or "ocpp1.6"]
         self.transport.write(b"".join(handshake.data_to_send()))
+        _seen[OPENED] += 1
 
     def text(self, body: bytes) -> None:
         if not body.startswith(b"[2,"):

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .csms import OPENED
 from .processes import LOAD_CORE, Process, running
 
 
@@ -19,7 +20,12 @@ class Csms:
     def heard(self, action: str = "") -> int:
         """CALLs it has answered so far, all or those of one action."""
         seen = self.process.ask()
-        return seen.get(action, 0) if action else sum(seen.values())
+        opened = seen.pop(OPENED.decode(), 0)
+        return opened if action == OPENED.decode() else seen.get(action, 0) if action else sum(seen.values())
+
+    def opened(self) -> int:
+        """Connections that it has accepted so far."""
+        return self.heard(OPENED.decode())
 
 
 @contextlib.contextmanager

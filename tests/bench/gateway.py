@@ -5,17 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from .load import PASSWORD
 from .processes import GATEWAY_CORE, Failed, Process, free_port, running, wait_ready
 
-READY_S = 20.0
+READY_S = 60.0
+PREFIXES = ("BENCH", "T0", "T1", "T2", "T3")
+CHARGERS = 3000
+"""Of each prefix: so many are known where chargers come over TLS."""
 
 Upstreams: TypeAlias = dict[str, dict[str, Any]]
 """Name -> settings, the primary first."""
@@ -36,7 +42,7 @@ def _config(upstreams: Upstreams, directory: Path, redis: str, **route: Any) -> 
     primary, *mirrors = upstreams
     return {
         "listen": {"host": "127.0.0.1", "port": free_port(), "accept_rate": 100_000, "accept_burst": 100_000},
-        "limits": {"frame_rate": 0, "byte_rate": 0},
+        "limits": {"frame_rate": 0, "byte_rate": 0, "pending": 100_000},
         "admin": {"host": "127.0.0.1", "port": free_port()},
         "redis": {"url": redis, "data_dir": str(directory / "data")},
         "upstreams": upstreams,
@@ -50,16 +56,42 @@ def upstream(url: str, version: str, **more: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def gateway(csms: str, version: str, mirrors: Sequence[str] = ()) -> Iterator[tuple[Process, str]]:
-    """Both roles in one process with the embedded store; yields it and the URL for chargers. Raises Failed."""
+def gateway(
+    csms: str, version: str, mirrors: Sequence[str] = (), certificate: Path | None = None
+) -> Iterator[tuple[Process, str]]:
+    """Both roles in one process with the embedded store; yields it and the URL for chargers. Raises Failed.
+
+    `certificate`: with its key in the same file; the chargers come over TLS.
+    """
     upstreams = {"main": upstream(csms, version)}
     upstreams |= {f"mirror{at}": upstream(url, version) for at, url in enumerate(mirrors, 1)}
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as path:
         directory = Path(path)
         config = _config(upstreams, directory, "embedded")
+        if certificate is not None:
+            config["listen"] |= {"tls": {"cert": str(certificate), "key": str(certificate)}, "security_profile": 2}
+            config["registry"] = {"source": "file", "file": str(directory / "chargers.csv")}
+            lines = (f"{prefix}{number:06d},{PASSWORD}" for prefix in PREFIXES for number in range(CHARGERS))
+            (directory / "chargers.csv").write_text("\n".join(("id,password", *lines)))
         with running(_start("gateway", [], config, directory)) as process:
             wait_ready(process, config["admin"]["port"], READY_S)
-            yield process, f"ws://127.0.0.1:{config['listen']['port']}/ocpp"
+            yield process, f"{'wss' if certificate else 'ws'}://127.0.0.1:{config['listen']['port']}/ocpp"
+
+
+def start_up() -> tuple[float, float]:
+    """Seconds from the start of a gateway with both roles and a new embedded store until it listens, and is ready. Raises Failed."""
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as path:
+        config = _config({"main": upstream("ws://127.0.0.1:9", "ocpp1.6")}, Path(path), "embedded")
+        began = time.perf_counter()
+        with running(_start("gateway", [], config, Path(path))) as process:
+            while time.perf_counter() < began + READY_S:
+                with socket.socket() as sock:
+                    if sock.connect_ex(("127.0.0.1", config["listen"]["port"])) == 0:
+                        break
+                time.sleep(0.002)
+            listening = time.perf_counter() - began
+            wait_ready(process, config["admin"]["port"], READY_S, 0.005)
+            return listening, time.perf_counter() - began
 
 
 @dataclass(frozen=True)

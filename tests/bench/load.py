@@ -8,6 +8,8 @@ Reads one JSON command per line from standard input and answers each with one li
     {"do": "fill", "count": 20000}                     so many MeterValues, each charger sends as soon as it is answered
     {"do": "watch", "pause": 0.5}                      from now on each charger sends so long after its last answer
     {"do": "watched", "since": 123.4}                  how long they have waited since then (perf_counter, in s)
+    {"do": "storm", "url": ..., "chargers": 5000, "prefix": "S"}   connects them all at once, without boots
+    {"do": "leave"}                                    resets every connection
 
 A measurement prints `{"mark": "begin"}` after its warm-up, so that the caller reads the CPU clocks at the same moment.
 Latency is counted in steps of 2 us. No two MeterValues are equal: the gateway answers a repeated one from its store.
@@ -16,6 +18,7 @@ Latency is counted in steps of 2 us. No two MeterValues are equal: the gateway a
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -36,7 +39,12 @@ TOP = STEPS_PER_S * 2
 """Latencies of two seconds and more share the last step."""
 
 PATIENCE_S = 60.0
+TRUSTING = ssl.create_default_context()
+"""Of wss chargers: the certificate is made for the measurement."""
+TRUSTING.check_hostname, TRUSTING.verify_mode = False, ssl.CERT_NONE
 HANDSHAKES_AT_ONCE = 50
+PASSWORD = "sixteen-letters-"
+"""Of all chargers that come over TLS."""
 
 METER_VALUES = (
     b'[2,"%s","MeterValues",{"connectorId":1,"transactionId":%d,"meterValue":[{"timestamp":"%s.%03dZ","sampledValue":['
@@ -77,8 +85,10 @@ class Charger(LeanSocket):
         super().__init__(client=True)
         self.load = load
         self.identity = identity.encode()
+        if url.startswith("wss:"):
+            url = url.replace("://", f"://{identity}:{PASSWORD}@")
         self.uri = parse_uri(f"{url}/{quote(identity)}")
-        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.opened: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self.waiter: asyncio.Future[bytes] | None = None
         self.waiting: list[float] = []  # due times of an open-loop schedule that this charger could not meet
         self.count = 0
@@ -97,6 +107,7 @@ class Charger(LeanSocket):
     def shake(self, head: bytes) -> None:
         handshake = self.load.handshakes.pop(self)
         handshake.receive_data(head)
+        assert self.opened is not None
         if handshake.handshake_exc is not None or handshake.subprotocol != "ocpp1.6":
             problem = handshake.handshake_exc or "no subprotocol"
             self.opened.set_exception(ConnectionError(f"{self.identity.decode()}: {problem}"))
@@ -106,7 +117,7 @@ class Charger(LeanSocket):
     def connection_lost(self, exc: Exception | None) -> None:
         self.load.lost += 1
         error = ConnectionError(f"{self.identity.decode()}: connection lost: {exc or self.farewell or 'no close'}")
-        if not self.opened.done():
+        if self.opened is not None and not self.opened.done():
             self.opened.set_exception(error)
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_exception(error)
@@ -219,16 +230,12 @@ class Load:
             charger.sent = charger.waiting.pop(0)  # waiting for its turn counts: no coordinated omission
 
     async def connect(self, url: str, chargers: int, prefix: str, transactions: bool, **_: Any) -> dict[str, Any]:
-        loop = asyncio.get_running_loop()
         gate = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
-        host, port = parse_uri(url).host, parse_uri(url).port
         began = time.perf_counter()
 
         async def one(number: int) -> None:
-            charger = Charger(self, url, f"{prefix}{number:06d}")
             async with gate:
-                await loop.create_connection(lambda: charger, host, port)
-                await asyncio.wait_for(charger.opened, PATIENCE_S)
+                charger = await self._open(url, f"{prefix}{number:06d}")
                 await charger.boot(transactions)
             self.chargers.append(charger)
 
@@ -237,6 +244,41 @@ class Load:
             for number in range(first, first + chargers):
                 group.create_task(one(number))
         return {"connected": len(self.chargers), "seconds": time.perf_counter() - began}
+
+    async def _open(self, url: str, identity: str) -> Charger:
+        uri = parse_uri(url)
+        charger = Charger(self, url, identity)
+        secure = TRUSTING if uri.secure else None
+        await asyncio.get_running_loop().create_connection(lambda: charger, uri.host, uri.port, ssl=secure)
+        assert charger.opened is not None
+        await asyncio.wait_for(charger.opened, PATIENCE_S)
+        charger.opened = None
+        return charger
+
+    async def storm(self, url: str, chargers: int, prefix: str, at_once: int = 0, **_: Any) -> dict[str, Any]:
+        """All at once, or so many at a time. Those that fail are counted by what they say."""
+        gate = asyncio.Semaphore(at_once or chargers)
+        failures: dict[str, int] = {}
+
+        async def one(number: int) -> None:
+            identity = f"{prefix}{number:06d}"
+            async with gate:
+                try:
+                    self.chargers.append(await self._open(url, identity))
+                except (OSError, TimeoutError) as error:
+                    text = str(error).replace(identity, "charger") or repr(error)
+                    failures[text] = failures.get(text, 0) + 1
+
+        began = time.perf_counter()
+        await asyncio.gather(*(one(number) for number in range(chargers)))
+        return {"connected": len(self.chargers), "failures": failures, "seconds": time.perf_counter() - began}
+
+    async def leave(self) -> dict[str, Any]:
+        for charger in self.chargers:
+            charger.transport.abort()
+        self.chargers.clear()
+        await asyncio.sleep(0.1)
+        return {"connected": 0}
 
     async def run(self, command: dict[str, Any]) -> dict[str, Any]:
         """One measurement, closed or open loop."""
@@ -318,6 +360,10 @@ async def main() -> None:
             match command["do"]:
                 case "connect":
                     tell(await load.connect(**command))
+                case "storm":
+                    tell(await load.storm(**command))
+                case "leave":
+                    tell(await load.leave())
                 case "fill":
                     tell(await pace.fill(load, command["count"]))
                 case "watch":

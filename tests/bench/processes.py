@@ -33,7 +33,17 @@ class Failed(Exception):
 class Process:
     """A child pinned to one core, told and asked in lines of JSON. Its own children inherit the core."""
 
-    def __init__(self, name: str, argv: Sequence[str], core: int, *, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        core: int,
+        *,
+        log: Path | None = None,
+        cwd: Path = ROOT,
+        quiet: bool = False,
+    ) -> None:
+        """`quiet`: what it says on standard error is thrown away, not shown."""
         self.name = name
         self.core = core
         self._log = log
@@ -44,16 +54,17 @@ class Process:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # nothing outlives a killed measurement
 
         error = log.open("wb") if log else None
+        shown = subprocess.DEVNULL if quiet else error
         self.popen = subprocess.Popen(
-            argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=error or subprocess.PIPE, stderr=error, preexec_fn=prepare
+            argv, cwd=cwd, stdin=subprocess.PIPE, stdout=error or subprocess.PIPE, stderr=shown, preexec_fn=prepare
         )
         if error:
             error.close()
 
     @classmethod
-    def module(cls, name: str, core: int, *args: str) -> Process:
+    def module(cls, name: str, core: int, *args: str, quiet: bool = False) -> Process:
         """One of our own modules, e.g. `load`."""
-        return cls(name, [sys.executable, "-m", f"tests.bench.{name}", *args], core)
+        return cls(name, [sys.executable, "-m", f"tests.bench.{name}", *args], core, quiet=quiet)
 
     def hear(self, timeout: float) -> dict[str, Any]:
         """The next line of output. Raises Failed when none comes in `timeout` seconds or it reports a failure."""
@@ -178,8 +189,8 @@ def raise_descriptor_limit(wanted: int = 16384) -> int:
     return soft
 
 
-def wait_ready(process: Process, admin_port: int, timeout: float) -> None:
-    """Waits for `/readyz` to answer 200. Raises Failed."""
+def wait_ready(process: Process, admin_port: int, timeout: float, pause: float = 0.05) -> None:
+    """Waits for `/readyz` to answer 200, asking every `pause` seconds. Raises Failed."""
     deadline = time.monotonic() + timeout
     state = "not listening"
     while time.monotonic() < deadline:
@@ -196,7 +207,7 @@ def wait_ready(process: Process, admin_port: int, timeout: float) -> None:
             pass
         finally:
             connection.close()
-        time.sleep(0.05)
+        time.sleep(pause)
     raise Failed(f"{process.name}: {state} after {timeout:.0f} s: {process.last_words()}")
 
 

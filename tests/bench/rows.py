@@ -5,84 +5,25 @@ from __future__ import annotations
 import contextlib
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
-from . import backlog, mirrors, recovery, translation
+from . import backlog, connecting, ladder, memory, mirrors, recovery, store, translation
 from .conversations import CONFIGURATION
-from .ends import Csms, answering, chargers_at, connect
-from .gateway import gateway, split_gateway
+from .ends import Csms, answering, chargers_at
+from .gateway import gateway
+from .peers import YARDSTICK
 from .plan import Plan
-from .processes import GATEWAY_CORE, Failed, Process, cpu_ns, is_store, pss_kib, running, tree
+from .processes import GATEWAY_CORE, Failed, Process, running
 from .report import Report, Section
+from .target import Sample, Target
+from .target import median as _median
 
 ROWS = (
-    *("yardstick", "forward", "translated", "latency", "memory", "translation"),
-    *("mirrors", "recovery", "drain", "queued"),
+    *("yardstick", "peers", "forward", "translated", "latency", "storm", "tls", "start", "memory"),
+    *("translation", "store", "mirrors", "recovery", "drain", "queued"),
 )
 VERSIONS = {"forward": "ocpp1.6", "translated": "ocpp2.0.1"}
 NAMES = {"forward": "gateway 1.6 -> 1.6", "translated": "gateway 1.6 -> 2.0.1"}
-YARDSTICK = "yardstick (websockets asyncio)"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One measurement of one target."""
-
-    per_s: float
-    p50_us: float
-    p99_us: float
-    cpu_us: float
-    store_us: float
-    load_share: float
-    """How busy load and CSMS kept their core, 0 to 1."""
-    trouble: str
-
-
-@dataclass
-class Target:
-    """Something between chargers and CSMS (or nothing: no roots), with a load generator of its own."""
-
-    name: str
-    load: Process
-    csms: Csms
-    roots: list[Process]
-
-    def measure(self, command: dict[str, Any]) -> Sample:
-        seconds = command["seconds"]
-        heard = self.csms.heard()
-        self.load.say(command)
-        self.load.hear(10)
-        pids = [pid for root in self.roots for pid in tree(root.popen.pid)]
-        stores = [pid for pid in pids if is_store(pid)]
-        ends = [self.load.popen.pid, self.csms.process.popen.pid]
-        before, store_before, ends_before = cpu_ns(pids), cpu_ns(stores), cpu_ns(ends)
-        self.load.hear(seconds + 20)
-        spent, store_spent, ends_spent = (
-            cpu_ns(pids) - before,
-            cpu_ns(stores) - store_before,
-            cpu_ns(ends) - ends_before,
-        )
-        found = self.load.hear(30)
-        heard = self.csms.heard() - heard
-        count = found["count"] or 1
-        trouble = [f"{number}x {text}" for text, number in found["errors"].items()]
-        trouble += [
-            f"{found[key]} chargers {text}" for key, text in (("lost", "lost"), ("silent", "unanswered")) if found[key]
-        ]
-        if heard < found["count"]:
-            trouble.append(f"the CSMS heard {heard} of {found['count']} messages, the others were answered before it")
-        return Sample(
-            found["per_s"],
-            found["p50_us"],
-            found["p99_us"],
-            spent / 1000 / count,
-            store_spent / 1000 / count,
-            ends_spent / 1e9 / seconds,
-            "; ".join(trouble),
-        )
 
 
 class Bench:
@@ -98,8 +39,13 @@ class Bench:
             "forward": lambda: self.forwarding("forward", 0.4),
             "translated": lambda: self.forwarding("translated", 0.35),
             "latency": self.latency,
-            "memory": self.memory,
+            "peers": lambda: ladder.measure(self.plan, self.report),
+            "storm": lambda: connecting.storm(self.plan, self.report),
+            "tls": lambda: connecting.tls(self.plan, self.report),
+            "start": lambda: connecting.starts(self.plan, self.report),
+            "memory": lambda: memory.measure(self.plan, self.report),
             "translation": self.translation,
+            "store": lambda: store.measure(self.plan, self.report),
             "mirrors": lambda: mirrors.measure(self.plan, self.report),
             "recovery": lambda: recovery.measure(self.plan, self.report),
             "drain": lambda: backlog.drain(self.plan, self.report),
@@ -108,7 +54,9 @@ class Bench:
         for row in ROWS:
             if row in rows:
                 print(f"... {row}", file=sys.stderr, flush=True)
+                shown = len(self.report.sections)
                 steps[row]()
+                print(self.report.text(shown), flush=True)
         return self.report
 
     # targets
@@ -177,19 +125,23 @@ class Bench:
         self.report.at_least(f"{NAMES[row]}, MeterValues: CPU ratio to the yardstick", bar, ratio)
 
     def latency(self) -> None:
-        """Low load: what stands between a charger and its CSMS when nobody waits."""
+        """Open loop: what stands between a charger and its CSMS at a fixed rate."""
+        for rate in self.plan.rates:
+            self._latency(rate)
+
+    def _latency(self, rate: float) -> None:
         plan = self.plan
-        title = f"Low load: {plan.low_rate:g} MeterValues/s over {plan.low_chargers} chargers"
+        title = f"Open loop: {rate:,g} MeterValues/s over {plan.chargers} chargers"
         section = Section(title, ("target", "p50 us", "p99 us", "added p50 us", "CPU us/rt", "of it store"))
-        command = {"do": "open", "message": "MeterValues", "rate": plan.low_rate, "seconds": plan.low_seconds}
+        command = {"do": "open", "message": "MeterValues", "rate": rate, "seconds": plan.low_seconds}
         for row in ("forward", "translated"):
             added = None
             try:
                 with (
                     answering() as csms,
-                    self.gateway(row, csms, plan.low_chargers) as gateway,
-                    self.direct(csms, plan.low_chargers) as direct,
-                    self.bare(csms, plan.low_chargers) as bare,
+                    self.gateway(row, csms, plan.chargers) as gateway,
+                    self.direct(csms, plan.chargers) as direct,
+                    self.bare(csms, plan.chargers) as bare,
                 ):
                     targets = [direct, bare, gateway]
                     samples: dict[str, list[Sample]] = {target.name: [] for target in targets}
@@ -207,34 +159,9 @@ class Bench:
                     section.rows.append(cells)
                     _note_trouble(section, name, found)
                 added = (_median(samples[gateway.name], "p50_us") - base) / 1000
-            self.report.at_most(f"{NAMES[row]}: added p50 at low load, ms", 2, added)
+            most = 0.4 if rate >= 1000 else 2
+            self.report.at_most(f"{NAMES[row]}: added p50 at {rate:,g} messages/s, ms", most, added)
         self.report.sections.append(section)
-
-    def memory(self) -> None:
-        """PSS per idle charger."""
-        section = Section(
-            f"Memory per idle charger, {self.plan.idle:,} connections", ("processes", "KiB per charger", "base MiB")
-        )
-        edge = None
-        with answering() as csms:
-            with running(Process.module("proxy", GATEWAY_CORE, csms.url)) as proxy:
-                url = f"ws://127.0.0.1:{proxy.hear(10)['port']}/ocpp"
-                self._grow(section, url, {YARDSTICK: proxy})
-            try:
-                with gateway(csms.url, "ocpp1.6") as (process, url):
-                    self._grow(section, url, {"gateway, both roles, 1.6 -> 1.6": process})
-                with gateway(csms.url, "ocpp2.0.1") as (process, url):
-                    self._grow(section, url, {"gateway, both roles, 1.6 -> 2.0.1": process})
-            except Failed as failed:
-                section.notes.append(f"missing, both roles: {failed}")
-            try:
-                with split_gateway(csms.url, "ocpp1.6") as (edge_process, hub_process, url):
-                    grown = self._grow(section, url, {"edge alone": edge_process, "hub alone, 1.6 -> 1.6": hub_process})
-                    edge = grown["edge alone"]
-            except Failed as failed:
-                section.notes.append(f"missing, edge alone: {failed}")
-        self.report.sections.append(section)
-        self.report.at_most("edge: KiB per idle charger", 12, edge)
 
     def translation(self) -> None:
         """The pure layer: times of each pair and chain, then what a link keeps."""
@@ -250,9 +177,9 @@ class Bench:
                 section.notes.append(f"missing: {missing}")
             self.report.sections.append(section)
         ours = found.get("ocpp1.6", {})
-        for name in ("Heartbeat", "StatusNotification", "StartTransaction", "MeterValues x4"):
-            value = ours[name].trip if ours else None
-            self.report.at_most(f"translation 1.6 -> 2.0.1, round trip of {name}, median us", 40, value)
+        for name, most in LEAST_CALLS.items():
+            value = ours[name].call_least if ours else None
+            self.report.at_most(f"translation 1.6 -> 2.0.1, CALL of {name}, least us", most, value)
         value = ours["MeterValues x10"].call if ours else None
         self.report.at_most("translation 1.6 -> 2.0.1, CALL of MeterValues x10, median us", 40, value)
         self._links()
@@ -287,23 +214,15 @@ class Bench:
                 samples[target.name].append(target.measure({"do": "closed", "message": message, "seconds": seconds}))
         return samples
 
-    def _grow(self, section: Section, url: str, processes: dict[str, Process]) -> dict[str, float]:
-        """KiB per charger of each process, the store left out."""
-        grown = {}
-        with chargers_at(url, self.plan.idle_first, transactions=False) as load:
-            before = {name: _pss(process) for name, process in processes.items()}
-            connect(load, url, self.plan.idle, transactions=False)
-            for name, process in processes.items():
-                grown[name] = (_pss(process) - before[name]) / self.plan.idle
-                section.rows.append((name, f"{grown[name]:.1f}", f"{before[name] / 1024:.0f}"))
-        return grown
-
 
 FORWARD_HEADER = ("target", "message", "CPU us/rt", "of it store", "rt/s", "p50 ms", "p99 ms", "load core", "ratio")
 
 
 TRANSLATIONS = (("ocpp1.6", "ocpp2.0.1"), ("ocpp1.5", "ocpp2.0.1"), ("ocpp2.0.1", "ocpp1.6"))
 """(charger, CSMS) of the measured pairs and chains."""
+
+LEAST_CALLS = {"StartTransaction": 5, "MeterValues x1": 6, "MeterValues x10": 15, "StopTransaction": 8}
+"""Bars of the pure layer, us."""
 
 TRANSLATION_NOTES = (
     "CALL: from the source's bytes to the bytes that leave: decode, validate, translate, encode; medians and minima",
@@ -313,11 +232,6 @@ TRANSLATION_NOTES = (
 
 def _pair(charger: str, csms: str) -> str:
     return f"{charger.removeprefix('ocpp')} -> {csms.removeprefix('ocpp')}"
-
-
-def _median(samples: list[Sample], name: str) -> float:
-    values: list[float] = [getattr(sample, name) for sample in samples]
-    return statistics.median(values)
 
 
 def _cpu_cells(samples: list[Sample]) -> list[str]:
@@ -335,8 +249,3 @@ def _note_trouble(section: Section, name: str, samples: list[Sample]) -> None:
     for sample in samples:
         if sample.trouble:
             section.notes.append(f"{name}: {sample.trouble}")
-
-
-def _pss(process: Process) -> float:
-    time.sleep(1.5)  # upstream connections and facts settle
-    return pss_kib([pid for pid in tree(process.popen.pid) if not is_store(pid)])

@@ -17,7 +17,7 @@ from tests.schemas import Version, validate
 from translators.frames import Side
 
 from . import __main__ as bench
-from . import backlog, mirrors, recovery, translation
+from . import backlog, connecting, ladder, memory, mirrors, peers, recovery, store, translation
 from .conversations import Script
 from .csms import ANSWERS
 from .load import BOOT, HEARTBEAT, METER_VALUES, START, STATUS, STEPS_PER_S, TOP, percentile
@@ -59,6 +59,35 @@ def test_rows_with_several_csmss_and_outages(measure: Callable[[Plan, Report], N
     assert all(len(row) == len(section.header) for row in section.rows)
     assert not [note for note in section.notes if "missing" in note or ("heard" in note and "answered" in note)]
     assert report.bars and all(bar.value is not None for bar in report.bars)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+@pytest.mark.parametrize(
+    ("measure", "wanted"),
+    [
+        (connecting.storm, {connecting.GATEWAY, peers.YARDSTICK}),
+        (connecting.starts, {"it listens", "it is ready"}),
+        (connecting.tls, {connecting.GATEWAY}),
+        (
+            ladder.measure,
+            {ladder.HAND_OVER, ladder.STREAMS, ladder.TRANSLATED, peers.YARDSTICK, "`ocpp` package as a proxy"},
+        ),
+        (memory.measure, {memory.EDGE, memory.HUB, memory.BOTH, memory.TRANSLATED, memory.SECURE, peers.YARDSTICK}),
+        (store.measure, {"plain XADD", "append script, deduplicating"}),
+    ],
+)
+def test_rows_beside_others(measure: Callable[[Plan, Report], None], wanted: set[str]) -> None:
+    """Peers that are not installed are told missing; all else is there."""
+    plan = replace(QUICK, chargers=8, storm=50, handshakes=10, idle_first=10, idle=30, aging=0.1, appends=400)
+    report = Report()
+    measure(plan, report)
+    (section,) = report.sections
+    assert wanted <= {row[0] for row in section.rows}, section.notes
+    assert all(len(row) == len(section.header) for row in section.rows)
+    assert not [note for note in section.notes if "missing, gateway" in note]
+    assert report.bars or measure is connecting.tls
 
 
 def schema(version: str, action: str, answer: bool) -> Any:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the chargers, CSMSs and testers of others that `make test-full` uses into .peers/ of the project.
 # Does nothing when .peers/ already holds these versions. Needs node >= 18, npm and redis-server on PATH.
+# With `bench` the proxies of others for `make bench` instead, with `profile` the profiler of `make bench-profile`.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,7 +9,12 @@ peers=$(cd "$here/../.." && pwd)/.peers
 python=${PYTHON:-python3}
 
 missing=
-for tool in node npm redis-server; do
+case ${1:-} in
+bench) needed="node npm" ;;
+profile) needed= ;;
+*) needed="node npm redis-server" ;;
+esac
+for tool in $needed; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 if [ -n "$missing" ]; then
@@ -16,7 +22,7 @@ if [ -n "$missing" ]; then
     echo "  redis-server: apt-get install redis-server; node and npm: Node.js 18 or newer" >&2
     exit 1
 fi
-node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || {
+[ -z "$needed" ] || node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || {
     echo "tests/peers/install.sh: node $(node --version) is too old, 18 or newer is needed" >&2
     exit 1
 }
@@ -42,6 +48,18 @@ packages() {
     (cd "$peers/npm" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error)
     cp "$here/package-lock.json" "$peers/npm/.installed"
 }
+
+case ${1:-} in
+bench)
+    environment ocpp-broker
+    packages
+    exit
+    ;;
+profile)
+    environment py-spy
+    exit
+    ;;
+esac
 
 # They do not depend on one another.
 environment arthexis & a=$!

@@ -1,0 +1,99 @@
+"""The gateway beside what others offer: one message, the same chargers and the same CSMS, all of them in turn."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Iterator
+
+from . import peers
+from .ends import Csms, answering, chargers_at
+from .gateway import gateway, split, upstream
+from .plan import Plan
+from .processes import Failed
+from .report import Report, Section
+from .target import Sample, Target, median
+
+HAND_OVER = "gateway 1.6 -> 1.6, one process"
+STREAMS = "gateway 1.6 -> 1.6, edge and hub apart"
+TRANSLATED = "gateway 1.6 -> 2.0.1, one process"
+HEADER = ("target", "CPU us/rt", "of it store", "rt/s", "p50 ms", "p99 ms", "load core", "to nginx", "to yardstick")
+
+LEAST = {
+    (HAND_OVER, "nginx"): 0.40,
+    (STREAMS, "nginx"): 0.28,
+    (STREAMS, peers.YARDSTICK): 1.3,
+    (TRANSLATED, HAND_OVER): 0.85,
+    (HAND_OVER, "ocpp-broker 0.4"): 3.3,
+    (HAND_OVER, "npm ocpp-rpc"): 3.3,
+    (HAND_OVER, "`ocpp` package as a proxy"): 8.0,
+}
+"""(ours, other) -> the CPU time per round trip of the other, divided by ours, must be at least this."""
+
+
+def measure(plan: Plan, report: Report) -> None:
+    """Adds the section and its bars."""
+    section = Section(f"Beside others: MeterValues, {plan.chargers} chargers, closed loop", HEADER)
+    samples: dict[str, list[Sample]] = {}
+    with contextlib.ExitStack() as stack:
+        csms = stack.enter_context(answering())
+        targets = _targets(plan, csms, stack, section)
+        for _ in range(plan.repeats):
+            for target in targets:
+                command = {"do": "closed", "message": "MeterValues", "seconds": plan.seconds}
+                samples.setdefault(target.name, []).append(target.measure(command))
+    for name, found in sorted(samples.items(), key=lambda each: median(each[1], "cpu_us")):
+        cells = [f"{median(found, 'cpu_us'):.1f}", f"{median(found, 'store_us'):.1f}", f"{median(found, 'per_s'):,.0f}"]
+        cells += [f"{median(found, key) / 1000:.1f}" for key in ("p50_us", "p99_us")]
+        ratios = [ratio(samples, name, other) for other in ("nginx", peers.YARDSTICK)]
+        shown = ["-" if each is None else f"{each:.2f}" for each in ratios]
+        section.rows.append((name, *cells, f"{median(found, 'load_share'):.0%}", *shown))
+        section.notes += [f"{name}: {sample.trouble}" for sample in found if sample.trouble]
+    section.notes += NOTES
+    report.sections.append(section)
+    for (ours, other), least in LEAST.items():
+        report.at_least(f"{ours}, MeterValues: CPU ratio to {other}", least, ratio(samples, ours, other))
+
+
+NOTES = (
+    "to nginx, to yardstick: their CPU time per round trip divided by this row's, the median of the rounds: 1 means as cheap",
+    "nginx and haproxy copy bytes; ocpp-broker relays to one backend and logs each frame, as it comes; ocpp-rpc without strict "
+    "mode; the `ocpp` package on both sides, without validation",
+    "one process: edge and hub share it and entries are handed over; apart: everything goes through the streams",
+)
+
+
+def ratio(samples: dict[str, list[Sample]], ours: str, other: str) -> float | None:
+    """None when one of them could not be measured."""
+    if not samples.get(ours) or not samples.get(other):
+        return None
+    pairs = zip(samples[ours], samples[other], strict=True)
+    return statistics.median(theirs.cpu_us / mine.cpu_us if mine.cpu_us else 0.0 for mine, theirs in pairs)
+
+
+def _targets(plan: Plan, csms: Csms, stack: contextlib.ExitStack, section: Section) -> list[Target]:
+    """All that can be started; the section says what cannot."""
+    targets = []
+    for name, peer in peers.ALL.items():
+        with _noting(section, name):
+            process, url = stack.enter_context(peer(csms.url, None))
+            load = stack.enter_context(chargers_at(url, plan.chargers))
+            targets.append(Target(name, load, csms, [process]))
+    for name, version in ((HAND_OVER, "ocpp1.6"), (TRANSLATED, "ocpp2.0.1")):
+        with _noting(section, name):
+            process, url = stack.enter_context(gateway(csms.url, version))
+            load = stack.enter_context(chargers_at(url, plan.chargers))
+            targets.append(Target(name, load, csms, [process]))
+    with _noting(section, STREAMS):
+        parts = stack.enter_context(split({"main": upstream(csms.url, "ocpp1.6")}))
+        load = stack.enter_context(chargers_at(parts.url, plan.chargers))
+        targets.append(Target(STREAMS, load, csms, [parts.edge, *parts.hubs, parts.store]))
+    return targets
+
+
+@contextlib.contextmanager
+def _noting(section: Section, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (Failed, peers.Missing) as missing:
+        section.notes.append(f"missing, {name}: {missing}")
