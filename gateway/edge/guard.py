@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS, SIGNED, canonical
 from gateway.edge.jsontext import (
+    LONGEST_TEXT,
     MOST_DEPTH,
     MOST_NODES,
     as_text,
@@ -22,6 +23,8 @@ from gateway.edge.jsontext import (
     has_not_numbers,
     header_id,
     is_id,
+    long_number,
+    long_text,
     mended,
     sound,
     too_deep,
@@ -229,6 +232,10 @@ class Guard:
                 sound(payload)
             except (msgspec.MsgspecError, RecursionError):
                 return self._refuse("R40", now, id)
+            if long_number(payload):
+                return self._refuse("R40", now, id)
+            if len(payload) > LONGEST_TEXT and action != "DataTransfer" and long_text(payload):
+                return self._refuse("R37.text", now, id)
             bit = self._bits[action.removesuffix(SIGNED)]
             if not self._looked & bit:
                 self._looked |= bit

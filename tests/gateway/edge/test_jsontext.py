@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge.jsontext import MOST_DEPTH, doubled, header_id, mended, sound, too_deep
+from gateway.edge.jsontext import MOST_DEPTH, doubled, header_id, long_number, mended, sound, too_deep
 
 keys = st.sampled_from(["a", "b", 'q"', "\\", "ä", "\n", ":", '":'])
 scalars = st.none() | st.booleans() | st.integers(-99, 99) | st.text(max_size=5)
@@ -90,3 +90,19 @@ def test_numbers_in_range(number: str) -> None:
 )
 def test_headers_of_what_is_no_json(text: bytes, id: bytes | None) -> None:
     assert header_id(text) == id
+
+
+@given(
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.integers(-99, 99) | st.none(),
+    st.text(alphabet='12 ,.:e"\\x', max_size=60),
+    st.booleans(),
+)
+def test_long_numbers(whole: int, fraction: int, exponent: int | None, text: str, quoted: bool) -> None:
+    number = (
+        "7" * (whole + 1) + ("." + "3" * fraction if fraction else "") + ("" if exponent is None else f"e{exponent}")
+    )
+    digits = sum(each.isdigit() for each in number)
+    payload = json.dumps({"a": text, "b": number if quoted else "@"}).replace('"@"', number).encode()
+    assert long_number(payload) == (digits > 40 and not quoted)

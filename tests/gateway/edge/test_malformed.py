@@ -71,6 +71,22 @@ async def test_the_third_bomb_closes_1008(edge: Edge) -> None:
         assert (await closed(ws))[0] == 1008
 
 
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+async def test_texts_end_at_64_kib_but_for_data_of_a_vendor(version: str, edge: Edge) -> None:
+    async with dial(edge, version=version) as ws:
+        await say(ws, 2, "1", "DataTransfer", {"vendorId": "v", "data": "x" * 200_000})
+        assert (await hear(ws))[:2] == [3, "1"]
+        await say(ws, 2, "2", "BootNotification", {"a": ["x" * 64 * 1024, "y" * 1000]})
+        assert (await hear(ws))[:2] == [3, "2"]
+        for id in ("3", "4", "5"):
+            await say(ws, 2, id, "BootNotification", {"a": {"x" * (64 * 1024 + 1): 1}})
+            assert (await hear(ws))[:4] == [
+                4, id, "FormationViolation" if version == "ocpp1.6" else "FormatViolation", "a text of more than 64 KiB"
+            ]  # fmt: skip
+        assert (await closed(ws))[0] == 1008
+    assert edge.counters.malformed == {"R37": 3}
+
+
 def test_defects_older_than_a_minute_are_forgotten() -> None:
     guard = Guard("ocpp1.6")
     closes = [guard.read(b"[]", now * 20_000).close for now in range(20)]  # type: ignore[union-attr]
