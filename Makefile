@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test test-full faults soak chart dashboards image check bench bench-full bench-profile soak-memory docs clean
+.PHONY: install run test test-full faults soak chart dashboards image check bench bench-full bench-profile soak-memory docs site clean
 
 install: .venv/.ready
 
@@ -64,5 +64,15 @@ soak-memory: install
 docs: install
 	$(BIN)/python -m tools.docs
 
+# Of its own environment: nothing that the program needs.
+site: .site/.ready
+	NO_MKDOCS_2_WARNING=1 .site/python/bin/mkdocs build --strict --quiet $(ARGS)
+	.site/python/bin/python -m tools.site
+
+.site/.ready: requirements-site.lock
+	$(PYTHON) -m venv .site/python
+	.site/python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-site.lock
+	touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .peers .chart .image
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .peers .chart .image .site

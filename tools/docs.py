@@ -95,7 +95,8 @@ def config_page() -> str:
     introduction = _CONFIG_INTRODUCTION.replace("{fixed}", fixed).replace("{free}", free)
     lines = ["# Configuration", "", _NOTE, introduction.strip()]
     for section in sections():
-        lines += ["", f"## {section.path.replace('[0]', '[]')}", "", section.text, ""]
+        path = section.path.replace("[0]", "[]")
+        lines += ["", f"## `{path}`" if "<" in path else f"## {path}", "", section.text, ""]
         lines += ["| Key | Type | Default | Environment variable | Meaning |", "|---|---|---|---|---|"]
         for key in section.keys:
             cells = (f"`{key.name}`", key.type, key.default, f"`{key.variable}`", key.text)
