@@ -1,0 +1,1 @@
+"""What the documents say is run: their commands, files and shown output."""
