@@ -48,9 +48,6 @@ class Counting:
             "lost": [[*values, count] for values, count in lost.most_common(50)],
             "lost_total": lost.total(),
             "dropped": _sums(metrics.messages_dropped, 0),
-            "dead_letters": _sums(metrics.dead_letters_kept, 0),
-            "at_risk": _sums(metrics.undelivered_transactions, 0),
-            "at_risk_seconds": {values[0]: cell.n for values, cell in metrics.undelivered_transaction_age.items()},
         }
 
 

@@ -42,13 +42,6 @@ class Losing(msgspec.Struct):
     count: int
 
 
-class AtRisk(msgspec.Struct):
-    """Billing messages that an upstream has not got: starts, stops and meter values of transactions."""
-
-    messages: int
-    oldest_seconds: float
-
-
 class Overview(msgspec.Struct):
     """The fleet in figures. Those that grow count since their process began: compare two answers for a rate."""
 
@@ -74,10 +67,6 @@ class Overview(msgspec.Struct):
     """The most frequent ones."""
     dropped: dict[str, int]
     """Upstream -> messages it will never get."""
-    dead_letters: dict[str, int]
-    """Upstream -> those that are kept."""
-    at_risk: dict[str, AtRisk]
-    """Billing at risk, by upstream."""
 
 
 class Overviews(Part):
@@ -103,10 +92,6 @@ class Overviews(Part):
         for each in said:
             for source, target, action, field, count in each["lost"]:
                 lost[source, target, action, field] += count
-        oldest: dict[str, float] = {}
-        for each in said:
-            for name, seconds in each["at_risk_seconds"].items():
-                oldest[name] = max(oldest.get(name, 0.0), seconds)
         sums = {name: _total(said, name) for name in _SUMS}
         return reply(
             Overview(
@@ -115,14 +100,13 @@ class Overviews(Part):
                 silent=silent,
                 lost_fields=sum(each["lost_total"] for each in said),
                 losses=[Losing(*of, count) for of, count in lost.most_common(MOST_LOSSES)],
-                at_risk={name: AtRisk(count, oldest.get(name, 0.0)) for name, count in _total(said, "at_risk").items()},
                 **sums,
             )
         )
 
 
 _SUMS: Final = (
-    "connected", "transactions", "connectors", "messages", "translations", "calls", "dropped", "dead_letters",
+    "connected", "transactions", "connectors", "messages", "translations", "calls", "dropped",
 )  # fmt: skip
 
 

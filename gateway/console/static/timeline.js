@@ -19,7 +19,7 @@ export function timeline(api, path) {
 
   const dot = h("span", {class: "dot"}), state = h("span", null, "connecting");
   const figures = h("span", {class: "faint"});
-  const filter = h("input", {type: "search", "data-search": true, placeholder: "Filter by action or text", "aria-label": "Filter by action or text", spellcheck: "false", autocomplete: "off"});
+  const filter = h("input", {type: "search", "data-search": true, placeholder: "Filter", "aria-label": "Filter by action or text", spellcheck: "false", autocomplete: "off"});
   const pause = h("button", {type: "button", "aria-pressed": "false", title: "Space"}, "Pause");
   const chips = h("span", {class: "row", role: "group", "aria-label": "Shown CSMSs"});
   const head = h("div", {class: "t-head t-row", role: "row"});

@@ -51,7 +51,7 @@ export function render(root, api, params) {
         seen[side].push(perSecond(since, fleet, (each) => (each.messages[`${side} in`] ?? 0) + (each.messages[`${side} out`] ?? 0)));
         if (seen[side].length > KEPT) seen[side].shift();
       }
-      chart.draw([{class: "of-csms", values: seen.csms}, {class: "of-charger", values: seen.charger}], KEPT);
+      chart.draw([{class: "of-csms", values: seen.csms}, {class: "of-charger", values: seen.charger}], Math.min(KEPT, Math.max(30, seen.csms.length)));
     }
     replace(versions, byVersion(fleet.connected));
     replace(connectors, byStatus(fleet.connectors));
@@ -60,6 +60,7 @@ export function render(root, api, params) {
   });
   const rest = poll(root, 3, async () => {
     const [csms, all] = await Promise.all([api.get("upstreams"), api.get("processes")]);
+    showHeld(stats, csms.upstreams);
     const at = upstreams.contains(document.activeElement) ? document.activeElement.dataset.name : null;
     replace(upstreams, upstreamTable(csms, params));
     if (at !== null) upstreams.querySelector(`[data-name="${CSS.escape(at)}"]`)?.focus();
@@ -98,14 +99,19 @@ function showFigures(stats, fleet, since) {
   stats.transactions.show(count(sum(fleet.transactions)), "", kinds(fleet.transactions));
   const failed = per((each) => sum(each.calls) - (each.calls.ok ?? 0) - (each.calls.call_error ?? 0));
   stats.messages.show(rate(per((each) => sum(each.messages))), "/s", failed ? `${rate(failed)}/s without an answer` : "both sides, in and out", failed ? "warn" : "");
-  const risk = Object.entries(fleet.at_risk).filter(([, each]) => each.messages);
-  const oldest = Math.max(0, ...risk.map(([, each]) => each.oldest_seconds));
-  stats.risk.show(count(risk.reduce((all, [, each]) => all + each.messages, 0)), "messages",
-    risk.length ? `${risk.map(([name]) => name).join(", ")}: oldest ${duration(oldest)}` : "every CSMS has what is billed",
-    oldest > 60 ? "bad" : risk.length ? "warn" : "");
-  stats.lost.show(rate(per((each) => each.lost_fields)), "fields/s", `${count(fleet.lost_fields)} in all`);
   const dropped = sum(fleet.dropped);
-  stats.letters.show(count(sum(fleet.dead_letters)), "", dropped ? `and ${count(dropped)} dropped` : "nothing dropped", dropped ? "bad" : sum(fleet.dead_letters) ? "warn" : "");
+  stats.lost.show(rate(per((each) => each.lost_fields)), "fields/s", dropped ? `${count(dropped)} messages dropped` : `${count(fleet.lost_fields)} in all`, dropped ? "bad" : "");
+}
+
+// What the store and the hubs still hold for the CSMSs: the same figures as on their own page.
+function showHeld(stats, upstreams) {
+  const risk = upstreams.filter((each) => each.billing);
+  const oldest = Math.max(0, ...risk.map((each) => each.billing_seconds));
+  stats.risk.show(count(risk.reduce((all, each) => all + each.billing, 0)), "messages",
+    risk.length ? `${risk.map((each) => each.name).join(", ")}; ${duration(oldest)} old` : "every CSMS has what is billed",
+    oldest > 60 ? "bad" : risk.length ? "warn" : "");
+  const letters = upstreams.filter((each) => each.dead_letters);
+  stats.letters.show(count(letters.reduce((all, each) => all + each.dead_letters, 0)), "", letters.length ? `of ${letters.map((each) => each.name).join(", ")}` : "none is kept", letters.length ? "warn" : "");
 }
 
 const kinds = (figures) => Object.entries(figures).filter(([, n]) => n).map(([name, n]) => `${count(n)} × ${version(name)}`).join(", ") || "none";
@@ -147,7 +153,7 @@ function upstreamTable({upstreams, silent}, params) {
     h("td", {class: "num"}, count(each.pending)),
     h("td", {class: `num ${each.dead_letters ? "warn" : ""}`}, count(each.dead_letters)),
     h("td", {class: "soft reason"}, each.errors[0]?.reason ?? ""))));
-  rowKeys(body, (row) => params.go(`#/chargers?upstream=${encodeURIComponent(row.dataset.name)}`));
+  rowKeys(body, (row) => params.go(`#/upstreams/${encodeURIComponent(row.dataset.name)}`));
   return [
     silent.length ? h("p", {class: "banner"}, `Not heard: ${silent.join(", ")}. Their sockets are missing here.`) : null,
     h("table", null, h("thead", null, h("tr", null,
