@@ -6,6 +6,7 @@ A comment before a block says what is not plain from its language:
     <!-- file: NAME -->        the text is a file of that name where the commands of the page run
     <!-- stays -->             its last command goes on (a server, or what Ctrl-C ends) while the page does
     <!-- exits: N -->          its last command ends with this code
+    <!-- looks -->             before it the reader looks at the console; what is seen then is in the page's world
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REASONS = {
 }
 _FENCE = re.compile(r"^(?P<indent> *)(?P<marks>`{3,}|~{3,})(?P<language>[^\s`]*)[^`]*$")
 _COMMENT = re.compile(r"^ *<!--(?P<said>.*)-->\s*$")
-_SAID = re.compile(r"(not run|file|exits): *(.+)|(stays)")
+_SAID = re.compile(r"(not run|file|exits): *(.+)|(stays|looks)")
 
 
 @dataclass

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import venv
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +60,8 @@ class World:
     """One of `csms`, which does not know any token."""
     redis: str = ""
     """Address of a Redis that is there."""
+    looks: Callable[[str, Path], Awaitable[None]] | None = None
+    """What somebody sees in the browser where the page says `looks`; gets the operators' address and a folder for pictures."""
 
 
 class Play:
@@ -124,6 +127,8 @@ class Play:
 
     async def block(self, block: Block) -> None:
         """Does what a block says. Raises AssertionError when it does not come out as the page has it."""
+        if "looks" in block.said and self.world.looks is not None:
+            await self.world.looks(f"http://127.0.0.1:{self._admin}", self.cwd.parent)
         if name := block.said.get("file"):
             assert "/" not in name
             fresh = self.cwd / f".{name}"

@@ -6,7 +6,7 @@ import re
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _FIGURE = re.compile(rf"{_UUID}|\btok:[0-9a-f]+|\d[\d.:TZ+]*(?:-\d\d[\d.:TZ+-]*)?")
-_ANY = r"(?:tok:)?\d[\w.:+-]*|" + _UUID
+_ANY = rf"{_UUID}|tok:[0-9a-f]+|\d[\w.:+-]*"
 
 
 def _line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .play import DEFAULT, World
+from .seeing import session_in_console
 
 OLD_AND_NEW = {"ws://old.example/ocpp": "ocpp1.6", "ws://new.example/ocpp": "ocpp2.0.1"}
 ONLY_OLD = "upstreams: {old: {url: ws://old.example/ocpp, version: ocpp1.6}}\n"
@@ -16,7 +17,7 @@ REGISTRY = DEFAULT + "registry: {source: redis}\n"
 
 WORLDS: dict[str, World] = {
     "README.md": World({}, checkout=True, venv=True),
-    "docs/tutorial.md": World({}, checkout=True),
+    "docs/tutorial.md": World({}, checkout=True, looks=session_in_console),
     "docs/how-to/existing-fleet.md": World({"ws://origin.example/ocpp": "ocpp1.6"}, chargers={"CP1": "ocpp1.6"}),
     "docs/how-to/run.md": World(
         {"ws://csms.example:9100/ocpp": "ocpp2.0.1", "ws://billing.example/ocpp": "ocpp1.6"},
