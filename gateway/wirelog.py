@@ -15,7 +15,7 @@ import structlog
 from gateway import tap, tracing
 from gateway.redact import hidden, hide
 
-LONGEST: Final = 86_400.0
+LONGEST: Final = 3_600.0
 """Seconds that a wire log may last."""
 MOST: Final = 8
 """At a time; the taps are shared with those who watch."""

@@ -17,7 +17,7 @@ def wire_log(
         str,
         typer.Argument(metavar="CHARGER", help="An identity, a glob or `re:`; without it the wire logs are listed."),
     ] = "",
-    duration: Annotated[str, typer.Option("--for", metavar="TIME", help="From now on, at most a day.")] = "10m",
+    duration: Annotated[str, typer.Option("--for", metavar="TIME", help="From now on, at most an hour.")] = "10m",
     stop: Annotated[bool, typer.Option("--stop", help="No more of this.")] = False,
     output: OutputOption = Output.table,
     server: Server = DEFAULT_SERVER,

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of what reads frames: `python -m tests.fuzz.atheris_frames [seconds] [corpus folder]`.
 
 Needs `atheris` (tests/fuzz/requirements.txt) beside the project. Prints the number of executions at the end; a crash leaves
-the input in `crash-*` and a traceback. How many there were: docs/hostile-input.md.
+the input in `crash-*` and a traceback. How many there were: docs/bad-input.md.
 """
 
 from __future__ import annotations
