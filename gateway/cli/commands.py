@@ -13,6 +13,7 @@ from gateway.cli import (
     completion,
     config,
     csms,
+    demo_csms,
     dlq,
     doctor,
     erase,
@@ -63,6 +64,7 @@ app.command("check-config")(check_config.check_config)
 app.add_typer(config.app, name="config")
 app.command("translate")(offline.translate)
 app.command("demo")(offline.demo)
+app.command("demo-csms")(demo_csms.demo_csms)
 app.command("healthcheck")(probe.healthcheck)
 app.command("boot")(probe.boot)
 app.command("rebalance")(rebalance.rebalance)

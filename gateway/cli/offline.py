@@ -52,8 +52,22 @@ def translate(
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after one charging session.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Plain text: no colours, no countdown.")] = False,
+    console: Annotated[
+        bool, typer.Option("--console", help="A living system to look at in the console: a fleet and two CSMSs.")
+    ] = False,
+    browser: Annotated[bool, typer.Option(help="With --console: open a browser, where there is a display.")] = True,
+    chargers: Annotated[int, typer.Option("--chargers", "-n", min=1, max=1000, help="With --console: how many.")] = 12,
+    speed: Annotated[
+        float, typer.Option("--speed", metavar="N", min=0.1, max=10_000, help="With --console: so fast is life.")
+    ] = 30,
 ) -> None:
-    """Show a 1.6 charger charging against a 2.0.1 CSMS, both played here, through a real gateway."""
-    from gateway.demo import main
+    """Show a 1.6 charger charging against a 2.0.1 CSMS, both played here, through a real gateway.
 
-    raise typer.Exit(main(once=once, plain=plain))
+    With --console: chargers of OCPP 1.5, 1.6 and 2.0.1 charge cars, a 2.0.1 CSMS answers them, and a 1.6 CSMS is its shadow.
+    The console's address with a token for it is printed; what is typed goes to the CSMS (`help` tells what). Ctrl-C ends all.
+
+    Examples: ocpp-gateway demo --once;  ocpp-gateway demo --console --chargers 40
+    """
+    from gateway.demo import main, main_living
+
+    raise typer.Exit(main_living(chargers, speed, browser) if console else main(once=once, plain=plain))

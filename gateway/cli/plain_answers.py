@@ -20,7 +20,7 @@ def plain_answer(version: str, action: str, payload: dict[str, Any], number: int
     if action in ("TransactionEvent", "Authorize") and "idToken" in payload:
         found["idTokenInfo"] = {"status": "Accepted"}
     if action == "BootNotification":
-        found["interval"] = 300
+        found["heartbeatInterval" if version == "ocpp1.5" else "interval"] = 300
     return found
 
 

@@ -61,11 +61,12 @@ class Child:
     def admin_url(self) -> str:
         return f"http://127.0.0.1:{self.admin_port}"
 
-    async def start(self, csms_port: int, *, usual_ports: bool) -> None:
-        """Waits until it is ready. `usual_ports`: 9000 and 9001 if nobody has them. Raises Failed."""
+    async def start(self, csms_port: int, *, usual_ports: bool, more: dict[str, Any] | None = None) -> None:
+        """Waits until it is ready. `usual_ports`: 9000 and 9001 if nobody has them. `more`: sections of the configuration in
+        place of the usual ones; members of `admin` are added to it. Raises Failed."""
         self.port, self.admin_port = (port(9000), port(9001)) if usual_ports else (port(0), port(0))
         self._directory = tempfile.mkdtemp(prefix="ocpp-gateway-demo-")
-        config = {
+        config: dict[str, Any] = {
             "listen": {"host": "127.0.0.1", "port": self.port},
             "admin": {"host": "127.0.0.1", "port": self.admin_port},
             "redis": {"url": "embedded", "data_dir": str(Path(self._directory) / "data")},
@@ -74,6 +75,8 @@ class Child:
             },
             "log": {"level": "debug", "format": "json"},
         }
+        for name, section in (more or {}).items():
+            config[name] = {**config[name], **section} if name == "admin" else section
         file = Path(self._directory) / "gateway.yaml"
         file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
         self._process = await asyncio.create_subprocess_exec(

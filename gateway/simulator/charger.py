@@ -16,8 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from gateway.cli.plain_answers import plain_answer
-
+from .obeying import Plug, configuration, obey
 from .profile import Profile
 from .voices import VOICES, Session
 
@@ -35,6 +34,8 @@ class Stats(msgspec.Struct):
     call_errors: int = 0
     unanswered: int = 0
     sessions: int = 0
+    refused_tags: int = 0
+    """Drivers that the CSMS turned away."""
     energy_kwh: float = 0.0
     told_later: int = 0
     """Messages that were told after the connection came back."""
@@ -64,7 +65,7 @@ class SimulatedCharger:
         speed: float,
         quirks: frozenset[str],
     ) -> None:
-        self._url, self.identity, self._version = f"{url.rstrip('/')}/{identity}", identity, version
+        self._url, self.identity, self.version = f"{url.rstrip('/')}/{identity}", identity, version
         self._profile, self._stats, self._speed, self._quirks = profile, stats, speed, quirks
         self._voice = VOICES[version]()
         self._socket: ClientConnection | None = None
@@ -74,10 +75,13 @@ class SimulatedCharger:
         self._count = 0
         self._meter = random.randrange(10_000, 1_000_000)
         self._random = random.Random(identity)
+        self.plugs = [Plug(number) for number in range(1, profile.connectors + 1)]
+        self.configuration = configuration(profile)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled."""
-        connectors = [asyncio.create_task(self._connector(number)) for number in range(1, self._profile.connectors + 1)]
+        connectors = [asyncio.create_task(self._connector(plug)) for plug in self.plugs]
         try:
             while True:
                 try:
@@ -87,9 +91,9 @@ class SimulatedCharger:
                 self._lost()
                 await asyncio.sleep(max(1.0, self._drawn(self._profile.away)))
         finally:
-            for each in connectors:
+            for each in (*connectors, *self._tasks):
                 each.cancel()
-            await asyncio.gather(*connectors, return_exceptions=True)
+            await asyncio.gather(*connectors, *self._tasks, return_exceptions=True)
             if self._socket is not None:
                 with contextlib.suppress(Exception):
                     await self._socket.close()
@@ -110,7 +114,7 @@ class SimulatedCharger:
         """One connection, from its handshake to its end."""
         self._socket = None
         socket = await connect(
-            self._url, subprotocols=[Subprotocol(self._version)], compression=None, close_timeout=2, proxy=None,
+            self._url, subprotocols=[Subprotocol(self.version)], compression=None, close_timeout=2, proxy=None,
             ping_interval=None,
         )  # fmt: skip
         self._socket = socket
@@ -121,11 +125,12 @@ class SimulatedCharger:
         try:
             end = time.monotonic() + self._drawn(self._profile.stays)
             await self._call(*self._voice.boot(self._profile, f"SN-{self.identity}"))
-            for number in range(1, self._profile.connectors + 1):
-                await self._call(*self._voice.status(number, "Available", now()))
+            for plug in self.plugs:
+                status = "Available" if plug.session is None else "Charging"
+                await self._call(*self._voice.status(plug.number, status, now()))
             while self._later:
                 action, payload, session = self._later[0]
-                if session is not None and "transactionId" in payload and self._version != "ocpp2.0.1":
+                if session is not None and "transactionId" in payload and self.version != "ocpp2.0.1":
                     payload["transactionId"] = session.number or 0
                 answer = await self._call(action, payload)
                 self._later.popleft()
@@ -143,33 +148,60 @@ class SimulatedCharger:
             with contextlib.suppress(ConnectionClosed, OSError):
                 await socket.close()
 
-    async def _connector(self, number: int) -> None:
+    async def _connector(self, plug: Plug) -> None:
         """Cars come and go, whether there is a connection or not."""
-        await asyncio.sleep(self._drawn(self._profile.idle) * self._random.random())
+        await _happens(plug.start, self._drawn(self._profile.idle) * self._random.random())
         while True:
-            session = Session(
-                number,
-                f"TAG{self._random.randrange(10**8):08}",
-                self._meter,
-                f"{self.identity}-{self._random.getrandbits(48):x}",
+            number, remote = plug.number, plug.start.is_set()
+            tag = plug.tag if remote else f"TAG{self._random.randrange(1, 100):05}"
+            session = plug.session = Session(
+                number, tag, self._meter, f"{self.identity}-{self._random.getrandbits(48):x}"
             )
+            session.remote = plug.remote if remote else 0
+            plug.start.clear()
+            plug.stop.clear()
             await self._tell(*self._voice.status(number, "Preparing", now()))
-            await self._tell(*self._voice.start(session, now(), self._socket is None), session)
-            await self._tell(*self._voice.status(number, "Charging", now()))
-            left = self._drawn(self._profile.charging)
-            while left > 0:
-                pause = min(left, self._profile.meter / self._speed)
-                await asyncio.sleep(pause)
-                left -= pause
-                self._meter += round(self._profile.watts * pause * self._speed / 3600)
-                session.meter = self._meter
-                await self._tell(*self._voice.meter(session, self._profile.watts, now(), self._socket is None), session)
-            await self._tell(*self._voice.stop(session, now(), self._socket is None), session)
-            self._stats.sessions += 1
-            self._stats.energy_kwh += (session.meter - session.began_with) / 1000
-            await self._tell(*self._voice.status(number, "Finishing", now()))
+            if remote or await self._welcome(tag):
+                await self._charge(plug, session)
+            plug.session = None
             await self._tell(*self._voice.status(number, "Available", now()))
-            await asyncio.sleep(self._drawn(self._profile.idle))
+            await _happens(plug.start, self._drawn(self._profile.idle))
+
+    async def _charge(self, plug: Plug, session: Session) -> None:
+        number = plug.number
+        await self._tell(*self._voice.start(session, now(), self._socket is None), session)
+        await self._tell(*self._voice.status(number, "Charging", now()))
+        now_at = time.monotonic()
+        end = now_at + self._drawn(self._profile.charging)
+        while now_at < end and not plug.stop.is_set():
+            await _happens(plug.stop, min(end - now_at, self._profile.meter / self._speed))
+            passed, now_at = time.monotonic() - now_at, time.monotonic()
+            self._meter += round(self._profile.watts * passed * self._speed / 3600)
+            session.meter = self._meter
+            if not plug.stop.is_set():
+                await self._tell(*self._voice.meter(session, self._profile.watts, now(), self._socket is None), session)
+        session.stopped_remotely = plug.stop.is_set()
+        await self._tell(*self._voice.stop(session, now(), self._socket is None), session)
+        self._stats.sessions += 1
+        self._stats.energy_kwh += (session.meter - session.began_with) / 1000
+        await self._tell(*self._voice.status(number, "Finishing", now()))
+
+    async def _welcome(self, tag: str) -> bool:
+        """Whether the CSMS lets this driver charge; without a connection everybody may."""
+        if self._socket is None or self._later:
+            return True
+        try:
+            answer = await self._call(*self._voice.authorize(tag))
+        except (ConnectionClosed, OSError, TimeoutError):
+            return True
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            return True  # the connection was lost while the answer was waited for
+        info = answer[2].get("idTagInfo") or answer[2].get("idTokenInfo") or {} if answer[0] == 3 else {}
+        welcome = bool(info.get("status") == "Accepted")
+        self._stats.refused_tags += not welcome
+        return welcome
 
     async def _tell(self, action: str, payload: dict[str, Any], session: Session | None = None) -> None:
         """Now, or after the connection has come back; statuses of the past are of no interest."""
@@ -203,7 +235,7 @@ class SimulatedCharger:
             self._count += 1
             id = str(self._count)
             if "nulls" in self._quirks:
-                payload = {**payload, "customData" if self._version == "ocpp2.0.1" else "vendorId": None}
+                payload = {**payload, "customData" if self.version == "ocpp2.0.1" else "vendorId": None}
             waiting = self._waiting[id] = asyncio.get_running_loop().create_future()
             begun = time.monotonic()
             try:
@@ -221,6 +253,23 @@ class SimulatedCharger:
             self._stats.call_errors += answer[0] == 4
             return answer
 
+    async def _triggered(self, action: str, payload: dict[str, Any]) -> None:
+        number = payload.get("connectorId") or (payload.get("evse") or {}).get("id") or 1
+        plug = self.plugs[min(number, len(self.plugs)) - 1]
+        status = "Available" if plug.session is None else "Charging"
+        with contextlib.suppress(ConnectionClosed, OSError, TimeoutError, asyncio.CancelledError):
+            if action == "StatusNotification":
+                await self._call(*self._voice.status(plug.number, status, now()))
+            elif action == "BootNotification":
+                await self._call(*self._voice.boot(self._profile, f"SN-{self.identity}"))
+            else:
+                await self._call(action, {})
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _read(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             async for text in socket:
@@ -229,11 +278,22 @@ class SimulatedCharger:
                     self._stats.commands += 1
                     if "slow" in self._quirks:
                         await asyncio.sleep(self._random.uniform(0.5, 3))
-                    said = plain_answer(self._version, frame[2], frame[3])
+                    said, then = obey(self, frame[2], frame[3])
                     answer = [4, frame[1], "NotImplemented", "", {}] if said is None else [3, frame[1], said]
                     await socket.send(json.dumps(answer))
+                    if then == "reset":
+                        await socket.close(1000)
+                    elif then:
+                        self._spawn(self._triggered(then, frame[3]))
                 elif (waiting := self._waiting.get(frame[1])) is not None and not waiting.done():
                     waiting.set_result(frame)
+
+
+async def _happens(event: asyncio.Event, seconds: float) -> None:
+    """Returns when it does, or after so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def now() -> str:

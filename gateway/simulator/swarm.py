@@ -66,6 +66,7 @@ def summary(stats: Stats) -> dict[str, Any]:
         "told_later": stats.told_later,
         "commands": stats.commands,
         "sessions": stats.sessions,
+        "refused_tags": stats.refused_tags,
         "energy_kwh": round(stats.energy_kwh, 1),
         "median_ms": round(ordered[len(ordered) // 2], 1) if ordered else None,
         "p99_ms": round(ordered[int(len(ordered) * 0.99)], 1) if ordered else None,

@@ -20,6 +20,9 @@ class Session:
         self.number: int | None = None
         """What a 1.x CSMS calls it; None: not known yet."""
         self.seq = 0
+        self.remote = 0
+        """remoteStartId of the request that began it; 0: none did."""
+        self.stopped_remotely = False
 
 
 class Voice(Protocol):
@@ -27,6 +30,7 @@ class Voice(Protocol):
 
     def boot(self, profile: Profile, serial: str) -> Said: ...
     def status(self, connector: int, status: str, at: str) -> Said: ...
+    def authorize(self, tag: str) -> Said: ...
     def start(self, session: Session, at: str, offline: bool) -> Said: ...
     def meter(self, session: Session, watts: float, at: str, offline: bool) -> Said: ...
     def stop(self, session: Session, at: str, offline: bool) -> Said: ...
@@ -57,6 +61,9 @@ class Voice16:
             "timestamp": at,
         }
 
+    def authorize(self, tag: str) -> Said:
+        return "Authorize", {"idTag": tag}
+
     def start(self, session: Session, at: str, offline: bool) -> Said:
         return "StartTransaction", {
             "connectorId": session.connector, "idTag": session.tag, "meterStart": session.meter, "timestamp": at,
@@ -76,7 +83,7 @@ class Voice16:
 
     def stop(self, session: Session, at: str, offline: bool) -> Said:
         said = {"transactionId": session.number or 0, "idTag": session.tag, "meterStop": session.meter, "timestamp": at}
-        return "StopTransaction", said if self._old else {**said, "reason": "EVDisconnected"}
+        return "StopTransaction", said if self._old else {**said, "reason": _reason(session)}
 
 
 class Voice201:
@@ -95,18 +102,25 @@ class Voice201:
         status = "Available" if status == "Available" else "Occupied"
         return "StatusNotification", {"timestamp": at, "connectorStatus": status, "evseId": connector, "connectorId": 1}
 
+    def authorize(self, tag: str) -> Said:
+        return "Authorize", {"idToken": {"idToken": tag, "type": "ISO14443"}}
+
     def start(self, session: Session, at: str, offline: bool) -> Said:
-        return self._event("Started", "Authorized", session, at, offline, None)
+        trigger = "RemoteStart" if session.remote else "Authorized"
+        return self._event("Started", trigger, session, at, offline, None)
 
     def meter(self, session: Session, watts: float, at: str, offline: bool) -> Said:
         return self._event("Updated", "MeterValuePeriodic", session, at, offline, watts)
 
     def stop(self, session: Session, at: str, offline: bool) -> Said:
-        return self._event("Ended", "EVCommunicationLost", session, at, offline, 0.0)
+        trigger = "RemoteStop" if session.stopped_remotely else "EVCommunicationLost"
+        return self._event("Ended", trigger, session, at, offline, 0.0)
 
     def _event(self, kind: str, trigger: str, session: Session, at: str, offline: bool, watts: float | None) -> Said:
         info: dict[str, Any] = {"transactionId": session.id}
-        info |= {"stoppedReason": "EVDisconnected"} if kind == "Ended" else {"chargingState": "Charging"}
+        info |= {"stoppedReason": _reason(session)} if kind == "Ended" else {"chargingState": "Charging"}
+        if session.remote and kind == "Started":
+            info["remoteStartId"] = session.remote
         values: list[dict[str, Any]] = [
             {"value": session.meter, "measurand": "Energy.Active.Import.Register", "unitOfMeasure": {"unit": "Wh"}}
         ]
@@ -122,6 +136,10 @@ class Voice201:
             said["offline"] = True
         session.seq += 1
         return "TransactionEvent", said
+
+
+def _reason(session: Session) -> str:
+    return "Remote" if session.stopped_remotely else "EVDisconnected"
 
 
 VOICES: Final[dict[str, Callable[[], Voice]]] = {

@@ -37,7 +37,19 @@ export class Api {
     return who;
   }
 
-  async start() { this.who = await this.get("whoami"); return this.who; }
+  async start() {
+    this._brought();
+    this.who = await this.get("whoami");
+    return this.who;
+  }
+
+  // A link may bring a token ("#token=..."), as the demo's does. It leaves the address at once.
+  _brought() {
+    const found = /^#token=([\w-]{20,})$/.exec(location.hash);
+    if (found === null) return;
+    sessionStorage.setItem(KEY, found[1]);
+    history.replaceState(null, "", location.pathname);
+  }
 
   // path: "chargers/CP1", each part already through encodeURIComponent (see `path`). query: what is "" or null is left out.
   get(path, query, options) { return this._ask("GET", path, {...options, query}); }
