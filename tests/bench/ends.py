@@ -45,4 +45,4 @@ def chargers_at(url: str, chargers: int, *, transactions: bool = True) -> Iterat
 
 def connect(load: Process, url: str, chargers: int, transactions: bool) -> None:
     """Connect and boot more chargers. Raises Failed."""
-    load.ask({"do": "connect", "url": url, "chargers": chargers, "prefix": "BENCH", "transactions": transactions}, 150)
+    load.ask({"do": "connect", "url": url, "chargers": chargers, "prefix": "BENCH", "transactions": transactions}, 300)

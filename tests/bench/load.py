@@ -8,6 +8,7 @@ Reads one JSON command per line from standard input and answers each with one li
     {"do": "fill", "count": 20000}                     so many MeterValues, each charger sends as soon as it is answered
     {"do": "watch", "pause": 0.5}                      from now on each charger sends so long after its last answer
     {"do": "watched", "since": 123.4}                  how long they have waited since then (perf_counter, in s)
+    {"do": "churn", "url": ..., "rate": 10}            from now on so many chargers a second come back, on top of `watch`
     {"do": "storm", "url": ..., "chargers": 5000, "prefix": "S"}   connects them all at once, without boots
     {"do": "leave"}                                    resets every connection
 
@@ -186,12 +187,13 @@ class Charger(LeanSocket):
             self.waiter = None
 
     async def boot(self, transactions: bool) -> None:
+        """Boots; `transactions`: and starts one, unless it has one."""
         await self.call(BOOT % self.next_id())
         for connector in (0, 1):
             second, millis = self.stamp(time.perf_counter())
             status = b"Charging" if connector and transactions else b"Available"
             await self.call(STATUS % (self.next_id(), connector, status, second, millis))
-        if transactions:
+        if transactions and not self.transaction:
             second, millis = self.stamp(time.perf_counter())
             answer = await self.call(START % (self.next_id(), self.identity, second, millis))
             self.transaction = answer[2]["transactionId"]
@@ -235,7 +237,7 @@ class Load:
 
         async def one(number: int) -> None:
             async with gate:
-                charger = await self._open(url, f"{prefix}{number:06d}")
+                charger = await self.open(url, f"{prefix}{number:06d}")
                 await charger.boot(transactions)
             self.chargers.append(charger)
 
@@ -245,7 +247,7 @@ class Load:
                 group.create_task(one(number))
         return {"connected": len(self.chargers), "seconds": time.perf_counter() - began}
 
-    async def _open(self, url: str, identity: str) -> Charger:
+    async def open(self, url: str, identity: str) -> Charger:
         uri = parse_uri(url)
         charger = Charger(self, url, identity)
         secure = TRUSTING if uri.secure else None
@@ -264,7 +266,7 @@ class Load:
             identity = f"{prefix}{number:06d}"
             async with gate:
                 try:
-                    self.chargers.append(await self._open(url, identity))
+                    self.chargers.append(await self.open(url, identity))
                 except (OSError, TimeoutError) as error:
                     text = str(error).replace(identity, "charger") or repr(error)
                     failures[text] = failures.get(text, 0) + 1
@@ -369,6 +371,10 @@ async def main() -> None:
                 case "watch":
                     watch = pace.Watch(load, command["pause"])
                     tell(watch.seen(time.perf_counter()))
+                case "churn":
+                    assert watch is not None
+                    churn = asyncio.create_task(watch.churn(command["url"], command["rate"]))
+                    tell({"churning": not churn.done()})
                 case "watched":
                     assert watch is not None
                     tell(watch.seen(command["since"]))

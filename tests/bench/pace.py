@@ -52,12 +52,40 @@ class Watch:
         self._pause = pause
         self._answered: list[tuple[float, float]] = []
         """Of each round trip the times of the CALL and of its answer."""
+        self._came_back = 0
         load.errors, load.lost, load.closed, load.repeat = {}, 0, True, self._next
         for at, charger in enumerate(load.chargers):
             self._loop.call_later(pause * at / len(load.chargers), self._send, charger)
 
     def _send(self, charger: Charger) -> None:
-        charger.meter_values(time.perf_counter())
+        if not charger.transport.is_closing():
+            charger.meter_values(time.perf_counter())
+
+    async def churn(self, url: str, rate: float) -> None:
+        """So many chargers a second lose their connection and come back."""
+        load, turn, coming = self._load, 0, set()
+        while True:
+            await asyncio.sleep(1 / rate)
+            turn = (turn + 1) % len(load.chargers)
+            gone = load.chargers[turn]
+            gone.expect = b""
+            gone.transport.abort()
+            task = asyncio.create_task(self._again(url, gone, turn))
+            coming.add(task)
+            task.add_done_callback(coming.discard)
+
+    async def _again(self, url: str, gone: Charger, at: int) -> None:
+        load = self._load
+        try:
+            charger = await load.open(url, gone.identity.decode())
+            charger.transaction, charger.count, charger.millis = gone.transaction, gone.count, gone.millis
+            await charger.boot(transactions=True)
+        except (OSError, RuntimeError, TimeoutError) as error:
+            load.errors[repr(error)] = load.errors.get(repr(error), 0) + 1
+            return
+        self._came_back += 1
+        load.chargers[at] = charger
+        self._loop.call_later(self._pause, self._send, charger)
 
     def _next(self, charger: Charger, now: float) -> None:
         self._answered.append((charger.sent, now))
@@ -70,6 +98,7 @@ class Watch:
         late = [(sent, at) for sent, at in later if at - sent > NOTED_S]
         return {
             "answered": len(self._answered),
+            "came_back": self._came_back,
             "waiting": sum(bool(c.expect) and now - c.sent > NOTED_S for c in self._load.chargers),
             "waits": [at - sent for sent, at in late],
             "back": max((at - since for _, at in late), default=0.0),
