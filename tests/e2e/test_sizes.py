@@ -24,6 +24,12 @@ CHARGERS = 200
 MESSAGES = 10
 """Of each charger, outside of a transaction."""
 TRANSACTIONS = 2
+ENTRIES = """
+local entries = 0
+for number = 0, 63 do entries = entries + redis.call('XLEN', string.format('{p%02d}:in', number)) end
+return entries
+"""
+"""Of the streams of all partitions."""
 
 
 def planned(row: str) -> float:
@@ -39,16 +45,14 @@ class Scale:
     def __init__(self, store: RedisServer) -> None:
         self._store = store
 
-    async def weigh(self, *, trimmed: bool = True) -> int:
-        """Bytes. `trimmed`: when no stream has an entry any more, which takes up to ten seconds."""
-        if trimmed:
-            await until("streams are trimmed", self._empty)
+    async def weigh(self) -> int:
+        """Bytes, once no stream has an entry any more, which takes up to ten seconds."""
+        await until("end of trimming", self._trimmed, patience=60)
         info = bytes(await self._store.ask("INFO", "memory")).decode()
         return int(re.findall(r"used_memory:(\d+)", info)[0])
 
-    async def _empty(self) -> bool:
-        keys: list[Any] = [f"{{p{number:02}}}:in" for number in range(64)]
-        return sum([int(await self._store.ask("XLEN", key)) for key in keys]) == 0
+    async def _trimmed(self) -> bool:
+        return int(await self._store.ask("EVAL", ENTRIES, 0)) == 0
 
 
 async def each(chargers: list[Charger16], work: Any) -> None:
