@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 import structlog
 from websockets.http11 import Request
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from gateway.edge.listener import Edge
 
 log = structlog.get_logger(__name__)
+
+TOLD: Final = frozenset(
+    ("auth_failed", "unknown_identity", "blocked", "subprotocol_mismatch", "duplicate_identity", "bad_request")
+)
+"""Outcomes that are told in the log, with the charger."""
+LONGEST_NAME: Final = 48
 
 
 class Knocking(ServerWire):
@@ -81,7 +88,7 @@ class Knocking(ServerWire):
         try:
             claim = self.gate.check(visitor, request.path, request.headers, offered)
         except Denied as denied:
-            self._deny(denied)
+            self._deny(denied, unquote(request.path.partition("?")[0].rpartition("/")[2])[:LONGEST_NAME])
             return
         quirks.handshake(self._edge.counters, request.path, claim.identity, bool(offered), claim.common[0][0])
         if self._edge.passes_authorization:
@@ -92,7 +99,7 @@ class Knocking(ServerWire):
         try:
             admission = await self.gate.admit(claim)
         except Denied as denied:
-            self._deny(denied)
+            self._deny(denied, claim.identity)
         except Exception:
             log.exception("handshake_failed")
             self.reject(500, "Internal error.\n")
@@ -106,8 +113,12 @@ class Knocking(ServerWire):
         self.guard = (StrictGuard if admission.strict else Guard)(admission.version, self._edge.budget_ms)
         self.accept(admission.subprotocol or None, deflate=not admission.version.startswith("ocpp1"))
 
-    def _deny(self, denied: Denied) -> None:
+    def _deny(self, denied: Denied, charger: str) -> None:
+        """`charger`: who the visitor says it is."""
         self.reason = denied.outcome
+        if denied.outcome in TOLD and self._edge.told_refusals.take(self._edge.wheel.loop.time()):
+            why = {"outcome": denied.outcome, "status": denied.status, "source": self.source}
+            log.info("charger_refused", charger_id=charger, **why)
         if denied.outcome == "subprotocol_mismatch" and self.gate.listen.subprotocol_mismatch == "complete_then_close":
             self.accept(None)
             return

@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from gateway.config import Limits, Listen
-from gateway.edge.access import Denied
+from gateway.edge.access import Denied, Rate
 from gateway.edge.certified import CertifiedConnection
 from gateway.edge.connection import ChargerConnection
 from gateway.edge.counters import EdgeCounters, count, odd
@@ -45,6 +45,8 @@ SPREAD: Final = 10.0
 """Most seconds over which the sockets that wait for the store in vain are closed."""
 
 
+TOLD_REFUSALS: Final = (2.0, 100.0)
+"""Chargers whose refusal is told in the log: per second, and at once. Strangers must not fill it."""
 MOST_PINS: Final = 10_000
 """Chargers whose version is remembered."""
 
@@ -104,6 +106,7 @@ class Edge:
         self.registry.on_change.append(self._recheck)
         self._checker = Checker(lambda: self.wheel.loop.time())
         self._conflicts = Conflicts()
+        self.told_refusals = Rate(*TOLD_REFUSALS)
         self.pins: dict[str, tuple[str, ...]] = {}
         """Charger (casefolded) -> the OCPP versions that it shall speak."""
         terms = Terms(

@@ -96,6 +96,11 @@ async def test_a_private_and_a_public_listener(
     await refused(Charger16(there, "CP7", password="x", tls=tls), wanted=404)
     await refused(Charger16(here, "CP1"), wanted=401)  # a lower profile than before
     assert await metric(gateway, 'ocppgw_security_events_total{type="downgrade"}') == 1
+    lines = [json.loads(line) for line in gateway.log.read_text().splitlines() if '"charger_refused"' in line]
+    told = [(line["charger_id"], line["outcome"], line["status"]) for line in lines]
+    wrong = ("CP1", "auth_failed", 401)
+    assert told == [wrong, wrong, ("CP7", "unknown_identity", 404), wrong]
+    assert {line["source"] for line in lines} == {"127.0.0.1"}
     ends = [
         f'ocppgw_tls_certificate_not_after_timestamp_seconds{{listener="127.0.0.1:{port}"}}'
         for port in (private, public)
