@@ -210,7 +210,9 @@ class Hub:
 
     def _begin(self, number: int, token: int, homes: dict[str, tuple[str, int, str]]) -> Partition:
         """A partition is ours: `homes` are the chargers that are connected (edge, epoch, version)."""
-        partition = Partition(number, token, self._journal, self._turn.send, self._ownership.failed)
+        partition = Partition(
+            number, token, self._journal, self._turn.send, self._ownership.failed, self._turn.committed
+        )
         self._fresh.add(partition)
         for charger, (edge, epoch, version) in homes.items():
             self._sessions.happen(

@@ -65,6 +65,7 @@ class Partition:
     __slots__ = (
         "_commit",
         "_committing",
+        "_freed",
         "_journal",
         "_on_failed",
         "_send",
@@ -97,7 +98,9 @@ class Partition:
         journal: Journal,
         send: Callable[[Effects], None],
         on_failed: Callable[[Partition, BaseException], None],
+        freed: Callable[[Partition], None] | None = None,
     ) -> None:
+        """`freed` is told when a commit has ended: then it sees to the next `flush`."""
         self.number = number
         self.token = token
         self.sessions: dict[str, Session] = {}
@@ -135,6 +138,7 @@ class Partition:
         self._journal = journal
         self._send = send
         self._on_failed = on_failed
+        self._freed = freed
         self._committing: Future[None] | None = None
         self._commit: Commit | None = None
         """The one under way, or whose outcome is unknown."""
@@ -242,6 +246,11 @@ class Partition:
         return committing
 
     @property
+    def committing(self) -> bool:
+        """A commit is under way."""
+        return self._committing is not None
+
+    @property
     def steady(self) -> bool:
         """No answer of the store is awaited."""
         return not self.reading and self._committing is None
@@ -270,6 +279,13 @@ class Partition:
         return not self.reading or not any(handed.done for name, handed in self.handed.items() if name != SESSION)
 
     def _committed(self, future: Future[None]) -> None:
+        self._conclude(future)
+        if self._freed is not None:
+            self._freed(self)
+        elif self.dirty:
+            self.flush()
+
+    def _conclude(self, future: Future[None]) -> None:
         if self.failed:
             if not future.cancelled():
                 future.exception()  # looked at, so that the loop does not complain
@@ -296,8 +312,6 @@ class Partition:
             self.dirty = True  # this process has slept: another hub may speak for these chargers now
             return
         self._release()
-        if self.dirty:
-            self.flush()
 
     def _release(self) -> None:
         sends, self._sends = self._sends, []

@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 TIMER_MS = 1000
 """Resolution of a session's deadlines: they are looked up only when its timer fires."""
 
+MOST_COMMITS = 4
+"""Commits under way beyond which what is decided waits for one of them: under load fewer commits carry more each."""
+
 
 def now_ms() -> int:
     """Wall clock, milliseconds since 1970."""
@@ -61,6 +64,7 @@ class Turn:
         self._observer = observer
         self._local = local
         self._dirty: set[Partition] = set()
+        self._committing: set[Partition] = set()
         self._flush_due = False
         self._outbox: dict[str, list[ToCharger]] = {}
         self.authorization = None if local is None else local.authorization
@@ -70,9 +74,7 @@ class Turn:
         """Something was decided for this session: flush at the end of the loop's turn, and arm its timer."""
         partition.dirty = True
         self._dirty.add(partition)
-        if not self._flush_due:
-            self._flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._soon()
         if session.timer is None:
             self._arm(partition, session, TIMER_MS)
         if session.booted and self.on_boot is not None:
@@ -81,6 +83,15 @@ class Turn:
     def forget(self, partition: Partition) -> None:
         """The partition is another hub's now."""
         self._dirty.discard(partition)
+        self.committed(partition)
+
+    def committed(self, partition: Partition) -> None:
+        """A commit of this partition has ended."""
+        self._committing.discard(partition)
+        if partition.dirty and not partition.failed:
+            self._dirty.add(partition)
+        if self._dirty:
+            self._soon()
 
     def send(self, effects: Effects) -> None:
         """A commit is confirmed: what waited for it leaves."""
@@ -105,11 +116,18 @@ class Turn:
                     watching.delivered(item)
                 self._outbox.setdefault(edge, []).append(item)
 
+    def _soon(self) -> None:
+        if not self._flush_due and len(self._committing) <= MOST_COMMITS:
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
     def _flush(self) -> None:
         self._flush_due = False
         dirty, self._dirty = self._dirty, set()
         for partition in dirty:
             partition.flush()
+            if partition.committing:
+                self._committing.add(partition)
 
     def _deliver(self) -> None:
         """Everything for the chargers of an edge that the commits of this turn released, as one command."""
