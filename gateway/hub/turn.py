@@ -74,7 +74,7 @@ class Turn:
         """Something was decided for this session: flush at the end of the loop's turn, and arm its timer."""
         partition.dirty = True
         self._dirty.add(partition)
-        self._soon()
+        self._go_on()
         if session.timer is None:
             self._arm(partition, session, TIMER_MS)
         if session.booted and self.on_boot is not None:
@@ -83,15 +83,15 @@ class Turn:
     def forget(self, partition: Partition) -> None:
         """The partition is another hub's now."""
         self._dirty.discard(partition)
-        self.committed(partition)
+        self._committing.discard(partition)
+        self._go_on()
 
     def committed(self, partition: Partition) -> None:
         """A commit of this partition has ended."""
         self._committing.discard(partition)
         if partition.dirty and not partition.failed:
             self._dirty.add(partition)
-        if self._dirty:
-            self._soon()
+        self._go_on()
 
     def send(self, effects: Effects) -> None:
         """A commit is confirmed: what waited for it leaves."""
@@ -116,8 +116,8 @@ class Turn:
                     watching.delivered(item)
                 self._outbox.setdefault(edge, []).append(item)
 
-    def _soon(self) -> None:
-        if not self._flush_due and len(self._committing) <= MOST_COMMITS:
+    def _go_on(self) -> None:
+        if not self._flush_due and self._dirty and len(self._committing) <= MOST_COMMITS:
             self._flush_due = True
             asyncio.get_running_loop().call_soon(self._flush)
 
