@@ -9,7 +9,6 @@ from asyncio import Future
 
 import pytest
 
-from gateway.config import RedisConfig
 from gateway.hub.effects import Effects
 from gateway.hub.metering import Metering
 from gateway.hub.observer import Observer
