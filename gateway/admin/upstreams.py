@@ -203,7 +203,8 @@ class Upstreams(Part):
                 one = found[name]
                 one.held += each.get("messages", 0)
                 one.billing += each.get("billing", 0)
-                one.oldest_seconds = max(one.oldest_seconds, age(each.get("oldest_ms", 0), now))
+                if one.parked_chargers:  # the streams know the age of everything else, and of now
+                    one.oldest_seconds = max(one.oldest_seconds, age(each.get("oldest_ms", 0), now))
                 one.billing_seconds = max(one.billing_seconds, age(each.get("billing_ms", 0), now))
                 for state, count in each["sessions"].items():
                     found[name].sessions[state] = found[name].sessions.get(state, 0) + count

@@ -7,8 +7,9 @@ import {duration} from "./format.js";
 export const ageClass = (seconds) => (seconds > 60 ? "bad" : seconds > 5 ? "warn" : "");
 export const age = (seconds) => (seconds < 1 ? "none" : duration(seconds));
 
-// The last values of one figure: spark(label) gives {node, add(value)}.
-export function spark(label, most = 100) {
+// The last values of one figure: spark(label) gives {node, add(value)}. `least`: what is drawn full height at the least, so that
+// next to nothing does not look like much.
+export function spark(label, least = 1e-9, most = 100) {
   const W = 160, H = 28;
   const drawing = svg("svg", {class: "spark", viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: "none", role: "img", "aria-label": label});
   const values = [];
@@ -19,7 +20,7 @@ export function spark(label, most = 100) {
       if (values.length > most) values.shift();
       if (values.length < 2) return;
       // Few values take as much room as twelve: a line that begins is seen, and does not look like a long one.
-      const peak = Math.max(1e-9, ...values), step = W / Math.max(11, values.length - 1), left = W - (values.length - 1) * step;
+      const peak = Math.max(least, ...values), step = W / Math.max(11, values.length - 1), left = W - (values.length - 1) * step;
       const points = values.map((each, at) => `${(left + at * step).toFixed(1)} ${(H - 2 - (each / peak) * (H - 4)).toFixed(1)}`);
       replace(drawing,
         svg("path", {class: "area", d: `M${left.toFixed(1)} ${H}L${points.join("L")}L${W} ${H}Z`}),

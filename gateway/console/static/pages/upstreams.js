@@ -11,6 +11,7 @@ export const title = "Upstreams";
 const SECONDS = 2;
 const SOCKETS = [["connected", "good"], ["connecting", "warn"], ["backoff", "bad"], ["idle", "soft"]];
 const OLDEST = 50;
+const RISK = 10; // seconds: what is billed is counted every five, so that what is younger may be on its way
 
 export function render(root, api, params) {
   return params.rest.length ? one(root, api, params, params.rest[0]) : all(root, api, params);
@@ -43,20 +44,24 @@ function all(root, api, params) {
   return live.stop;
 }
 
+const atRisk = (each) => each.billing > 0 && each.billing_seconds > RISK;
+
 function told(upstreams) {
-  const down = upstreams.filter((each) => each.state === "down").map((each) => each.name);
-  const risk = upstreams.reduce((sum, each) => sum + each.billing, 0);
+  const paused = upstreams.filter((each) => each.paused_at).map((each) => each.name);
+  const down = upstreams.filter((each) => each.state === "down" && !each.paused_at).map((each) => each.name);
+  const risk = upstreams.filter(atRisk).reduce((sum, each) => sum + each.billing, 0);
   return [
     down.length ? `${down.join(", ")} down` : "none down",
+    paused.length ? `${paused.join(", ")} paused` : null,
     risk ? `${count(risk)} billing messages at risk` : "no billing at risk",
-  ].join(" · ");
+  ].filter(Boolean).join(" · ");
 }
 
 // One CSMS as a box that is brought up to date in place, so that nothing jumps under a hand.
 function card(api, params, live, first, linked) {
   const name = first.name;
   const badges = h("span", {class: "row"}), url = h("code", {class: "soft url"});
-  const history = spark(`Age of the oldest undelivered message for ${name} over the last minutes`);
+  const history = spark(`Age of the oldest undelivered message for ${name} over the last minutes`, 5);
   const age = figure("Oldest undelivered"), waits = figure("Waiting"), billing = figure("Billing at risk"), letters = figure("Dead letters");
   const sockets = h("div", {class: "figure wide"}, h("span", {class: "label"}, "Sockets"));
   const drawn = h("div", {class: "drawn"});
@@ -82,13 +87,13 @@ function card(api, params, live, first, linked) {
       if (changed) replace(buttons, act.map((make) => make(each)));
       history.add(each.oldest_seconds);
       age.show(aged(each.oldest_seconds), each.paused_at ? `paused ${ago(each.paused_at)}` : "", ageClass(each.oldest_seconds));
-      const parked = each.parked_chargers ? `${bytes(each.parked_bytes)} parked of ${count(each.parked_chargers)} chargers` : "nothing parked";
+      const parked = each.parked_chargers ? `${bytes(each.parked_bytes)} parked of ${count(each.parked_chargers)} ${each.parked_chargers === 1 ? "charger" : "chargers"}` : "nothing parked";
       waits.show(count(Math.max(each.held, each.pending)), parked);
-      billing.show(count(each.billing), each.billing ? `oldest ${duration(each.billing_seconds)}` : "all delivered", each.billing ? (each.billing_seconds > 60 ? "bad" : "warn") : "");
+      billing.show(count(each.billing), !each.billing ? "all delivered" : atRisk(each) ? `oldest ${duration(each.billing_seconds)}` : "on its way", !atRisk(each) ? "" : each.billing_seconds > 60 ? "bad" : "warn");
       letters.show(each.dead_letters ? h("a", {href: `#/letters?upstream=${encodeURIComponent(name)}`}, count(each.dead_letters)) : "0",
         each.dead_letters ? "wait for a person" : "none", each.dead_letters ? "warn" : "");
       replace(drawn, stacked(SOCKETS.map(([state, kind]) => ({name: state, value: each.sessions[state] ?? 0, class: kind})), each.orphan ? "not configured" : "no charger needs one now"));
-      trouble.hidden = !each.errors.length;
+      trouble.hidden = !each.errors.length || each.paused_at !== null;
       replace(trouble, each.errors.map((one) => h("li", null, h("span", {class: "num"}, `${count(one.sessions)} ×`), " ", one.reason)));
     },
   };
