@@ -53,7 +53,7 @@ export async function render(root, api, params) {
   // Rows are what chargers speak, columns what CSMSs speak.
   function drawWays() {
     const focused = document.activeElement?.dataset.way;
-    replace(ways, h("table", {class: "grid"},
+    replace(ways, h("table", {class: "joins"},
       h("caption", {class: "hidden"}, "Which versions to look at"),
       h("thead", null, h("tr", null, h("th", {scope: "col"}, "charger \\ CSMS"), versions.map((csms) => h("th", {scope: "col"}, versionBadge(csms))))),
       h("tbody", null, versions.map((charger) => h("tr", null, h("th", {scope: "row"}, versionBadge(charger)), versions.map((csms) => {
@@ -148,7 +148,7 @@ export async function render(root, api, params) {
           h("tbody", null, shown.map((one) => h("tr", null,
             h("td", null, one.part === "request" || one.part === "message" ? null : h("span", {class: "faint"}, `answer to ${one.part}: `), code(one.path)),
             h("td", null, one.part === "message" ? h("span", {class: "soft"}, "the gateway's own") : one.becomes === "used" ? h("span", {class: "soft"}, "used by the gateway") : one.becomes ? code(one.becomes) : h("span", {class: "bad"}, "nowhere")),
-            h("td", null, one.losses.map((kind) => [badge(kind, "warn"), " "])),
+            h("td", null, h("span", {class: "row"}, one.losses.map((kind) => badge(kind, "warn")))),
             h("td", {class: "soft"}, one.note)))))
         : h("p", {class: "soft"}, "Nothing may be lost."),
       quiet ? h("p", {class: "faint"}, `${count(quiet)} more members pass without loss.`) : null));
