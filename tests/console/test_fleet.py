@@ -12,10 +12,10 @@ async def test_the_figures_are_live(console: Console, world: World) -> None:
     figure = stat + '.querySelector("dd").textContent'
     await console.until(f"({figure % 'Chargers connected'}) === '{len(CHARGERS)}'")
     await console.until(f"parseFloat({figure % 'Messages'}) > 0", seconds=15)
-    assert await console.page.evaluate(f"parseFloat(({figure % 'Billing at risk'}).replace(',', '')) > 0"), (
+    assert await console.page.evaluate(f"parseFloat(({figure % 'Billing messages at risk'}).replace(',', '')) > 0"), (
         "one CSMS is down"
     )
-    await console.sees('.stat:is(.bad, .warn):has-text("Billing at risk"):has-text("billing")')
+    await console.sees('.stat:is(.bad, .warn):has-text("Billing messages at risk"):has-text("billing")')
     await console.sees('.stat.warn:has-text("Dead letters"):has-text("of billing")')
     for version in ("1.5", "1.6", "2.0.1"):
         await console.sees(f'.bars .badge:text-is("{version}")')

@@ -140,3 +140,12 @@ async def test_a_gateway_that_does_not_answer(console: Console) -> None:
     await console.accessible("trouble")
     await console.page.unroute("**/api/v1/fleet*")
     await console.until("document.querySelector('.banner') === null", seconds=20)
+
+
+async def test_on_a_telephone(console: Console) -> None:
+    await console.page.set_viewport_size({"width": 390, "height": 800})
+    for page, something in (("fleet", ".stat"), ("chargers", ".grid-row"), ("charger/DEPOT-01", ".facts")):
+        await console.open(f"#/{page}")
+        await console.sees(something)
+        await console.page.wait_for_timeout(1500)
+        await console.looks(f"narrow-{page.split('/')[0]}")

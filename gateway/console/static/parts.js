@@ -20,6 +20,19 @@ export function panel(title, body, aside = null) {
   return h("section", {class: "panel", "aria-label": title}, h("header", null, h("h2", null, title), h("span", {class: "grow"}), aside), body);
 }
 
+// A box whose content may be wider than the window; then keys reach it, too.
+export function scrolling(label) {
+  const node = h("div", {class: "scroll"});
+  new ResizeObserver(() => {
+    const wide = node.scrollWidth > node.clientWidth;
+    for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", label]]) {
+      if (wide) node.setAttribute(name, value);
+      else node.removeAttribute(name);
+    }
+  }).observe(node);
+  return node;
+}
+
 export const empty = (title, more = "") => h("div", {class: "empty"}, h("strong", null, title), more && h("span", null, more));
 
 export const facts = (pairs) =>

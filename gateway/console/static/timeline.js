@@ -27,12 +27,11 @@ export function timeline(api, path) {
   const nothing = h("div", {class: "empty"}, h("strong", null, "Nothing has been said since this page was opened"), h("span", null, "Frames appear here as they pass. Heartbeats come at the latest after the charger's interval."));
   const node = h("section", {class: "panel timeline", "aria-label": "Live frames"},
     h("header", null,
-      h("h2", null, "Live frames"), h("span", {class: "live"}, dot, state), figures, h("span", {class: "grow"}), chips,
+      h("h2", null, "Live frames"), h("span", {class: "live"}, dot, state), pause,
+      h("button", {type: "button", class: "plain", onclick: clear}, "Clear"), figures, h("span", {class: "grow"}), chips,
       h("label", null, h("input", {type: "checkbox", checked: true, onchange: (event) => { beats = event.target.checked; narrow(); }}), "Heartbeats"),
       h("label", null, h("input", {type: "checkbox", onchange: (event) => { lossy = event.target.checked; narrow(); }}), "Only losses"),
-      h("span", {class: "search"}, filter, h("kbd", {"aria-hidden": "true"}, "/")),
-      pause,
-      h("button", {type: "button", class: "plain", onclick: clear}, "Clear")),
+      h("span", {class: "search"}, filter, h("kbd", {"aria-hidden": "true"}, "/"))),
     h("div", {class: "scroll"}, h("div", {class: "t-table", role: "table", "aria-label": "Exchanges, the newest first"}, h("div", {role: "rowgroup"}, head), list)),
     nothing);
 
@@ -221,7 +220,7 @@ export function timeline(api, path) {
   }
 
   function part(name, spoken, frame, losses) {
-    return h("div", null, h("h3", null, name, " ", versionBadge(spoken), " ", h("span", {class: "faint"}, `${frame.size} B`)), payload(payloadOf(frame), losses));
+    return h("div", null, h("h3", null, name, " ", versionBadge(spoken), " ", h("span", {class: "faint nowrap"}, `${frame.size} B`)), payload(payloadOf(frame), losses));
   }
 
   function noteRow(item) {

@@ -3,7 +3,7 @@ import {path} from "../api.js";
 import {h, replace} from "../dom.js";
 import {ago, bytes, count, moment} from "../format.js";
 import {poll} from "../live.js";
-import {badge, empty, facts, panel, versionBadge} from "../parts.js";
+import {badge, empty, facts, panel, scrolling, versionBadge} from "../parts.js";
 import {timeline} from "../timeline.js";
 
 export const title = "Charger";
@@ -20,8 +20,8 @@ export function render(root, api, {rest, title: titled}) {
   const state = h("span", {class: "row"});
   const what = h("span", {class: "soft"});
   const identity = h("div", {class: "body"});
-  const csms = h("div", {class: "scroll"});
-  const transactions = h("div", {class: "scroll"});
+  const csms = scrolling("At its CSMSs");
+  const transactions = scrolling("Transactions");
   const frames = timeline(api, path("chargers", charger, "frames"));
   const acts = actions(api, charger, () => now, () => live.now());
   replace(root,

@@ -5,6 +5,8 @@ import {poll} from "../live.js";
 
 export const title = "Chargers";
 
+const MANY = 2000;
+const COSTLY_SECONDS = 25;
 const STATES = [["", "Connected or not"], ["connected", "Connected"], ["absent", "Absent"], ["blocked", "Blocked"]];
 const VERSIONS = ["ocpp1.5", "ocpp1.6", "ocpp2.0.1"];
 const TROUBLED = new Set(["Faulted", "Unavailable"]);
@@ -70,7 +72,14 @@ export function render(root, api, {query, setQuery, go}) {
   }).catch(() => { /* the list says so itself */ });
 
   ask();
-  const live = poll(root, 5, () => pages.refresh(...table.seen()));
+  // A search, or an order, needs what is known of every charger: of many that is not asked for all the time.
+  let at = 0;
+  const live = poll(root, 5, async () => {
+    const costly = pages.total > MANY && (wanted.q || wanted.version || wanted.upstream || wanted.sort);
+    if (costly && Date.now() - at < COSTLY_SECONDS * 1000) return;
+    at = Date.now();
+    await pages.refresh(...table.seen());
+  });
   return () => { clearTimeout(typing); live.stop(); table.end(); };
 }
 

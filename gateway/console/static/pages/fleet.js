@@ -2,7 +2,7 @@ import {bars, lines} from "../chart.js";
 import {h, replace, text} from "../dom.js";
 import {count, duration, rate, version, versionClass} from "../format.js";
 import {poll} from "../live.js";
-import {badge, empty, panel, rowKeys, stateBadge, versionBadge} from "../parts.js";
+import {badge, empty, panel, rowKeys, scrolling, stateBadge, versionBadge} from "../parts.js";
 
 export const title = "Fleet";
 
@@ -15,16 +15,16 @@ export function render(root, api, params) {
     connected: stat("Chargers connected"),
     transactions: stat("Transactions running"),
     messages: stat("Messages"),
-    risk: stat("Billing at risk"),
+    risk: stat("Billing messages at risk"),
     lost: stat("Lost in translation"),
     letters: stat("Dead letters"),
   };
   const chart = lines("Messages a second over the last five minutes");
   const versions = h("div", {class: "body"});
   const connectors = h("div", {class: "body"});
-  const losses = h("div", {class: "scroll"});
-  const upstreams = h("div", {class: "scroll"});
-  const processes = h("div", {class: "scroll"});
+  const losses = scrolling("Losses");
+  const upstreams = scrolling("CSMSs");
+  const processes = scrolling("Processes");
   replace(root,
     h("div", {class: "head"}, h("h1", null, "Fleet")),
     h("dl", {class: "stats"}, Object.values(stats).map((each) => each.node)),
@@ -58,7 +58,7 @@ export function render(root, api, params) {
     replace(losses, lossTable(fleet.losses));
     before = {at: now, fleet};
   });
-  const rest = poll(root, 3, async () => {
+  const rest = poll(root, 5, async () => {
     const [csms, all] = await Promise.all([api.get("upstreams"), api.get("processes")]);
     showHeld(stats, csms.upstreams);
     const at = upstreams.contains(document.activeElement) ? document.activeElement.dataset.name : null;
@@ -107,14 +107,14 @@ function showFigures(stats, fleet, since) {
 function showHeld(stats, upstreams) {
   const risk = upstreams.filter((each) => each.billing);
   const oldest = Math.max(0, ...risk.map((each) => each.billing_seconds));
-  stats.risk.show(count(risk.reduce((all, each) => all + each.billing, 0)), "messages",
-    risk.length ? `${risk.map((each) => each.name).join(", ")}; ${duration(oldest)} old` : "every CSMS has what is billed",
+  stats.risk.show(count(risk.reduce((all, each) => all + each.billing, 0)), "",
+    risk.length ? `${risk.map((each) => each.name).join(", ")}; ${duration(oldest)} old` : "every CSMS has all that is billed",
     oldest > 60 ? "bad" : risk.length ? "warn" : "");
   const letters = upstreams.filter((each) => each.dead_letters);
   stats.letters.show(count(letters.reduce((all, each) => all + each.dead_letters, 0)), "", letters.length ? `of ${letters.map((each) => each.name).join(", ")}` : "none is kept", letters.length ? "warn" : "");
 }
 
-const kinds = (figures) => Object.entries(figures).filter(([, n]) => n).map(([name, n]) => `${count(n)} × ${version(name)}`).join(", ") || "none";
+const kinds = (figures) => Object.entries(figures).filter(([, n]) => n).map(([name, n]) => `${count(n)}\u00a0×\u00a0${version(name)}`).join(", ") || "none";
 
 function legend() {
   return h("span", {class: "legend"}, h("i", {class: "of-charger"}), "chargers", h("i", {class: "of-csms"}), "CSMSs");
