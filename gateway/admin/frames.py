@@ -54,7 +54,7 @@ class Frame(msgspec.Struct, omit_defaults=False):
     """`in`: from the peer to the gateway."""
     version: str
     kind: str
-    """call, result, error"""
+    """call, result, error, send"""
     action: str
     """Also of an answer, where it is known."""
     id: str
@@ -181,7 +181,11 @@ class Stream:
             frame = msgspec.json.decode(item.data)
         except (msgspec.MsgspecError, RecursionError):
             return "", item.data.decode(errors="replace") if self._raw else f"({item.size} bytes that are no JSON)"
-        kind = {2: "call", 3: "result", 4: "error"}.get(frame[0], "") if isinstance(frame, list) and frame else ""
+        kind = (
+            {2: "call", 3: "result", 4: "error", 6: "send"}.get(frame[0], "")
+            if isinstance(frame, list) and frame
+            else ""
+        )
         return kind, frame if self._raw else hidden(frame, item.action)
 
 

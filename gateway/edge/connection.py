@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import structlog
@@ -130,7 +130,8 @@ class ChargerConnection(Hearing):
             self._wait(pending)
         else:
             take, head, mark = pending
-            appended = journal.append(take.kind, head, take.frame, ttl=mark.ttl, mint_tx=mark.mint_tx)
+            kind: Literal["call", "answer"] = "answer" if take.kind == "answer" else "call"
+            appended = journal.append(kind, head, take.frame, ttl=mark.ttl, mint_tx=mark.mint_tx)
             appended.then(partial(self._appended, pending))
 
     def _appended(self, pending: Pending, appended: asyncio.Future[Appended]) -> None:

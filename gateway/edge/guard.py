@@ -42,7 +42,8 @@ AGAIN_MS: Final = 5_000
 class Take(msgspec.Struct, frozen=True, gc=False):
     """A frame to append to the journal."""
 
-    kind: Literal["call", "answer"]
+    kind: Literal["call", "answer", "send"]
+    """`send`: a message of 2.1 that nobody answers."""
     seq: int
     frame: bytes
     """As received; where a defect was tolerated, in the shape the specification wants, the payload's bytes unchanged."""
@@ -106,6 +107,9 @@ _json = msgspec.json.encode
 _BITS = {
     version: {action: 1 << number for number, action in enumerate(actions)} for version, actions in FROM_CHARGER.items()
 }
+SENT: Final = "NotifyPeriodicEventStream"
+"""The one message of 2.1 that is sent without an answer."""
+_STREAM: Final = b'"NotifyPeriodicEventStream"'
 _SHORT: Final = 8
 """Bytes of a payload in which there is no room for a number that is none, nor for two keys."""
 _TYPES = {b'"2"': b"2", b'"3"': b"3", b'"4"': b"4", b"2.0": b"2", b"3.0": b"3", b"4.0": b"4"}
@@ -287,7 +291,25 @@ class Guard:
         if kind == b"3" or kind == b"4":
             return self._slow_answer(data, kind, parts, row, now)
         id = parts[1] if len(parts) > 1 and is_id(parts[1]) else b'"-1"'
+        if (
+            kind == b"6"
+            and self.version == "ocpp2.1"
+            and len(parts) == 4
+            and parts[2] == _STREAM
+            and parts[3][:1] == b"{"
+        ):
+            return self._send(id, parts[3], now)
         return self._refuse("R10" if kind == b"5" else "R11" if kind == b"6" else "R08", now, id)
+
+    def _send(self, id: bytes, payload: bytes, now: int) -> Verdict:
+        """Whatever is wrong with it, nobody hears of it."""
+        try:
+            sound(payload)
+        except (msgspec.MsgspecError, RecursionError):
+            return self._refuse("R11", now)
+        self.seq += 1
+        frame = b"[6,%b,%b,%b]" % (_json(as_text(id)), _STREAM, payload)
+        return Take("send", self.seq, frame, as_text(id), SENT, "K2", payload)
 
     def _slow_call(self, data: bytes, parts: Sequence[bytes], row: str, now: int) -> Verdict:
         if len(parts) < 2:

@@ -121,6 +121,9 @@ class Hearing(Knocking):
             mark = fingerprint(take.action, take.cls, take.payload, take.message_id, self.epoch)
             if guard.full:
                 self._fill()
+        elif take.kind == "send":
+            edge.counted("in", "send", take.action, guard.version)
+            self._spend(len(data))
         else:
             edge.counted("in", "result" if take.frame.startswith(b"[3") else "error", take.action, guard.version)
         head = Head(

@@ -61,11 +61,15 @@ class Intake:
                 self._counts[action] = known
         return known
 
+    def hears(self, action: str) -> bool:
+        """Whether the upstream is told of this action."""
+        return self._forward is None or self._forward.allows(action)
+
     def take(self, link: Link, exchange: Exchange, now: int) -> bool:
         """Whether a CALL goes its way now. If not it is dropped, or it waits."""
         call, counts = exchange.call, self.counts(exchange.call.action)
         exchange.counts = counts
-        if self._forward is not None and not self._forward.allows(call.action):
+        if not self.hears(call.action):
             drop(link, exchange, "policy", now)
             return False
         if counts and self._early and self._route.early(call.action, exchange.entry.head.cls):

@@ -103,6 +103,9 @@ class Metering(Observer):
     def quirk(self, label: str, version: str, side: str = "charger") -> None:
         self._metrics.quirks.cell(label, version, side).n += 1
 
+    def passed_on(self, link: Link, action: str) -> None:
+        self._metrics.messages.cell("csms", "out", "send", known(action), link.versions[1]).n += 1
+
     def unmatched(self, side: str) -> None:
         self._metrics.unmatched_responses.cell(side).n += 1
 

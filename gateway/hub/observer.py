@@ -83,6 +83,9 @@ class Observer:
     def barred(self, link: Link) -> None:
         """An upstream refuses a charger (SecurityError): what it was to be told waits until the charger boots."""
 
+    def passed_on(self, link: Link, action: str) -> None:
+        """A SEND leaves for an upstream."""
+
     def dropped(self, link: Link, entry: Entry, reason: str) -> None:
         """An upstream will never get this entry."""
 

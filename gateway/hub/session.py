@@ -24,6 +24,7 @@ from .lot import unpark
 from .observer import Observer
 from .rekeying import rekeyed, rekeys
 from .repeatable import repeatable
+from .sending import MARK, pass_on
 from .shared import Shared, learn, teaches
 from .terms import Terms
 
@@ -161,6 +162,9 @@ class Session:
     def called(self, name: str, entry: Entry, now: int) -> None:
         """A charger CALL, in the projection of upstream `name`. Raises msgspec.DecodeError for a frame that is not one."""
         link = self.links[name]
+        if entry.frame.startswith(MARK):
+            pass_on(link, entry)
+            return
         call = self._mended(link, entry)
         if entry.head.action == "BootNotification":
             if self.habits.boots_again(self, link, entry, call, now):

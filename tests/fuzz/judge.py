@@ -18,7 +18,11 @@ def judge_charger(version: str, data: bytes, *, strict: bool = False, asked: str
     guard = (StrictGuard if strict else Guard)(version)
     guard.asked(asked, "Reset")
     verdict = guard.read(data, 0)
-    if isinstance(verdict, Take):
+    if isinstance(verdict, Take) and verdict.kind == "send":
+        kind, _, action, payload = json.loads(verdict.frame)
+        assert (kind, action, json.loads(verdict.payload)) == (6, verdict.action, payload)
+        assert version == "ocpp2.1" and isinstance(payload, dict) and guard.idle is not bool(asked)
+    elif isinstance(verdict, Take):
         frame = decode(verdict.frame)
         assert frame.id == verdict.message_id
         if verdict.kind == "call":

@@ -513,6 +513,20 @@ async def refused_for_ever(site: Site, charger: str, version: str) -> None:
     await plug.leave()
 
 
+async def stream(site: Site, charger: str, version: str) -> None:
+    plug = await site.plug(charger, version)
+    await plug.works("1")
+    for number in range(3):
+        await plug.say(f'[6,"s{number}","NotifyPeriodicEventStream",{{"id":{number},"value":1.50}}]')
+    await plug.works("2")
+    told = [text for text in site.csms.texts[charger] if text.startswith("[6,")]
+    assert [text.split(",", 2)[2] for text in told] == [
+        f'"NotifyPeriodicEventStream",{{"id":{number},"value":1.50}}]' for number in range(3)
+    ]
+    assert len({json.loads(text)[1] for text in told}) == 3
+    await plug.leave()
+
+
 async def many_sends(site: Site, charger: str, version: str) -> None:
     plug = await site.plug(charger, version)
     for _ in range(180):
