@@ -18,10 +18,12 @@ from aiohttp import web
 
 from gateway import tap
 from gateway.fleet import Fleet, Refused
+from gateway.journal.journal import Journal
 from gateway.redact import hidden
 from translators.values import format_time
 
-from .table import SCOPE, WHO, Bad, Endpoint, Part, Query, flag
+from .earlier import earlier
+from .table import SCOPE, WHO, Bad, Endpoint, Part, Query, flag, number
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +114,8 @@ class Stream:
         self._news = asyncio.Event()
         self._exchanges: OrderedDict[str, None] = OrderedDict()
         """Those with a CALL of the action that is asked for."""
+        self._told: frozenset[tuple[str, str]] = frozenset()
+        """(charger, exchange) of the CALLs that were told as earlier ones."""
 
     def take(self, process: str, seen: list[tap.Seen], lost: int) -> None:
         """Frames of a process, of which so many were left out before these."""
@@ -120,6 +124,11 @@ class Stream:
         for each in seen:
             if self._fits(each):
                 self._put(process, each)
+
+    def earlier(self, seen: list[tap.Seen]) -> list[bytes]:
+        """Events of what came before the watch began; what of it comes again as live is left out."""
+        self._told = frozenset((each.charger, each.exchange) for each in seen if each.exchange)
+        return [self._event(each) for each in seen if self._fits(each)]
 
     def gap(self, process: str, why: str) -> None:
         """What a process sees is missing."""
@@ -133,7 +142,7 @@ class Stream:
                     await self._news.wait()
         self._news.clear()
         waiting, self._waiting = self._waiting, deque()
-        events = [self._event(item) for _, item in waiting]
+        events = [self._event(item) for _, item in waiting if not self._again(item)]
         if self._lost:
             events.append(event("gap", Gap(self._lost, "", "this reader is too slow")))
             self._lost = 0
@@ -145,6 +154,14 @@ class Stream:
             return
         self._waiting.append((process, item))
         self._news.set()
+
+    def _again(self, item: tap.Seen | Gap) -> bool:
+        return (
+            bool(self._told)
+            and isinstance(item, tap.Seen)
+            and (item.leg, item.direction) == ("charger", "in")
+            and (item.charger, item.exchange) in self._told
+        )
 
     def _fits(self, seen: tap.Seen) -> bool:
         if seen.leg not in self._legs or (seen.leg == "csms" and self._upstream not in ("", seen.upstream)):
@@ -197,8 +214,8 @@ def event(name: str, data: Any) -> bytes:
 class Frames(Part):
     """The streams of one process."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
+    def __init__(self, fleet: Fleet, journal: Journal, partitions: int) -> None:
+        self._fleet, self._journal, self._partitions = fleet, journal, partitions
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Of one charger, and of several."""
@@ -206,6 +223,12 @@ class Frames(Part):
             Query("action", "Only exchanges with a CALL of this action, in either version."),
             Query("upstream", "Of the leg to the CSMSs, only this one."),
             Query("leg", "Only this leg.", choices=("charger", "csms")),
+            Query(
+                "since",
+                "Seconds: first what chargers have said since then, as far as the streams still have it: ten seconds or so, "
+                "and whatever an upstream has not got yet.",
+                "integer",
+            ),
             Query("raw", "With secrets and tokens; needs the scope admin.", "boolean"),
         )
         match = Query("match", "Identity, glob or re: and a regular expression; all chargers without it.")
@@ -240,6 +263,7 @@ class Frames(Part):
         stream = Stream(
             raw=raw, action=request.query.get("action", ""), upstream=request.query.get("upstream", ""), legs=legs
         )
+        ago = number(request, "since", 0, 0, 30 * 86400)
         id = uuid.uuid4().hex
         try:
             showing, silent = await self._fleet.watch(id, match, stream.take)
@@ -255,6 +279,10 @@ class Frames(Part):
             if raw:
                 log.warning("raw_frames", match=match, who=request[WHO])
             await response.write(event("begin", Begin(match, showing, silent, tap.RATE)))
+            if ago and "charger" in legs:
+                await response.write(
+                    b"".join(stream.earlier(await earlier(self._journal, self._partitions, match, ago)))
+                )
             renewing = asyncio.create_task(self._renew(id, match, stream, set(showing)))
             while True:
                 events = await stream.next()

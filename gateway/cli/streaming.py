@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -90,9 +91,11 @@ def _summary(seen: _Seen) -> Iterator[None]:
 
 
 def _stream(
-    server: str, charger: str, action: str, upstream: str, raw: bool, seen: _Seen, leg: str = ""
+    server: str, charger: str, action: str, upstream: str, raw: bool, seen: _Seen, leg: str = "", since: int = 0
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    path = path_of("frames", match=charger, action=action, upstream=upstream, raw=raw or None, leg=leg)
+    path = path_of(
+        "frames", match=charger, action=action, upstream=upstream, raw=raw or None, leg=leg, since=since or None
+    )
     for name, data in events(server, path):
         if name == "begin":
             where = f"{len(data['processes'])} processes"
@@ -109,6 +112,15 @@ def _stream(
 def tail(
     charger: Charger = "*",
     action: Action = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="First what chargers have said since then (30s, 5m), as far as the gateway still has it: about ten seconds, and "
+            "whatever a CSMS has not got yet.",
+        ),
+    ] = "",
     both_sides: Annotated[
         bool,
         typer.Option(
@@ -126,12 +138,16 @@ def tail(
 
     Secrets are hidden. Frames that come faster than they can be shown are counted and told as a gap.
 
-    Examples: ocpp-gateway tail CP1 --both-sides;  ocpp-gateway tail 'DE-*' --action StatusNotification -o ndjson
+    Examples: ocpp-gateway tail CP1 --both-sides --since 5m;  ocpp-gateway tail 'DE-*' --action StatusNotification -o ndjson
     """
     seen = _Seen(count, _end(duration))
+    try:
+        ago = math.ceil(seconds_of(since)) if since else 0
+    except ValueError as error:
+        fail([f"--since: {error}"])
     width = _width()
     with _summary(seen):
-        for name, data in _stream(server, charger, action, upstream, raw, seen, "" if both_sides else "charger"):
+        for name, data in _stream(server, charger, action, upstream, raw, seen, "" if both_sides else "charger", ago):
             if output is Output.table:
                 typer.echo(_line(name, data, both_sides, width))
             else:

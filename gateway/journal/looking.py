@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 
 import msgspec
 
@@ -75,6 +76,20 @@ class Looking:
                 break
             position = portion[-1][0].decode()
         return found
+
+    async def still(self, partition: int, begin: int, wanted: Callable[[str], bool], most: int) -> list[Entry]:
+        """What the stream still has of some chargers from `begin` (ms) on: the newest `most`, oldest first. At most ten times as
+        many entries are looked at. `wanted` gets identities as the chargers spell them."""
+        stream, end = keys.stream(partition), "+"
+        found: list[Entry] = []
+        for _ in range(10):
+            portion = await self._store.call("XREVRANGE", stream, end, str(begin), "COUNT", most)
+            entries = (read_entry(partition, raw) for raw in portion)
+            found += [entry for entry in entries if wanted(entry.head.charger)][: most - len(found)]
+            if len(portion) < most or len(found) >= most:
+                break
+            end = "(" + portion[-1][0].decode()
+        return found[::-1]
 
     async def replay(
         self, partition: int, upstream: str, begin: int, end: int, charger: str = "", *, dry_run: bool = False

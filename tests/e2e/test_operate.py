@@ -121,6 +121,24 @@ async def test_both_legs_side_by_side(start_csms: StartCsms, start_gateway: Star
     assert not watching.of("gap")
 
 
+async def test_what_was_said_earlier(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
+    """As long as a CSMS has not got it; then it goes on live, and nothing comes twice."""
+    _, _, gateway = await two(start_csms, start_gateway)
+    assert (await ask(gateway, "POST", "/api/v1/upstreams/old/pause"))[0] == 200
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await charger.call(call16.Authorize(id_tag=TAG))
+    async with watch(gateway, "chargers/cp1/frames?since=60&leg=charger") as watching:
+        await charger.call(call16.Heartbeat())
+        await until("life", lambda: len(watching.of("frame", action="Heartbeat")) == 2)
+    said = [(each["action"], each["note"]) for each in watching.of("frame", direction="in", kind="call")]
+    assert said[0] == ("BootNotification", "earlier") and said[-1] == ("Heartbeat", "")
+    assert [each for each in said if each[0] == "Authorize"] == [("Authorize", "earlier")]
+    assert len(said) == len(set(said)) and watching.of("state", note="connected"), said
+    assert TAG not in json.dumps(watching.events), "tokens are hidden"
+    assert (await ask(gateway, "GET", "/api/v1/frames?since=x"))[0] == 400
+
+
 async def test_chargers_and_commands(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
     _, _, gateway = await two(start_csms, start_gateway)
     charger = await plug_in(Charger16, gateway.url, "CP1")
