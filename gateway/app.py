@@ -138,6 +138,7 @@ class App:
                 config.admin.port,
                 metrics=self._metrics,
                 ready=self._unready,
+                full=self._full,
                 parts=(
                     *self._operators.parts,
                     PerCharger(self._seen, lambda: self._live.config.metrics.per_charger),
@@ -278,6 +279,10 @@ class App:
         if "hub" in self._roles and (self._hub is None or not self._hub.ready.is_set()):
             reasons.append("the hub has no partitions yet")
         return reasons
+
+    def _full(self) -> str:
+        """Why no more chargers are taken here; empty: there is room."""
+        return "" if self._edge is None or not self._edge.full else "as many chargers are connected as may be"
 
     def _refuse(self, charger: str) -> str | None:
         """Why a charger's handshake is refused: its primary is away and its route says that it then shall stay away."""

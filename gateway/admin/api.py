@@ -40,16 +40,18 @@ class AdminApi:
         *,
         metrics: Metrics,
         ready: Callable[[], list[str]],
+        full: Callable[[], str] = lambda: "",
         parts: Iterable[Part] = (),
         tokens: Sequence[AdminToken] = (),
         noted: Callable[[str, web.Request, int], None] | None = None,
     ) -> None:
-        """`ready` gives the reasons why chargers cannot connect now; none means ready. It must not block. `tokens`: who may call
-        what is not open to all; none: whoever is on this machine."""
+        """`ready` gives the reasons why chargers cannot connect now; none means ready. `full`: why there is no room for more.
+        It must not block. `tokens`: who may call what is not open to all; none: whoever is on this machine."""
         self._parts = tuple(parts)
         self._host, self._port = host, port
         self._metrics = metrics
         self._ready = ready
+        self._full = full
         self._guard = Guard(tokens, time.monotonic)
         if noted is not None:
             self._guard.noted = noted
@@ -101,9 +103,11 @@ class AdminApi:
         """200 as long as the event loop answers; nothing outside of the process counts."""
         return web.Response(text="ok\n")
 
-    async def _readyz(self, _request: web.Request) -> web.Response:
+    async def _readyz(self, request: web.Request) -> web.Response:
         """200 once chargers can connect, else 503 with the reasons."""
         reasons = self._ready()
+        if "room" in request.query and (full := self._full()):
+            reasons.append(full)
         body = msgspec.json.encode({"ready": not reasons, "reasons": reasons}) + b"\n"
         return web.Response(status=503 if reasons else 200, body=body, content_type="application/json")
 

@@ -45,6 +45,8 @@ SPREAD: Final = 10.0
 """Most seconds over which the sockets that wait for the store in vain are closed."""
 
 
+FREE_AGAIN: Final = 0.95
+"""Of the room, taken: an edge that was full has some again."""
 TOLD_REFUSALS: Final = (2.0, 100.0)
 """Chargers whose refusal is told in the log: per second, and at once. Strangers must not fill it."""
 MOST_PINS: Final = 10_000
@@ -107,6 +109,7 @@ class Edge:
         self._checker = Checker(lambda: self.wheel.loop.time())
         self._conflicts = Conflicts()
         self.told_refusals = Rate(*TOLD_REFUSALS)
+        self._full = False
         self.pins: dict[str, tuple[str, ...]] = {}
         """Charger (casefolded) -> the OCPP versions that it shall speak."""
         terms = Terms(
@@ -191,6 +194,13 @@ class Edge:
     def buffered(self) -> int:
         """Bytes that the chargers have not taken yet."""
         return sum(wire.buffered for wire in self._sockets)
+
+    @property
+    def full(self) -> bool:
+        """Whether no listener takes a further charger; again not before a twentieth of the room is free somewhere."""
+        share = FREE_AGAIN if self._full else 1.0
+        self._full = all(door.gate.open >= share * door.gate.listen.max_connections for door in self._doors)
+        return self._full
 
     @property
     def certificates_end(self) -> dict[str, float]:

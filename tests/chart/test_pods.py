@@ -161,3 +161,13 @@ def test_several_listeners() -> None:
     ]
     service = of(docs, "Service", "r-ocpp-gateway")
     assert [(port["name"], port["port"]) for port in service["spec"]["ports"]] == [("ocpp", 80), ("ocpp-1", 9443)]
+
+
+def test_a_full_edge_can_be_unready() -> None:
+    def probes(*sets: str) -> list[str]:
+        docs = render("production-values.yaml", sets=sets)
+        found = [pod["containers"][0].get("readinessProbe", {}) for _, pod in pods(docs)]
+        return [each["httpGet"]["path"] for each in found if each]
+
+    assert set(probes()) == {"/readyz"}
+    assert sorted(probes("edge.readyWhenFull=false")) == ["/readyz", "/readyz?room"], "the hub has no chargers"

@@ -139,6 +139,9 @@ async def test_settings_count_for_connected_chargers(
     assert await metric(gateway, "ocppgw_connections_limit") == 1
     with pytest.raises(TimeoutError):
         await Charger16(gateway.url, "CP2").connect(patience=0.5)
+    assert (await ask(gateway, "GET", "/readyz"))[0] == 200
+    status, found = await ask(gateway, "GET", "/readyz?room")
+    assert status == 503 and found["reasons"] == ["as many chargers are connected as may be"]
     lines = len(gateway.log.read_text().splitlines())
     charger.peer.route_message = ignore
     for _ in range(3):
@@ -146,6 +149,7 @@ async def test_settings_count_for_connected_chargers(
             await main.station("CP1").call(call16.ClearCache(), patience=20)
     await charger.lost()
     assert charger.close_code == 1006, "reset, after three CALLs of half a second"
+    assert (await ask(gateway, "GET", "/readyz?room"))[0] == 200
     charger.recorder.faults.clear()  # to be asked again before an answer is what was wanted
     assert len(gateway.log.read_text().splitlines()) == lines
 
