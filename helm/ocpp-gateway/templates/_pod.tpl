@@ -78,7 +78,7 @@ spec:
         httpGet: {path: /livez, port: admin}
         {{- toYaml $pod.livenessProbe | nindent 8 }}
       readinessProbe:
-        httpGet: {path: {{ ternary "/readyz?room" "/readyz" (and (eq .role "edge") (not .values.readyWhenFull)) }}, port: admin}
+        httpGet: {path: {{ ternary "/readyz?room" "/readyz" (and (eq .role "edge") (not .values.readyWhenFull)) | quote }}, port: admin}
         {{- toYaml $pod.readinessProbe | nindent 8 }}
       resources:
         {{- toYaml .values.resources | nindent 8 }}
