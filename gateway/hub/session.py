@@ -313,7 +313,8 @@ class Session:
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None:
         """Answer a charger CALL, if the charger still waits for it on the connection it came from."""
         epoch, seq = exchange.target
-        self._gate_open, self._booting = True, False
+        if isinstance(frame, Result) or exchange.call.action != "BootNotification":
+            self._gate_open, self._booting = True, False
         if not self.edge or epoch != self.epoch:
             return
         if isinstance(frame, Result):

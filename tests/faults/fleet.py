@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import signal
 import time
@@ -339,10 +340,22 @@ class Fleet:
                         self.history.faults.append(Fault(f"{node.name} saw no store", "store", lost, at + 1, seen=True))
                     lost = 0.0
 
+    def started(self) -> None:
+        """Notes when processes were starting: how long Python takes to begin is this machine's business."""
+        shift = time.monotonic() - time.time()
+        for node in [each for each in self.nodes if not each.unread]:
+            for line in node.log.read_text(errors="replace").splitlines():
+                if '"event":"started"' in line and line.endswith("}"):
+                    at = datetime.fromisoformat(json.loads(line)["ts"]).timestamp() + shift
+                    if begun := max((each for each in node.spawned if each <= at), default=0.0):
+                        self.history.faults.append(Fault(f"{node.name} starts", "start", begun, at, seen=True))
+
     async def verdict(self) -> list[str]:
         """Waits until all is quiet, reads what is left, and checks the whole run."""
         await self.quiet()
         self.noticed()
+        self.started()
+        self.history.busy = os.getloadavg()[0] / (os.cpu_count() or 1)
         await self.letters()
         self.thinned()
         await self.count()

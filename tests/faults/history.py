@@ -168,6 +168,8 @@ class History:
     """Dead letters: (upstream, message)."""
     thinned: dict[tuple[str, str], int] = field(default_factory=dict)
     """(upstream, charger) -> meter values that the gateway says it left out because the store was full (architecture 6.4)."""
+    busy: float = 1.0
+    """How many processes wanted each processor of this machine in the last minute."""
     until: float = math.inf
     """Until then the chargers had something to say."""
     counters: list[Counters] = field(default_factory=list)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class Node(Gateway):
         self.to_store = to_store
         self.from_chargers: FaultProxy | None = None
         self.lives = 0
+        self.spawned: list[float] = []
+        """When its processes were begun, as `time.monotonic`."""
         self.unread = False
         """Its output goes into a pipe that nobody reads."""
         self._pipe = -1
@@ -68,6 +71,7 @@ class Node(Gateway):
     async def run(self, *, failpoint: str = "", until_ready: bool = True) -> None:
         """Starts the process of this node (again)."""
         self.lives += 1
+        self.spawned.append(time.monotonic())
         roles = ("edge", "hub") if self.role == "both" else (self.role,)
         arguments = tuple(part for role in roles for part in ("--role", role))
         if self.unread:

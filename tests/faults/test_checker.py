@@ -136,7 +136,8 @@ BROKEN: list[tuple[int, str, Break]] = [
     (7, "3 entries", lambda h: h.backlog.update({COPY: 3})),
     (8, "descriptors", lambda h: h.loads.append(replace(h.loads[0], descriptors_after=220))),
     (8, "MiB", lambda h: h.loads.append(replace(h.loads[0], rss_after=160 << 20))),
-    (9, "within 15 s", lambda h: h.faults.append(Fault("kill", "store", 20.0, 21.0))),
+    (9, "within 15 s", lambda h: ask_in_vain(h, 22.0)),
+    (9, "within 45 s", lambda h: (ask_in_vain(h, 22.0), setattr(h, "busy", 3.0))),
     (9, "within 15 s", lambda h: [h.answered.__setitem__(i, replace(x, error="InternalError")) for i, x in enumerate(h.answered)]),
 ]  # fmt: skip
 
@@ -175,6 +176,9 @@ ALLOWED: list[tuple[str, Break]] = [
     ("doubled after its CSMS was cut off", lambda h: (h.faults.append(Fault("cut", "upstream:main", 5.2, 5.2)), again(h, 8.0))),
     ("retried after a lost connection", lambda h: retry(h)),
     ("a store that is away twice", lambda h: twice_away(h)),
+    ("nobody asks after a fault", lambda h: h.faults.append(Fault("kill", "store", 20.0, 21.0))),
+    ("a machine that is busy", lambda h: (setattr(h, "busy", 2.5), late(h, 50.0))),
+    ("a process that takes long to start", lambda h: (h.faults.append(Fault("starts", "start", 20.5, 40, seen=True)), late(h, 50.0))),
     ("a status that was over when the upstream came back", lambda h: fold(h)),
     ("the last fault comes when all is said", lambda h: (setattr(h, "until", 30.0), h.faults.append(Fault("kill", "hub", 31, 32)))),
     ("not told accepted, not delivered", lambda h: unanswered(h)),
@@ -207,6 +211,18 @@ def retry(h: History) -> None:
     for at, number in ((5.3, 4), (6.0, 5), (7.0, 6)):
         h.sent.append(Sent(at, said("CP1", number), 2, "id4"))  # ids start anew
         h.answered.append(Answered(at + 0.05, "CP1", 2, "id4"))
+
+
+def ask_in_vain(h: History, at: float) -> None:
+    """After the death of the store."""
+    h.faults.append(Fault("kill", "store", 20.0, 21.0))
+    h.sent.append(Sent(at, said("CP1", 4), 1, "vain"))
+
+
+def late(h: History, at: float) -> None:
+    ask_in_vain(h, 22.0)
+    h.sent.append(Sent(at, said("CP1", 4), 1, "late"))
+    h.answered.append(Answered(at + 0.1, "CP1", 1, "late"))
 
 
 def twice_away(h: History) -> None:

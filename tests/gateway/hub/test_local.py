@@ -244,6 +244,21 @@ def test_what_only_the_primary_can_answer_is_answered_though_it_is_silent(charge
     assert bench.link.idle and bench.status() == {}
 
 
+def test_no_command_reaches_a_charger_whose_boot_nobody_answered() -> None:
+    bench = Bench(policy="close")
+    usual, bench.talk = bench.talk, lambda: None  # type: ignore[method-assign]
+    assert bench.boot() is None
+    bench.wait(21)
+    assert bench.answer(bench.seq) == "GenericError"
+    bench.effects.to_upstream.clear()
+    bench.talk = usual  # type: ignore[method-assign]
+    bench.session.from_upstream("main", decode('[2,"c","ClearCache",{}]'), bench.now)
+    bench.wait(5)
+    assert bench.commands() == []
+    assert bench.boot()["status"] == "Accepted"
+    assert [action for action, _ in bench.commands()] == ["ClearCache"]
+
+
 def test_what_had_no_turn_in_time_is_answered_too() -> None:
     bench = Bench(policy="close")
     bench.boot()
