@@ -62,6 +62,7 @@ class Journal(
     def __init__(self, config: RedisConfig, *, now_ms: Callable[[], int]) -> None:
         """`now_ms`: wall clock in milliseconds since 1970. Raises UnsafeStore for a `redis.url` of unknown form."""
         self._config = config
+        self._tokens = {}
         self._now_ms = now_ms
         self._store = ClusterStore(config) if config.cluster else Store(config)
         self._ring = self._store.ring

@@ -25,6 +25,8 @@ class Leases:
 
     _store: Store
     _now_ms: Callable[[], int]
+    _tokens: dict[int, int]
+    """The newest token of each partition that this process was given: the next is higher, whatever the store has forgotten."""
 
     async def edge_alive(self, edge: str) -> None:
         """Takes or renews the lease of an edge; `edge` names one incarnation of it, e.g. host plus a random part."""
@@ -92,11 +94,12 @@ class Leases:
         """
         made, until = (keys.lease(partition), keys.token(partition)), time.monotonic() + LEASE_TTL
         step = random.randrange(1, SPREAD)
-        lowest = self._now_ms() // 1000 * SPREAD + step
+        lowest = max(self._now_ms() // 1000 * SPREAD, self._tokens.get(partition, 0)) + step
         given = await self._store.run("acquire", made, hub, LEASE_TTL * 1000, lowest, step)
         if given is None:
             return None
         token, before = map(int, given)
+        self._tokens[partition] = token
         if self._store.ring is not None:
             self._store.ring.leases[partition] = Lease(token, hub, until, before)
         return token
