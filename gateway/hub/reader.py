@@ -120,9 +120,9 @@ class Reader:
         partition.reading, partition.rung = True, False
         groups = [SESSION] if partition.effects.parting else self._groups
         read = self._journal.read(partition.number, partition.token, groups, pending=False, count=READ_COUNT)
-        read.add_done_callback(partial(self._done, partition))
+        read.add_done_callback(partial(self._done, partition, len(self._groups)))
 
-    def _done(self, partition: Partition, read: Future[Batch]) -> None:
+    def _done(self, partition: Partition, groups: int, read: Future[Batch]) -> None:
         partition.reading = False
         if partition.failed or read.cancelled():
             return
@@ -140,6 +140,11 @@ class Reader:
             if partition.late and not partition.dirty:
                 partition.flush()  # nothing else may happen for long, and a crash would have them taken again
             if batch.more:
+                self._read(partition)
+                return
+            if groups != len(self._groups):  # a new one reads what it has not been told before it is handed anything
+                partition.run = -1
+                partition.waiting.clear()
                 self._read(partition)
                 return
             waiting, partition.waiting = partition.waiting, []

@@ -134,6 +134,9 @@ class Reconfigure:
             if self._here(partition, session):
                 self._catch_up(partition, session)
         self._ahead.clear()
+        for number in list(self._partitions):
+            if self._journal.on_change is not None:
+                self._journal.on_change(number)  # new groups may have something to read
         for partition in list(self._partitions.values()):
             for session in list(partition.sessions.values()):
                 self._sessions.release(session, gone=True)
@@ -164,6 +167,8 @@ class Reconfigure:
                     self._partitions[number].begun.update(begun)
                 done.add(number)
         self._groups.extend(new)
+        for partition in self._partitions.values() if new else ():
+            partition.run = -1  # a new group reads what it has not been told before it is handed anything
 
     def _where(self, sessions: list[Session]) -> Iterator[tuple[Partition, Session]]:
         for session in sessions:

@@ -112,3 +112,50 @@ async def test_a_transaction_that_begins_while_an_upstream_is_added(pair: tuple[
         await at.meter("CP-1", range(1, 2))
         await eventually("the new one goes on", lambda: new.heard("CP-1") == [1])
         assert [action for _, action, _ in new.said].count("StartTransaction") == 1
+
+
+@pytest.mark.parametrize("replay_from", ["tail", "1h"])
+async def test_nothing_is_missed_while_an_upstream_is_added(
+    pair: tuple[Csms, Csms], server: Server, replay_from: str
+) -> None:
+    """Entries are handed over in the process and not read; the new group has to read those that came before its first one."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    upstreams = {"main": Upstream(url=old.url, version="ocpp1.6")}
+    async with site(store, upstreams) as at:
+        chargers = ["CP-1", "CP-2"]
+        for charger in chargers:
+            await at.connect(charger)
+            await at.meter(charger, range(3), here=True)
+        stop = asyncio.Event()
+
+        async def talk(charger: str) -> int:
+            number = 3
+            while not stop.is_set():
+                await at.meter(charger, range(number, number + 1), here=True)
+                number += 1
+                await asyncio.sleep(0.01)
+            return number
+
+        talking = [asyncio.create_task(talk(charger)) for charger in chargers]
+        await eventually("handed over", lambda: all(len(old.heard(charger)) > 20 for charger in chargers))
+        ensure = at.journal.ensure_groups
+
+        async def slowly(*args: Any) -> dict[str, str]:
+            found = await ensure(*args)
+            await asyncio.sleep(0.2)
+            return found
+
+        at.journal.ensure_groups = slowly  # type: ignore[method-assign]
+        more = {**upstreams, "copy": Upstream(url=new.url, version="ocpp1.6", replay_from=replay_from)}
+        routes = (RouteConfig(primary="main", mirrors=("copy",)),)
+        at.metrics.know(more)
+        at.hub.reconfigure(Config(upstreams=more, redis=store, routes=routes), Routes(routes))
+        await eventually("linked", lambda: all(len(new.heard(charger)) > 20 for charger in chargers))
+        stop.set()
+        said = await asyncio.gather(*talking)
+        for charger, count in zip(chargers, said, strict=True):
+            await eventually("all is told", lambda charger=charger, last=count - 1: new.heard(charger)[-1] == last)  # type: ignore[misc]
+            heard = new.heard(charger)
+            assert heard == list(range(heard[0], count))
+            assert heard[0] == 0 or replay_from == "tail"
