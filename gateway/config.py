@@ -44,6 +44,9 @@ class RedisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Time the replicas have for it; then the write's outcome is unknown and the store counts as down."""
     cluster: bool = False
     """`url` leads to a node of a Redis Cluster; several nodes: `redis://host:port,host:port`."""
+    keep: Annotated[float, Meta(ge=0, extra={"kind": "duration"})] = 0
+    """How long messages stay stored that every upstream has been told, for one that is added later (`replay_from`). Above 70 % of the
+    store's memory they go all the same."""
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 64
     """Streams over which the chargers are spread; fixed at the first start on a store."""
 

@@ -88,7 +88,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replay_from: Text = "tail"
     """Where an upstream that is new begins: `tail`: with what comes, after the boot, the statuses and the open transactions;
     `start`: with the oldest message that is still stored; a duration such as `7d`: with those of so long ago; or an ISO 8601
-    time."""
+    time. What every other upstream has been told stays stored for `redis.keep` only."""
     shadow: bool = False
     """As a mirror: its answers are compared with the primary's, and counted."""
     options: Options = Options()

@@ -32,7 +32,7 @@ from .pausing import Pausing
 from .reader import Reader
 from .reconfigure import Reconfigure
 from .rekeys import Given, Rekeys
-from .retention import Retention
+from .retention import PRESSURE, Retention
 from .retried import unknown
 from .session import SESSION, Session
 from .sessions import Sessions
@@ -89,6 +89,7 @@ class Hub:
             settled=_settled,
             commanding=_commanding,
             stay=self._stay,
+            keeps=self._keeps,
             tended=self._tended,
         )
         self._ownership.begins = {name: upstream.begins(now_ms()) for name, upstream in config.upstreams.items()}
@@ -240,6 +241,9 @@ class Hub:
                 link.pump(now)
             self._turn.touched(partition, session)
         self._reader.ring(partition.number)
+
+    def _keeps(self) -> float:
+        return 0.0 if self._retention.fullness > PRESSURE else self._config.redis.keep
 
     def _tended(self) -> None:
         self._sessions.health.alone = self._ownership.alone

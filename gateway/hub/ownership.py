@@ -57,11 +57,12 @@ class Ownership:
         settled: Callable[[Partition], bool],
         commanding: Callable[[Partition], bool],
         stay: Callable[[Partition], None],
+        keeps: Callable[[], float],
         tended: Callable[[], None],
     ) -> None:
         """`begin(number, token, homes)` makes a partition; `resume` is awaited with it before anything is read; `settled`:
         nothing is open in a partition; `commanding`: a charger there has a command to answer; `stay`: what `effects.parting` held
-        back goes on; `tended` is called every few seconds."""
+        back goes on; `keeps`: seconds for which what is done stays stored; `tended` is called every few seconds."""
         self.ready = asyncio.Event()
         """Set once the first partitions are owned."""
         self.alone = True
@@ -88,6 +89,7 @@ class Ownership:
         self._settled = settled
         self._commanding = commanding
         self._go_on = stay
+        self._keeps = keeps
         self._tended = tended
         self.hurried = False
         """What is given back is given back at once."""
@@ -186,14 +188,14 @@ class Ownership:
             self._go_on(partition)
 
     async def trim(self) -> None:
-        """Free what every group has done with, until cancelled."""
+        """Free what every group has done with and nobody wants to have kept, until cancelled."""
         while True:
             await asyncio.sleep(TRIM_SECONDS)
             for partition in list(self._partitions.values()):
                 if partition.interrupted:
                     continue
                 try:
-                    await self._journal.trim(partition.number, partition.token, self._groups)
+                    await self._journal.trim(partition.number, partition.token, self._groups, keep=self._keeps())
                 except Fenced as error:
                     self.failed(partition, error)
                 except StoreDown:

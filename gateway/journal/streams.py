@@ -140,14 +140,16 @@ class Streams:
             self.on_reset(partition, group)
         self._store.suspect(f"partition {partition} had lost its groups (stream_reset)")
 
-    async def trim(self, partition: int, token: int, groups: list[str]) -> int:
-        """Removes what every group of the stream has acknowledged (session: read); gives the number of entries removed.
+    async def trim(self, partition: int, token: int, groups: list[str], *, keep: float = 0) -> int:
+        """Removes what every group of the stream has acknowledged (session: read) and is older than `keep` seconds; gives the number
+        of entries removed.
 
         Nothing is removed while one of `groups` is missing; groups not named there still hold their entries.
         Raises Fenced, StoreDown.
         """
         made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
-        return int(await self._store.run("trim", made, token, *groups))
+        before = max(1, self._now_ms() - round(keep * 1000)) if keep else 0
+        return int(await self._store.run("trim", made, token, before, *groups))
 
     async def lag(self, partition: int, groups: list[str]) -> dict[str, Lag]:
         """How far each group is behind. Raises StoreDown."""

@@ -1,5 +1,5 @@
 -- Removes what every group of the stream has done with. "session" is done with everything while nothing but calls came.
--- KEYS lease, stream, live; ARGV token, groups that must exist
+-- KEYS lease, stream, live; ARGV token, ms before which it may go (0: any), groups that must exist
 -- Returns how many entries went.
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
@@ -15,7 +15,7 @@ local function parts(id)
 end
 
 local missing = {}
-for i = 2, #ARGV do
+for i = 3, #ARGV do
   missing[ARGV[i]] = true
 end
 local ms, seq
@@ -39,4 +39,8 @@ end
 if not ms or next(missing) then
   return 0
 end
-return redis.call('XTRIM', KEYS[2], 'MINID', '=', string.format('%d-%d', ms, seq))
+local before = tonumber(ARGV[2])
+if before > 0 and before < ms then
+  ms, seq = before, 0
+end
+return redis.call('XTRIM', KEYS[2], 'MINID', '=', string.format('%.0f-%.0f', ms, seq))

@@ -111,7 +111,15 @@ async def test_nothing_unacknowledged_by_any_group_is_trimmed(partition: Partiti
     assert await journal.trim(number, token, ["session", "a", "b"]) == 2
     assert await partition.ids() == ids[2:], "b has not acknowledged the third; everything after it stays"
     await journal.commit(number, token, Commit(acks={"b": ids}))
-    assert await journal.trim(number, token, ["session", "a", "b"]) == 4
+    assert await journal.trim(number, token, ["session", "a", "b"], keep=60) == 0, "it is not old enough"
+    await asyncio.sleep(0.2)
+    late = await partition.call(7)
+    assert await journal.trim(number, token, ["session", "a", "b"], keep=0.15) == 4
+    assert await partition.ids() == [late]
+    await partition.read("a", "b")
+    assert await journal.trim(number, token, ["session", "a", "b"], keep=0.001) == 0, "it is pending"
+    await journal.commit(number, token, Commit(acks={"a": [late], "b": [late]}))
+    assert await journal.trim(number, token, ["session", "a", "b"]) == 1
     assert await partition.ids() == []
     assert opened < ids[0]
 
