@@ -185,7 +185,14 @@ class Play:
 
     @property
     def _environment(self) -> dict[str, str]:
-        not_theirs = ("OCPPGW_", "PYTEST", *(("PYTHONPATH",) if self.world.checkout else ()))
+        not_theirs = (
+            "OCPPGW_",
+            "PYTEST",
+            "DISPLAY",
+            "WAYLAND",
+            "BROWSER",
+            *(("PYTHONPATH",) if self.world.checkout else ()),
+        )
         kept = {name: value for name, value in os.environ.items() if not name.startswith(not_theirs)}
         return kept | {
             "PATH": f"{self._bin}:{os.environ['PATH']}",
