@@ -29,11 +29,11 @@ LOCKED_OUT = frozenset(
         "primary_away",
         "before_the_boot_local",
         "pending_here",
-        "old_tls",
         "wrong_certificates",
         "wrong_serial",
     }
 )
+"""Scenes after which the charger cannot come to the plain listener; they show themselves who can come, and where."""
 
 
 def authorization(user: str, password: bytes) -> str:
@@ -62,7 +62,9 @@ async def wrong_passwords(site: Site, charger: str, version: str) -> None:
         assert (status, headers["www-authenticate"]) == (401, 'Basic realm="ocpp"')
     status, headers = await _status(site, "basic", charger, authorization(charger, b"wrong"), address=address)
     assert status == 429 and int(headers["retry-after"]) > 0
-    assert (await _status(site, "basic", charger, authorization(charger, PASSWORD)))[0] == 101  # from elsewhere
+    plug = await site.plug(charger, version, "basic", additional_headers=_header(charger))  # from elsewhere
+    await plug.works()
+    await plug.leave()
 
 
 async def old_tls(site: Site, charger: str, version: str) -> None:
@@ -92,6 +94,9 @@ async def wrong_certificates(site: Site, charger: str, version: str) -> None:
         try:
             raw = await Raw.into(site.ports["mutual"], upgrade(f"/ocpp/{charger}"), tls=tls)
             assert (await raw.head())[0] == status
+            if status == 101:
+                raw.writer.write(framed(1, b'[2,"next","Heartbeat",{}]'))
+                await asyncio.wait_for(raw.reader.readuntil(b'[3,"next"'), 10)
             raw.end()
         except OSError:  # ssl.SSLError is one
             assert status == 0
@@ -126,6 +131,13 @@ async def second_connection(site: Site, charger: str, version: str) -> None:
 async def lower_profile(site: Site, charger: str, version: str) -> None:
     assert (await _status(site, "basic", charger, authorization(charger, PASSWORD)))[0] == 101
     assert (await _status(site, "plain", charger))[0] == 401
+    plug = await site.plug(charger, version, "basic", additional_headers=_header(charger))
+    await plug.works()
+    await plug.leave()
+
+
+def _header(charger: str) -> dict[str, str]:
+    return {"Authorization": authorization(charger, PASSWORD).partition(": ")[2]}
 
 
 async def primary_away(site: Site, charger: str, version: str) -> None:
@@ -411,6 +423,11 @@ async def wrong_serial(site: Site, charger: str, version: str) -> None:
     await plug.say(boot.replace('"M"', f'"M","{serial}":"OTHER"'))
     assert await plug.closed() == 1008
     assert not site.csms.said(charger, "BootNotification")
+    plug = await site.plug(charger, version, "mutual", ssl=tls)
+    answer = json.loads(await plug.ask(boot.replace('"M"', f'"M","{serial}":"{charger}"')))
+    assert answer[:2] == [3, "boot"], answer
+    await plug.works()
+    await plug.leave()
 
 
 async def start_again(site: Site, charger: str, version: str) -> None:

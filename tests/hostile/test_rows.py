@@ -160,6 +160,10 @@ async def ask(play: Play, site: Site) -> None:
         raw.writer.write(framed(1, HEARTBEAT))
         await raw.reader.readuntil(b'[3,"bytes"')
     raw.end()
+    if status != 101:
+        plug = await site.plug(play.charger, "ocpp1.6")
+        await plug.works()
+        await plug.leave()
 
 
 async def request(play: Play, site: Site) -> None:
