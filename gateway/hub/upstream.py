@@ -250,6 +250,10 @@ class Upstream:
         except msgspec.MsgspecError:
             tolerated = _tolerant(data)
             if tolerated is None:
+                if data.startswith(b"[5") and self._config.version == "ocpp2.1":
+                    # CALLRESULTERROR: what a charger has answered is wrong. The answer is given: nobody can be told.
+                    log.info("answer_rejected", upstream=self.name, charger_id=self.charger)
+                    return
                 self._bad += 1
                 if self._bad >= BAD_FRAMES and self._socket is not None:
                     self._socket.close(1002, "not OCPP-J")

@@ -364,6 +364,18 @@ async def test_garbage_closes_the_socket(script: Script, dial: MakeOurs) -> None
     assert ours.frames == [Call("1", "Reset", msgspec.Raw(b"{}"))]
 
 
+async def test_a_2_1_csms_may_reject_any_number_of_answers(script: Script, dial: MakeOurs) -> None:
+    script.subprotocol = "ocpp2.1"
+    ours = dial(version="ocpp2.1")
+    await until(lambda: ours.events)
+    [socket] = script.sockets
+    for number in range(10):
+        await socket.send(f'[5,"{number}","FormatViolation","",{{}}]')
+    await socket.send('[2,"1","Reset",{}]')
+    await until(lambda: ours.frames)
+    assert ours.upstream.state == "connected"
+
+
 @pytest.mark.parametrize("number", ["7", "-1", "123456789012345678901234567890", "1.50"])
 async def test_a_numeric_id_is_echoed_as_a_number(number: str, script: Script, dial: MakeOurs) -> None:
     ours = dial()
