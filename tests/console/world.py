@@ -19,8 +19,8 @@ from tests.e2e.process import Gateway
 from tests.e2e.raw import RawCsms, Reply
 
 PROFILES: Final = {
-    "DEPOT": Profile("buses, fast", 2, 2, 5, 50_000, 1, 3, 9000, 5, "Yard", "Mast 50"),
-    "HIGHWAY": Profile("cars, fast", 2, 2, 4, 150_000, 1, 3, 9000, 5, "Swift", "Post 150"),
+    "DEPOT": Profile("buses, fast", 2, 2, 5, 50_000, 2, 3, 9000, 5, "Yard", "Mast 50"),
+    "HIGHWAY": Profile("cars, fast", 2, 2, 4, 150_000, 2, 3, 9000, 5, "Swift", "Post 150"),
     "HOME": Profile("one car", 1, 3, 6, 11_000, 1.5, 4, 9000, 5, "Hearth", "Wall 11"),
 }
 """Seconds of life: what takes hours elsewhere happens while a test looks."""
