@@ -17,6 +17,7 @@ from gateway.cli import (
     dlq,
     doctor,
     erase,
+    examples,
     offline,
     present,
     probe,
@@ -91,3 +92,4 @@ app.command("processes")(processes.processes)
 app.command("drain")(processes.drain)
 app.command("log-level")(processes.log_level)
 app.command("wire-log")(wire_log.wire_log)
+examples.add(app)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli import upstreams
-from gateway.cli.output import Output, OutputOption, show, show_members, show_table
+from gateway.cli.output import Output, OutputOption, show, show_members, show_table, tell_silent
 from gateway.cli.server import DEFAULT_SERVER, Server, ask, path_of
 
 app = upstreams.app
@@ -45,8 +45,7 @@ def list_live(output: OutputOption = Output.table, server: Server = DEFAULT_SERV
         "DEAD LETTERS",
     ]
     show_table(head, rows)
-    for each in found["silent"]:
-        typer.echo(f"no answer from {each}: its sockets are missing", err=True)
+    tell_silent(found, "its sockets are missing")
 
 
 @app.command("show")

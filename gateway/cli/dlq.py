@@ -25,6 +25,8 @@ PREVIEW = 60
 PAGE = 500
 
 Upstream = Annotated[str, typer.Argument(metavar="UPSTREAM", help="Name of a CSMS.", show_default=False)]
+Count = Annotated[int, typer.Option("--count", "-n", min=1, help="At most so many.")]
+After = Annotated[str, typer.Option("--after", metavar="ID", help="Go on after this one.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Ids as listed.", show_default=False)]
 
 
@@ -34,8 +36,8 @@ def list_letters(
         str | None,
         typer.Argument(metavar="UPSTREAM", help="Name of a CSMS. Without: how many each has.", show_default=False),
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="At most so many.")] = 50,
-    after: Annotated[str, typer.Option("--after", metavar="ID", help="Go on after this one.")] = "",
+    count: Count = 50,
+    after: After = "",
     config: ConfigFile = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -131,8 +133,8 @@ def quarantined(
         str | None,
         typer.Argument(metavar="ID", help="Print this frame as it came, tokens and all.", show_default=False),
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="At most so many.")] = 50,
-    after: Annotated[str, typer.Option("--after", metavar="ID", help="Go on after this one.")] = "",
+    count: Count = 50,
+    after: After = "",
     config: ConfigFile = None,
     output: OutputOption = Output.table,
 ) -> None:

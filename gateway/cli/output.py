@@ -45,6 +45,12 @@ def show_table(head: list[str], rows: list[list[str]]) -> None:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def tell_silent(found: dict[str, Any], missing: str) -> None:
+    """On standard error: which processes gave no answer, and what is `missing` therefore."""
+    for each in found["silent"]:
+        typer.echo(f"no answer from {each}: {missing}", err=True)
+
+
 def show_members(found: dict[str, Any]) -> None:
     """Prints one thing for people: a member a line."""
     width = max(map(len, found), default=0)

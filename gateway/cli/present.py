@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli import chargers
 from gateway.cli.options import fail
-from gateway.cli.output import Output, OutputOption, show, show_members, show_table
+from gateway.cli.output import Output, OutputOption, show, show_members, show_table, tell_silent
 from gateway.cli.server import DEFAULT_SERVER, Server, ask, path_of
 
 app = chargers.app
@@ -120,8 +120,7 @@ def show_charger(charger: Id, output: OutputOption = Output.table, server: Serve
             "LAST ERROR",
         ]
         show_table(head, rows)
-    for each in found["silent"]:
-        typer.echo(f"no answer from {each}: what only it knows is missing", err=True)
+    tell_silent(found, "what only it knows is missing")
 
 
 @app.command("kick")

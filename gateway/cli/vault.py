@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import fail
+from gateway.cli.output import Output, OutputOption, show
 from gateway.cli.stored import ConfigFile, with_journal
 
 if TYPE_CHECKING:
@@ -68,20 +69,26 @@ def remove(upstream: UpstreamName, charger: Id, config: ConfigFile = None) -> No
 
 
 @app.command("list")
-def list_chargers(upstream: UpstreamName, config: ConfigFile = None) -> None:
+def list_chargers(upstream: UpstreamName, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """The chargers of which a password is kept for a CSMS, and whether the present keys open it."""
     from gateway.vault import Sealed
+
+    found: list[dict[str, str]] = []
 
     async def work(journal: Journal, _: Config, box: Box) -> None:
         for charger, sealed in sorted((await journal.all_sealed(upstream)).items()):
             try:
                 box.open(upstream, charger, sealed)
-                state = "" if box.newest(sealed) else "  (previous key)"
+                state = "" if box.newest(sealed) else "previous key"
             except Sealed as error:
-                state = f"  ({error})"
-            typer.echo(charger + state)
+                state = str(error)
+            found.append({"charger": charger, "trouble": state})
 
     _with_box(config, upstream, work)
+    if output is not Output.table:
+        return show(found, output)
+    for each in found:
+        typer.echo(each["charger"] + (f"  ({each['trouble']})" if each["trouble"] else ""))
 
 
 @app.command("import")
