@@ -74,7 +74,8 @@ class Turn:
         """Something was decided for this session: flush at the end of the loop's turn, and arm its timer."""
         partition.dirty = True
         self._dirty.add(partition)
-        self._go_on()
+        if not self._flush_due:
+            self._go_on()
         if session.timer is None:
             self._arm(partition, session, TIMER_MS)
         if session.booted and self.on_boot is not None:
