@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 import signal
 import time
@@ -13,7 +14,7 @@ from contextlib import AsyncExitStack
 import structlog
 import uvloop
 
-from gateway import __version__, logs
+from gateway import __version__, logs, processes
 from gateway.admin.api import AdminApi
 from gateway.admin.per_charger import PerCharger, Seen, wall
 from gateway.config import Config
@@ -61,6 +62,8 @@ def run(config: Config, roles: frozenset[str], reread: Reread | None = None) -> 
     """
     logs.configure(config.log)
     _raise_descriptor_limit(config)
+    if processes.PARENT in os.environ:
+        processes.follow()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
     try:
@@ -190,7 +193,9 @@ class App:
     async def _serve(self, wheel: Wheel, admin: AdminApi) -> None:
         edge = self._edge
         if edge is not None:
-            await edge.start()  # listens at once: a charger that comes before the store does gets a 503
+            await edge.start(
+                shared=processes.PARENT in os.environ
+            )  # listens at once: a charger that comes before the store does gets a 503
         await self._open_store()
         await self._live.settle()
         if (feed := feed_of(self._registry, self._config.registry, self._journal)) is not None:

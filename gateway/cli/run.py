@@ -29,6 +29,16 @@ def run(
             help="Without a file: one CSMS, e.g. ocpp2.0.1=ws://127.0.0.1:9100/ocpp",
         ),
     ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            min=1,
+            max=64,
+            help="So many gateways on this machine, one per core, on the same port and store, under one parent."
+            " The operators' ports follow one another from admin.port.",
+        ),
+    ] = 1,
 ) -> None:
     """Run the gateway until SIGTERM or SIGINT, which drain it. SIGHUP reads the configuration again.
 
@@ -52,6 +62,15 @@ def run(
     except ConfigError as error:
         hint = ["give a file (--config gateway.yaml) or a CSMS (--upstream ocpp2.0.1=ws://host:port/path)"]
         fail(error.errors + (hint if path is None and upstream is None else []))
+
+    if processes > 1:
+        from gateway.processes import run as run_all
+
+        given = (
+            ["--upstream", upstream] if upstream is not None else ["--config", str(path)] if path is not None else []
+        )
+        given += [part for each in role or () for part in ("--role", each.value)]
+        raise typer.Exit(run_all(loaded, processes, given))
 
     from gateway.app import run as run_app
 

@@ -44,6 +44,8 @@ class Door:
         """Where it listens, after `start`."""
         listen = gate.listen
         self.keys = Keys(listen.tls, now_ms) if listen.tls.cert else None
+        self.shared = False
+        """Other processes of this machine listen on the same port, and the kernel spreads the connections."""
         self._listen: Listen = listen
         self._make = make
         self._counters = counters
@@ -59,14 +61,17 @@ class Door:
         listen, loop = self._listen, asyncio.get_running_loop()
         if self.keys is None and not listen.proxy.protocol:
             self._server = await loop.create_server(
-                lambda: self._make(""), listen.host, listen.port, backlog=listen.backlog
+                lambda: self._make(""),
+                *(listen.host, listen.port),
+                backlog=listen.backlog,
+                reuse_port=self.shared or None,
             )
             self.addresses = [sock.getsockname()[:2] for sock in self._server.sockets]
             return
         found = await loop.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         try:
             for family, *_, address in dict.fromkeys(found):
-                made = socket.create_server(address[:2], family=family, backlog=listen.backlog)
+                made = socket.create_server(address[:2], family=family, backlog=listen.backlog, reuse_port=self.shared)
                 made.setblocking(False)
                 self._sockets.append(made)
         except OSError:

@@ -120,14 +120,18 @@ class Edge:
         )  # fmt: skip
         self._doors = [self._door(Gate(each, terms)) for each in ([listen] if isinstance(listen, Listen) else listen)]
 
-    async def start(self) -> None:
-        """Take the lease and listen; without a store handshakes get 503. Raises OSError (address in use)."""
+    async def start(self, *, shared: bool = False) -> None:
+        """Take the lease and listen; without a store handshakes get 503. Raises OSError (address in use).
+
+        `shared`: other processes of this machine listen on the same ports.
+        """
         self._leased_at = self.wheel.loop.time()
         with contextlib.suppress(StoreDown):  # the lease is taken as soon as the store is there
             await self._renew()
         self._told = self.journal.on_health
         self.journal.on_health = self._health
         for door in self._doors:
+            door.shared = shared
             await door.start(self.spawn)
         self.addresses = [address for door in self._doors for address in door.addresses]
         self.spawn(self._keep_lease())

@@ -73,6 +73,18 @@ class Leases:
         for ended in [self._store.call("DEL", keys.lease(number)) for number in range(partitions)]:
             await ended
 
+    async def buried(self, partitions: int, begin: str) -> None:
+        """Ends the leases of edges, hubs and partitions whose holder's name begins like this: that process is dead for certain."""
+        for listed, lease in ((keys.HUBS, keys.hub), (keys.EDGES, keys.edge), (keys.PROCESSES, keys.process)):
+            for name in await self._store.call("SMEMBERS", listed):
+                if name.decode().startswith(begin):
+                    await self._gone(listed, name.decode(), lease(name.decode()))
+        held = {number: self._store.call("GET", keys.lease(number)) for number in range(partitions)}
+        for number, asked in held.items():
+            token, _, holder = (await asked or b"").decode().partition(" ")
+            if holder.startswith(begin):
+                await self._store.run("renew", (keys.lease(number),), int(token), 0)
+
     async def _gone(self, listed: str, name: str, lease: str) -> None:
         ended = self._store.call("DEL", lease)
         await self._store.call("SREM", listed, name)
