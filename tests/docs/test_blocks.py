@@ -92,12 +92,14 @@ def test_mentioned_commands_are_commands() -> None:
 
 def test_examples_of_the_help_are_commands() -> None:
     """Those of docs/cli.md, which is what `--help` prints."""
-    text = re.sub(r"\s+", " ", pages()["docs/cli.md"])
-    examples = re.findall(r"Examples?: (.*?) (?=╭)", text)
+    helps = [block.text for block in blocks() if block.page == "docs/cli.md"]
+    examples = [
+        " ".join(found.split()) for text in helps for found in re.findall(r"(?s)Examples?: (.*?)(?=\n\n|\Z)", text)
+    ]
     assert len(examples) > 10
     wrong = []
     for example in examples:
-        for command in example.split(";  ") if ";  " in example else example.split("; "):
+        for command in example.split("; "):
             wrong += [f"{command}: {why}" for each in calls(command) if (why := mistake(each))]
     assert wrong == []
 
