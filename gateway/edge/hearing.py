@@ -109,6 +109,7 @@ class Hearing(Knocking):
         assert isinstance(take, Take)
         if take.row:
             quirks.malformed(counters, take.row, guard.version)
+            log.debug("malformed_frame", charger_id=self.charger, row=take.row, close=0)
         mark = NONE
         if take.kind == "call":
             edge.counted("in", "call", take.action, guard.version)

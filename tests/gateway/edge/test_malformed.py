@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
 from gateway.edge.guard import Guard, Take
 from gateway.edge.listener import Edge
@@ -25,6 +26,16 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("row", "example", "version"), EXAMPLES)
 async def test_row(row: dict[str, Any], example: dict[str, Any], version: str, edge: Edge, hub: EchoHub) -> None:
+    with capture_logs() as lines:
+        await played(row, example, version, edge, hub)
+    told = [line for line in lines if line["event"] == "malformed_frame"]
+    level = "debug" if row[version] == "accept" else "info"
+    unanswered = {"R16", "R28", "R29", "R33"}  # what is counted as an answer to nothing
+    assert [(line["row"], line["log_level"]) for line in told] == [(row["row"], level)][: row["row"] not in unanswered]
+    assert all(set(line) <= {"event", "log_level", "charger_id", "row", "close"} for line in told), "no payload"
+
+
+async def played(row: dict[str, Any], example: dict[str, Any], version: str, edge: Edge, hub: EchoHub) -> None:
     kind, _, code = row[version].partition(" ")
     id = example.get("id", '"-1"')
     async with dial(edge, version=version) as ws:
