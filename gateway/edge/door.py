@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import structlog
+import uvloop
 
 from gateway.config_listen import Listen
 from gateway.edge.counters import EdgeCounters, count
@@ -56,9 +57,12 @@ class Door:
         self._spawn: Callable[[Coroutine[Any, Any, None]], object] = asyncio.ensure_future
 
     async def start(self, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
-        """Listen; `spawn` runs what belongs to the edge. Raises OSError."""
+        """Listen; `spawn` runs what belongs to the edge. Raises OSError, and ValueError for TLS without uvloop: asyncio's own
+        loop keeps 256 KiB of buffers for each TLS connection."""
         self._spawn = spawn
         listen, loop = self._listen, asyncio.get_running_loop()
+        if self.keys is not None and not isinstance(loop, uvloop.Loop):
+            raise ValueError("chargers with TLS need uvloop")
         if self.keys is None and not listen.proxy.protocol:
             self._server = await loop.create_server(
                 lambda: self._make(""),
