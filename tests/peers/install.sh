@@ -74,7 +74,7 @@ wait $b || failed="$failed ocpp-csms"
 wait $c || failed="$failed npm"
 wait $d || failed="$failed schemathesis"
 wait $e || failed="$failed sslyze"
-wait $f || failed="$failed browser"
+wait $f || echo "tests/peers/install.sh: no playwright here: the tests of the console will be skipped" >&2
 if [ -n "$failed" ]; then
     echo "tests/peers/install.sh: could not install:$failed" >&2
     exit 1
