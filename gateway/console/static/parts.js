@@ -20,11 +20,11 @@ export function panel(title, body, aside = null) {
   return h("section", {class: "panel", "aria-label": title}, h("header", null, h("h2", null, title), h("span", {class: "grow"}), aside), body);
 }
 
-// A box whose content may be wider than the window; then keys reach it, too.
+// A box whose content may be larger than itself; then keys reach it, too.
 export function scrolling(label) {
   const node = h("div", {class: "scroll"});
   new ResizeObserver(() => {
-    const wide = node.scrollWidth > node.clientWidth;
+    const wide = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
     for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", label]]) {
       if (wide) node.setAttribute(name, value);
       else node.removeAttribute(name);

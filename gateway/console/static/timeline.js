@@ -18,7 +18,7 @@ export function timeline(api, path) {
   let upstreams = [], hidden = new Set(), chargerVersion = "", paused = false, waiting = [], left = 0, word = "", beats = true, lossy = false, drawing = 0, stopped = false;
 
   const dot = h("span", {class: "dot"}), state = h("span", null, "connecting");
-  const figures = h("span", {class: "faint"});
+  const figures = h("span", {class: "faint figures"});
   const filter = h("input", {type: "search", "data-search": true, placeholder: "Filter", "aria-label": "Filter by action or text", spellcheck: "false", autocomplete: "off"});
   const pause = h("button", {type: "button", "aria-pressed": "false", title: "Space"}, "Pause");
   const chips = h("span", {class: "row", role: "group", "aria-label": "Shown CSMSs"});
@@ -28,7 +28,7 @@ export function timeline(api, path) {
   const node = h("section", {class: "panel timeline", "aria-label": "Live frames"},
     h("header", null,
       h("h2", null, "Live frames"), h("span", {class: "live"}, dot, state), pause,
-      h("button", {type: "button", class: "plain", onclick: clear}, "Clear"), figures, h("span", {class: "grow"}), chips,
+      h("button", {type: "button", class: "plain", onclick: clear}, "Clear"), figures, chips,
       h("label", null, h("input", {type: "checkbox", checked: true, onchange: (event) => { beats = event.target.checked; narrow(); }}), "Heartbeats"),
       h("label", null, h("input", {type: "checkbox", onchange: (event) => { lossy = event.target.checked; narrow(); }}), "Only losses"),
       h("span", {class: "search"}, filter, h("kbd", {"aria-hidden": "true"}, "/"))),
