@@ -82,7 +82,7 @@ class Console:
         app.router.add_get(CONSOLE + "/{file:.*}", self._serve)
 
     async def _enter(self, _request: web.Request) -> web.Response:
-        return web.Response(status=308, headers={**HEADERS, "Location": CONSOLE + "/"})
+        return web.Response(status=308, headers={**HEADERS, "Location": CONSOLE[1:] + "/"})
 
     async def _serve(self, request: web.Request) -> web.Response:
         file = self._files.get(request.match_info["file"] or "index.html")

@@ -142,6 +142,15 @@ async def test_a_gateway_that_does_not_answer(console: Console) -> None:
     await console.until("document.querySelector('.banner') === null", seconds=20)
 
 
+async def test_a_gateway_that_lets_nobody_in(console: Console) -> None:
+    console.expects(403)
+    refused = '{"errors": ["without admin.tokens only this machine may call"]}'
+    await console.page.route("**/api/v1/whoami", lambda route: route.fulfill(status=403, body=refused))
+    await console.page.goto(f"{console.address}/console")
+    await console.sees("h1:has-text('cannot ask the gateway')")
+    assert "only this machine may call" in await console.text(".banner.bad")
+
+
 async def test_on_a_telephone(console: Console) -> None:
     await console.page.set_viewport_size({"width": 390, "height": 800})
     for page, something in (("fleet", ".stat"), ("chargers", ".grid-row"), ("charger/DEPOT-01", ".facts")):

@@ -52,6 +52,9 @@ async def test_every_process_answers_for_all(tmp_path: Path) -> None:
         assert all(len(each["processes"]) == 4 and not each["silent"] for each in processes)
         assert sorted(each["roles"] for each in processes[0]["processes"]) == [["edge"], ["edge"], ["hub"], ["hub"]]
         assert sum(each["chargers"] for each in processes[0]["processes"]) == CHARGERS
+        figures = await everywhere("/api/v1/fleet")
+        assert all((each["processes"], each["silent"]) == (4, []) for each in figures)
+        assert all(each["connected"] == {"1.6": CHARGERS} for each in figures)
         owned = [number for each in processes[0]["processes"] for number in each["partitions"]]
         assert sorted(owned) == list(range(fleet.partitions))
 

@@ -1,6 +1,6 @@
 // The admin API. The token is kept in sessionStorage: it ends with the tab, and no other tab or site gets it.
 
-const PREFIX = "/api/v1/";
+const PREFIX = new URL("../api/v1/", document.baseURI); // also below a prefix of a proxy
 const KEY = "ocpp-gateway.token";
 const SCOPES = ["read", "operate", "admin"];
 
@@ -125,7 +125,7 @@ export class Api {
   async _once(method, path, options) { return (await this._fetch(method, path, options)).json(); }
 
   async _fetch(method, path, {query, body, signal, token}) {
-    const url = new URL(PREFIX + path, location.origin);
+    const url = new URL(path, PREFIX);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
     }
