@@ -23,13 +23,15 @@ export function panel(title, body, aside = null) {
 // A box whose content may be larger than itself; then keys reach it, too.
 export function scrolling(label) {
   const node = h("div", {class: "scroll"});
-  new ResizeObserver(() => {
+  const look = () => {
     const wide = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
     for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", label]]) {
       if (wide) node.setAttribute(name, value);
       else node.removeAttribute(name);
     }
-  }).observe(node);
+  };
+  new ResizeObserver(look).observe(node);
+  new MutationObserver(look).observe(node, {childList: true});
   return node;
 }
 
