@@ -17,7 +17,7 @@ from tests.schemas import Version, validate
 from translators.frames import Side
 
 from . import __main__ as bench
-from . import backlog, connecting, ladder, memory, mirrors, peers, recovery, store, translation
+from . import backlog, connecting, ladder, memory, mirrors, peers, profile, recovery, soak, store, translation
 from .conversations import Script
 from .csms import ANSWERS
 from .load import BOOT, HEARTBEAT, METER_VALUES, START, STATUS, STEPS_PER_S, TOP, percentile
@@ -155,3 +155,21 @@ def test_percentile_of_a_histogram() -> None:
     assert percentile(histogram, 0.5) == pytest.approx(10.5e6 / STEPS_PER_S)
     assert percentile(histogram, 0.99) == pytest.approx(1000.5e6 / STEPS_PER_S)
     assert percentile([0] * (TOP + 1), 0.5) == 0
+
+
+def test_a_sample_counts_for_the_innermost_frame_of_ours() -> None:
+    folded = (
+        "run (uvloop/__init__.py:1);data_received (gateway/wire.py:9);on_text (gateway/edge/hearing.py:3);loads (json/x.py:1) 3\n"
+        "run (uvloop/__init__.py:1);data_received (gateway/wire.py:9) 2\n"
+        "run (uvloop/__init__.py:1) 1\n"
+    )
+    files, functions = profile.by_cost(folded)
+    assert files == {"gateway/edge/hearing.py": 3, "gateway/wire.py": 2, "event loop": 1}
+    assert functions["on_text (gateway/edge/hearing.py)"] == 3
+
+
+def test_the_slope_of_a_soak_is_that_of_a_line_through_all_looks() -> None:
+    looks = [soak.Look(10.0 * at, 100 + at / 360, 0, 20, 50, 7) for at in range(60)]
+    assert soak.slope(looks) == pytest.approx(1.0)
+    assert soak.grown(looks, "tasks") == 0
+    assert soak.grown(looks, "memory") > 0
