@@ -52,7 +52,7 @@ class LeanSocket(asyncio.Protocol):
                 return
             self.shaken = True
             self.shake(data[:end])
-            data = data[end:]
+            data = b"" if self.transport.is_closing() else data[end:]
         at, size = 0, len(data)
         while size - at >= 2:
             length = data[at + 1]

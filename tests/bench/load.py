@@ -112,6 +112,7 @@ class Charger(LeanSocket):
         if handshake.handshake_exc is not None or handshake.subprotocol != "ocpp1.6":
             problem = handshake.handshake_exc or "no subprotocol"
             self.opened.set_exception(ConnectionError(f"{self.identity.decode()}: {problem}"))
+            self.transport.abort()  # what follows is the body of the refusal
         else:
             self.opened.set_result(None)
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FILL_S = 60.0
 """What has not been sent by then is not sent."""
+AGAIN_S = 2.0
+"""Before a charger that was refused tries again."""
 NOTED_S = 1.0
 """Shorter waits for an answer are no outage."""
 
@@ -76,13 +78,16 @@ class Watch:
 
     async def _again(self, url: str, gone: Charger, at: int) -> None:
         load = self._load
-        try:
-            charger = await load.open(url, gone.identity.decode())
-            charger.transaction, charger.count, charger.millis = gone.transaction, gone.count, gone.millis
-            await charger.boot(transactions=True)
-        except (OSError, RuntimeError, TimeoutError) as error:
-            load.errors[repr(error)] = load.errors.get(repr(error), 0) + 1
-            return
+        while True:
+            try:
+                charger = await load.open(url, gone.identity.decode())
+                charger.transaction, charger.count, charger.millis = gone.transaction, gone.count, gone.millis
+                await charger.boot(transactions=True)
+                break
+            except (OSError, RuntimeError, TimeoutError) as error:  # e.g. its old connection is still held to be there
+                text = str(error).replace(gone.identity.decode(), "charger") or repr(error)
+                load.errors[text] = load.errors.get(text, 0) + 1
+                await asyncio.sleep(AGAIN_S)
         self._came_back += 1
         load.chargers[at] = charger
         self._loop.call_later(self._pause, self._send, charger)
