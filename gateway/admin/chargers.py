@@ -76,6 +76,7 @@ class AtUpstream(msgspec.Struct):
     """CALLs in memory that wait to be told."""
     parked_bytes: int
     dead_letters: int
+    """Of this charger, among the first 10,000 of its partition."""
     told: list[Told]
     transactions: list[Named] | None = None
     """null: the charger's own ids pass."""
@@ -86,7 +87,6 @@ class Detail(Line, kw_only=True):
 
     hub: str = ""
     """Process that has its session; empty: none has, as nothing happens to it."""
-    edge_process: str = ""
     opened_at: str | None = None
     absent_since: str | None = None
     command: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -218,6 +218,7 @@ class Chargers(Part):
         detail.security_profile = await self._journal.highest_profile(home.id, partition, 0)
         if flag(request, "remembered"):
             detail.remembered = await self._journal.stored_answers(partition, home.id)
+        letters = await self._journal.letters_of(partition, home.id)
         for process, said in answers.items():
             if said is None:
                 continue
@@ -231,15 +232,11 @@ class Chargers(Part):
                     "told": told,
                     "transactions": named,
                     "down_since": _time(each["down_since"]),
-                    "dead_letters": 0,
+                    "parked_bytes": parked.get(name, 0),
+                    "dead_letters": letters.get(name, 0),
                 }
-                each["parked_bytes"] = parked.get(name, 0)
-                each["dead_letters"] = await self._letters(name, partition)
                 detail.upstreams[name] = AtUpstream(**each)
         return reply(detail)
-
-    async def _letters(self, upstream: str, partition: int) -> int:
-        return (await self._journal.letter_counts(partition)).get(upstream, 0)
 
     async def _put(self, request: web.Request) -> web.Response:
         self._here()

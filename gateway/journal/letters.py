@@ -21,6 +21,9 @@ from gateway.journal.packed import pack
 from gateway.journal.store import Store
 from gateway.journal.streams import order, read_entry
 
+LOOKED_THROUGH = 10_000
+"""Dead letters of a partition and upstream that are looked through for those of one charger."""
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -148,6 +151,17 @@ class Letters:
         names = [name.decode() for name in await self._store.call("SMEMBERS", keys.dead_letter_index(partition))]
         calls = [self._store.call("XLEN", keys.dead_letters(partition, name)) for name in names]
         return dict(zip(names, await asyncio.gather(*calls), strict=True))
+
+    async def letters_of(self, partition: int, charger: str) -> dict[str, int]:
+        """Upstream -> dead letters of one charger, of the first 10,000 of its partition. Raises StoreDown."""
+        found = {}
+        for upstream in await self.letter_counts(partition):
+            reply = await self._store.call(
+                "XRANGE", keys.dead_letters(partition, upstream), "-", "+", "COUNT", LOOKED_THROUGH
+            )
+            letters = (_letter(upstream, partition, raw) for raw in reply)
+            found[upstream] = sum(keys.fold(each.entry.head.charger) == keys.fold(charger) for each in letters)
+        return found
 
     async def expire_letters(self, partition: int, token: int, upstream: str, before: int, count: int = 500) -> int:
         """Deletes up to `count` dead letters put aside before `before` (ms), under the partition's lease; gives how many.

@@ -38,6 +38,15 @@ async def test_a_dead_letter_is_kept_whole_and_acknowledged_in_the_same_commit(p
     assert await journal.letter_counts(number) == {"a": 1}
 
 
+async def test_those_of_one_charger_are_told_from_those_of_its_partition(journal: Journal) -> None:
+    number = journal.partition("CP-1")
+    neighbour = next(name for n in range(2, 9999) if journal.partition(name := f"CP-{n}") == number)
+    for n, (charger, upstream) in enumerate([("CP-1", "a"), (neighbour, "a"), ("cp-1", "a"), (neighbour, "b")]):
+        await bury(journal, entry(n + 1, charger), upstream)
+    assert await journal.letters_of(number, "CP-1") == {"a": 2, "b": 0}
+    assert await journal.letters_of(number, neighbour) == {"a": 1, "b": 1}
+
+
 async def test_who_lost_the_lease_buries_nothing(partition: Partition) -> None:
     old = partition.token
     await partition.own()
