@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
@@ -37,6 +38,10 @@ GIVE_SECONDS = 0.02
 TRIM_SECONDS = 10.0
 DEAD_SECONDS = 20.0
 """An edge that has had no lease for so long is dead for good: its homes are ended."""
+
+
+SWEEP_SECONDS = 3.0
+"""From the loss of partitions until the memory of their sessions is given back, once for all of them."""
 
 
 class Ownership:
@@ -97,6 +102,7 @@ class Ownership:
         self._away = asyncio.Event()
         """The store was away, and not all partitions have been resumed."""
         self._life = journal.life
+        self._sweeping: asyncio.TimerHandle | None = None
         self._moving: dict[int, float] = {}
         """Partition that another hub shall have -> since when; it goes when nothing is open there, so that nothing is told
         twice."""
@@ -229,6 +235,13 @@ class Ownership:
             self._moving.pop(partition.number, None)
             self._parting.pop(partition.number, None)
             self._lost(partition)
+            if self._sweeping is None:
+                self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Sessions and links refer to one another: without this the dead ones stay, as cycles are looked for rarely (app.py)."""
+        self._sweeping = None
+        gc.collect()
 
     def drop_all(self, error: BaseException) -> None:
         """Nothing that is held is certain any more."""

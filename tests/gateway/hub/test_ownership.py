@@ -73,6 +73,19 @@ async def test_a_hub_that_was_replaced_meanwhile_says_nothing(csms: Csms, store:
         assert len(csms.heard("CP-1")) == 2
 
 
+async def test_lost_partitions_are_swept_out_of_memory_once(
+    csms: Csms, store: RedisConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions refer to their links and these to them; the collector would look for such cycles much later."""
+    swept: list[int] = []
+    monkeypatch.setattr(ownership, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr(ownership.gc, "collect", lambda: swept.append(1))
+    async with site(store, {"main": upstream(csms)}) as at:
+        for partition in list(at.hub.partitions.values())[:3]:
+            at.hub._ownership.drop(partition)
+        await eventually("swept", lambda: swept == [1])
+
+
 async def test_homes_at_a_dead_edge_end(csms: Csms, store: RedisConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ownership, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(ownership, "DEAD_SECONDS", 0.3)
