@@ -17,7 +17,7 @@ async def test_who_it_is_and_what_each_csms_calls_its_transactions(console: Cons
     connection = await console.text('section[aria-label="Connection"]')
     assert "Connected" in connection and "Home" in connection and "Connectors" in connection
     at = 'section[aria-label="At its CSMSs"]'
-    await console.sees(f'{at}:has-text("kB")', seconds=30)  # parked, once more waits than memory holds
+    await console.sees(f'{at}:has-text("kB")', seconds=90)  # parked, once more waits than memory holds
     csms = await console.text(at)
     assert "main" in csms and "primary" in csms and "backoff" in csms
     await console.sees('section[aria-label="Transactions"] tbody', seconds=30)

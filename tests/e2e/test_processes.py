@@ -38,15 +38,15 @@ def children(gateway: Gateway) -> list[int]:
 
 def holder(port: int, pids: list[int]) -> int:
     """The process that has the server's end of the connection from this local port."""
-    inode = ""
+    inodes = set()  # of whatever knows this port as its peer's; what is over has none
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[2].endswith(f":{port:04X}"):
-            inode = fields[9]
+            inodes.add(f"socket:[{fields[9]}]")
     for pid in pids:
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             try:
-                if os.readlink(f"/proc/{pid}/fd/{descriptor}") == f"socket:[{inode}]":
+                if os.readlink(f"/proc/{pid}/fd/{descriptor}") in inodes:
                     return pid
             except OSError:
                 continue
