@@ -136,7 +136,7 @@ async def test_readiness_ends_before_listening_does(start_csms: StartCsms, start
     async with asyncio.timeout(30):
         while await handshake(gateway.url, "CP2") == 101:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-    assert await gateway.stop() == 0
+    assert await asyncio.wait_for(gateway.process.wait(), 30) == 0
 
 
 async def test_a_second_signal_hurries(

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.edge.jsontext import MOST_DEPTH, doubled, header_id, long_number, mended, sound, too_deep
@@ -99,6 +99,7 @@ def test_headers_of_what_is_no_json(text: bytes, id: bytes | None) -> None:
     st.text(alphabet='12 ,.:e"\\x', max_size=60),
     st.booleans(),
 )
+@example(whole=38, fraction=0, exponent=10, text="11", quoted=False)
 def test_long_numbers(whole: int, fraction: int, exponent: int | None, text: str, quoted: bool) -> None:
     number = (
         "7" * (whole + 1) + ("." + "3" * fraction if fraction else "") + ("" if exponent is None else f"e{exponent}")
