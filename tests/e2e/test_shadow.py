@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ocpp.v16 import call as call16
 
 from gateway.journal.embedded import Embedded
@@ -71,6 +72,7 @@ async def record(gateway: Gateway, charger: str = "CP1") -> dict[str, Any]:
     return shown
 
 
+@pytest.mark.slow
 async def test_differences_of_a_new_csms(
     start_csms: StartCsms, raw_csms: Callable[[str], Any], start_gateway: StartGateway, plug_in: Connect
 ) -> None:

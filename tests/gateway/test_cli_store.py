@@ -81,6 +81,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_letters_are_listed_shown_and_discarded(place: Path) -> None:
     assert json.loads(run("dlq", "list", "-o", "json", cwd=place).stdout) == {"main": 3, "gone": 2}
     letters = json.loads(run("dlq", "list", "main", "--output", "json", cwd=place).stdout)
@@ -127,6 +128,7 @@ async def test_letters_are_requeued_while_a_gateway_runs(place: Path) -> None:
         assert refused.returncode == 2 and "not in the configuration" in refused.stderr
 
 
+@pytest.mark.slow
 def test_an_upstream_that_is_gone_is_forgotten(place: Path) -> None:
     found = json.loads(run("upstreams", "list", "-o", "json", cwd=place).stdout)
     assert (found["gone"]["orphan"], found["main"]["orphan"]) == (True, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from gateway.config import RedisConfig, Upstream
 from tests.gateway.journal.conftest import Server, binary, server
@@ -12,6 +13,7 @@ from .site import Csms, eventually, site
 __all__ = ["binary", "server"]
 
 
+@pytest.mark.slow
 async def test_what_was_not_told_in_the_old_words_becomes_dead_letters(server: Server) -> None:
     csms = Csms()
     await csms.start()
