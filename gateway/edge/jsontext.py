@@ -77,7 +77,7 @@ def long_number(payload: bytes) -> bool:
 
 def long_text(payload: bytes) -> bool:
     """Whether a string in this valid JSON is longer than 64 KiB."""
-    return len(payload) > LONGEST_TEXT and any(len(text[0]) > LONGEST_TEXT + 2 for text in _STRINGS.finditer(payload))
+    return any(len(text[0]) > LONGEST_TEXT + 2 for text in _STRINGS.finditer(payload))
 
 
 def doubled(payload: bytes) -> bool:

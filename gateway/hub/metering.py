@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import structlog
 
@@ -267,11 +268,7 @@ class Metering(Observer):
     def poisoned(self, link: Link, entry: Entry, error: Exception) -> None:
         log.error(
             "entry_poisoned",
-            charger_id=link.charger,
-            upstream=link.name,
-            action=known(entry.head.action),
-            message_id=entry.head.message_id,
-            exchange=exchange_of(entry.head),
+            **_whose(link, entry),
             entry=entry.id,
             trace=trace(error),
             exc_info=error,
@@ -293,11 +290,7 @@ class Metering(Observer):
         if reason != "poisoned":  # that has a line of its own
             log.warning(
                 "dead_letter",
-                charger_id=link.charger,
-                upstream=link.name,
-                action=known(entry.head.action),
-                message_id=entry.head.message_id,
-                exchange=exchange_of(entry.head),
+                **_whose(link, entry),
                 reason=reason,
             )
 
@@ -371,3 +364,14 @@ class Metering(Observer):
             duration = self._cells[group] = self._metrics.call_duration.cell(initiator, action_group(action))
         assert isinstance(duration, HistogramCell)
         duration.observe(ms / 1000)
+
+
+def _whose(link: Link, entry: Entry) -> dict[str, Any]:
+    """What a log line says of a message."""
+    return {
+        "charger_id": link.charger,
+        "upstream": link.name,
+        "action": known(entry.head.action),
+        "message_id": entry.head.message_id,
+        "exchange": exchange_of(entry.head),
+    }
