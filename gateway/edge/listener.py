@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import secrets
-import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
@@ -27,6 +24,7 @@ from gateway.edge.guard import Open
 from gateway.edge.lockout import Lockout, prefix
 from gateway.edge.overload import watch
 from gateway.edge.parting import drain, make_room
+from gateway.edge.presence import LEASE_SECONDS, RENEW_SECONDS, Presence
 from gateway.edge.sources import Conflicts, Sources
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
@@ -36,15 +34,10 @@ from gateway.wheel import Wheel
 
 log = structlog.get_logger(__name__)
 
-LEASE_SECONDS: Final = 15.0
-"""The edge's lease in the store; without one its chargers count as gone."""
-RENEW_SECONDS: Final = 5.0
 CLOSES_PER_SECOND: Final = 100
 """Sockets closed per second when many must be, so that their chargers do not all come back at once."""
 SPREAD: Final = 10.0
 """Most seconds over which the sockets that wait for the store in vain are closed."""
-
-
 FREE_AGAIN: Final = 0.95
 """Of the room, taken: an edge that was full has some again."""
 TOLD_REFUSALS: Final = (2.0, 100.0)
@@ -79,8 +72,7 @@ class Edge:
         self.wheel = wheel or Wheel()
         self.counters = counters or EdgeCounters()
         self.now_ms = now_ms
-        self.id = _incarnation()
-        """Names this incarnation of the edge; a new one after the lease was lost."""
+        self.presence = Presence(journal, self.wheel, self.take, self._unknown)
         self.budget_ms = int(answer_timeout * 1000)
         self.limits = limits or Limits()
         self.overload = 0
@@ -101,7 +93,6 @@ class Edge:
         self._tasks: set[asyncio.Task[None]] = set()
         self._farewells: list[Head] = []
         self._leaving: set[asyncio.Future[None]] = set()
-        self._leased_at = 0.0
         self._retrying = False
         self._told: Callable[[bool], None] | None = None
         self.registry = Registry() if registry is None else registry
@@ -125,17 +116,17 @@ class Edge:
 
         `shared`: other processes of this machine listen on the same ports.
         """
-        self._leased_at = self.wheel.loop.time()
+        self.presence.begin()
         with contextlib.suppress(StoreDown):  # the lease is taken as soon as the store is there
-            await self._renew()
+            await self.presence.renew()
         self._told = self.journal.on_health
         self.journal.on_health = self._health
         for door in self._doors:
             door.shared = shared
             await door.start(self.spawn)
         self.addresses = [address for door in self._doors for address in door.addresses]
-        self.spawn(self._keep_lease())
-        self.spawn(self._read_inbox())
+        self.spawn(self.presence.hold())
+        self.spawn(self.presence.read())
         self.spawn(watch(self))
         log.info("edge_listens", addresses=self.addresses, edge=self.id)
 
@@ -179,6 +170,11 @@ class Edge:
                 task.cancel()
             _, ending = await asyncio.wait(ending, timeout=0.5)
         self._checker.stop()
+
+    @property
+    def id(self) -> str:
+        """Names this incarnation of the edge; a new one after the lease was lost."""
+        return self.presence.id
 
     @property
     def urls(self) -> list[str]:
@@ -403,7 +399,7 @@ class Edge:
         if self._told is not None:
             self._told(healthy)
         if healthy:
-            self.spawn(self._renew())  # before any charger's frame: hubs answer to living edges only
+            self.spawn(self.presence.renew())  # before any charger's frame: hubs answer to living edges only
             self._resume()
 
     def _retry(self) -> None:
@@ -422,29 +418,8 @@ class Edge:
         for wire in holding:
             wire.recovered()
 
-    async def _renew(self) -> None:
-        before = self.wheel.loop.time()
-        await self.journal.edge_alive(self.id)
-        self._leased_at = before
-
-    async def _keep_lease(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS if self.journal.healthy else 0.5)
-            clock = self.wheel.loop.time
-            # A pause of the whole process shows here first: the lease may have ended while nothing ran.
-            if clock() - self._leased_at > LEASE_SECONDS:
-                self._lease_lost()
-            try:
-                # Not wait_for: that of Python 3.11 may swallow a cancellation, and the drain would wait for this task for ever.
-                async with asyncio.timeout(RENEW_SECONDS):
-                    await self._renew()
-            except (StoreDown, TimeoutError):
-                continue
-
-    def _lease_lost(self) -> None:
+    def _unknown(self) -> None:
         """Hubs count this edge's chargers as gone: let them connect anew, to a new incarnation."""
-        self.id = _incarnation()
-        self._leased_at = self.wheel.loop.time()
         wires = list(self._sockets)
         if wires:
             log.warning("edge_lease_lost", sockets=len(wires), edge=self.id)
@@ -452,20 +427,3 @@ class Edge:
         rate = max(CLOSES_PER_SECOND, len(wires) / (LEASE_SECONDS - RENEW_SECONDS))
         for number, wire in enumerate(wires):
             self.wheel.after(number / rate, partial(wire.part, "store_down", 1013, "store unavailable"))
-
-    async def _read_inbox(self) -> None:
-        edge, after = self.id, "0"
-        while True:
-            if edge != self.id:
-                edge, after = self.id, "0"
-            try:
-                items = await self.journal.read_inbox(edge, after, 2_000)
-            except StoreDown:
-                await asyncio.sleep(0.2)
-                continue
-            for after, item in items:  # noqa: B007  the next read starts after the last one
-                self.take(item)
-
-
-def _incarnation() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

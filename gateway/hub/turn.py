@@ -40,8 +40,8 @@ def now_ms() -> int:
 class LocalEdge(Protocol):
     """An edge in the same process."""
 
-    id: str
-
+    @property
+    def id(self) -> str: ...
     def take(self, item: ToCharger) -> None: ...
     def authorization(self, charger: str) -> str | None: ...
 

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from gateway.config import Limits, Listen
-from gateway.edge import connection, listener
+from gateway.edge import connection, listener, presence
 from gateway.edge.listener import Edge
 from gateway.journal.entry import Entry, ToCharger
 from tests.gateway.edge.conftest import EchoHub, World, closed, dial, eventually, hear, say
@@ -277,12 +277,12 @@ async def test_a_store_that_stays_away_closes_1013_and_never_answers_an_error(
 async def test_an_edge_that_lost_its_lease_closes_its_sockets_and_starts_anew(
     edge: Edge, hub: EchoHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(presence, "RENEW_SECONDS", 0.05)
     before = edge.id
     async with dial(edge) as ws:
         await hub.kinds("open")
-        edge._leased_at -= 20
-        edge._lease_lost()
+        edge.presence._leased_at -= 20
+        edge.presence.lose()
         assert await closed(ws) == (1013, "store unavailable")
     await edge.journal.edge_alive(edge.id)
     assert edge.id != before
