@@ -103,10 +103,12 @@ class Console:
         return found
 
     async def until(self, expression: str, *, seconds: float = 8) -> None:
-        """Waits until JavaScript holds. (Playwright's own way evaluates text within the page, which its policy forbids.)"""
+        """Waits until JavaScript holds; what it speaks of may not be there yet. (Playwright's own way evaluates text within the
+        page, which its policy forbids.)"""
+        holds = f"(() => {{ try {{ return ({expression}); }} catch (error) {{ return false; }} }})()"
         try:
             async with asyncio.timeout(seconds):
-                while not await self.page.evaluate(expression):  # noqa: ASYNC110
+                while not await self.page.evaluate(holds):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"not within {seconds:g} s: {expression}") from None

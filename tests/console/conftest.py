@@ -38,7 +38,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Guarded]:
     """A gateway that asks for tokens."""
     guarded = Guarded(tmp_path_factory.mktemp("guarded"))
-    await guarded.gateway.start(until_ready=False)
+    await guarded.gateway.start()
     yield guarded
     await guarded.gateway.stop()
 

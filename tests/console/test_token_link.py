@@ -13,9 +13,7 @@ async def test_a_link_may_bring_a_token(chromium: Any, guarded: Guarded, tmp_pat
     page = await chromium.new_page()
     console = Console(page, guarded.address, tmp_path)
     await page.goto(f"{guarded.address}/console/#token={TOKENS['admin']}")
-    await page.wait_for_function(
-        "document.querySelector('main h1') !== null && !document.querySelector('input[type=password]')"
-    )
+    await console.until("document.querySelector('main h1') !== null && !document.querySelector('input[type=password]')")
     assert TOKENS["admin"] not in page.url
     assert TOKENS["admin"] in await page.evaluate("JSON.stringify(sessionStorage)")
     await page.close()

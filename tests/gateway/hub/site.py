@@ -145,6 +145,14 @@ class Site:
         found = await self.edge.read_parked(self.partition(charger), upstream, charger, count=10_000)
         return [entry.id for entry in found]
 
+    async def settled(self, charger: str, upstream: str = "main") -> None:
+        """Nothing of the charger's partition waits for the upstream: what was decided is in the store."""
+
+        async def nothing() -> bool:
+            return (await self.edge.lag(self.partition(charger), [upstream]))[upstream].pending == 0
+
+        await eventually(f"nothing waits for {upstream}", nothing)
+
     def count(self, name: str) -> float:
         """Sum of a metric's series."""
         return sum(cell.n for _, cell in getattr(self.metrics, name).items())
