@@ -59,6 +59,7 @@ class Line(msgspec.Struct):
     """One charger in the list."""
 
     id: str
+    """As it spells itself; in lower case if it is absent, not registered, and has said nothing that is kept."""
     connected: bool
     edge: str
     epoch: int
@@ -106,7 +107,11 @@ class Directory:
             if not self._at or time.monotonic() - self._at > FRESH_SECONDS:
                 self._homes, self._registered = await self._look(), await self._registry_now()
                 self._at = time.monotonic()
-        return {name: Home(each.id) for name, each in self._registered.items()} | self._homes
+        everyone = dict(self._homes)
+        for name, each in self._registered.items():
+            if name not in everyone or not everyone[name].epoch:  # the registry knows the spelling of who is absent
+                everyone[name] = Home(each.id)
+        return everyone
 
     def look_again(self) -> None:
         """Something has changed: the next question is answered anew."""
@@ -172,8 +177,9 @@ class Directory:
         except NoRoute:
             primary, mirrors = "", []
         registered = self.registered(home.id)
+        id = known["id"] if not home.epoch and registered is None and known["id"] else home.id
         return Line(
-            home.id, bool(home.edge), home.edge, home.epoch, version, facts.vendor, facts.model, facts.firmware,
+            id, bool(home.edge), home.edge, home.epoch, version, facts.vendor, facts.model, facts.firmware,
             primary, mirrors, msgspec.convert(known["connectors"], dict[str, Connector]),
             msgspec.convert(known["transactions"], list[Transaction]),
             None if registered is None else registration(registered),

@@ -226,6 +226,7 @@ def known(stored: bytes) -> dict[str, Any]:
         shared = Shared()
     facts = facts_of(shared.version, shared.boot)
     return {
+        "id": shared.id,
         "version": shared.version,
         "vendor": facts.vendor,
         "model": facts.model,

@@ -139,6 +139,7 @@ class Sessions:
         session.habits.resets = self.config.charger.reset_deaf
         session.passwords = self.passwords
         session.shared = decode_shared(facts.get(FIELD, b""))
+        session.shared.id = charger  # stored with whatever is learned next
         session.terms = decode_terms(facts.get(TERMS, b""))
         session.compared = facts.get(SHADOW, b"")
         self._link(session, version, facts, partition.position)

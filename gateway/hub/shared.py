@@ -59,6 +59,8 @@ class Shared(msgspec.Struct, omit_defaults=True):
     """The field `shared` of a charger's facts."""
 
     format: int = FORMAT
+    id: str = ""
+    """The charger as it spells itself: everything else goes by the casefolded identity."""
     version: str = ""
     """OCPP version of the payloads."""
     boot: bytes = b""

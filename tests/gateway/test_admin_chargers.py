@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from gateway import passwords
 from gateway.admin.api import AdminApi
@@ -15,7 +16,9 @@ from gateway.admin.directory import Directory
 from gateway.config import Config, RedisConfig, RegistryConfig, RouteConfig
 from gateway.fleet import Fleet
 from gateway.hub.operations import KNOWN, known
-from gateway.journal import Journal
+from gateway.hub.shared import FIELD, Shared, encode
+from gateway.journal import Commit, Journal
+from gateway.journal.entry import Head
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.registry import Registry
@@ -75,6 +78,21 @@ async def test_a_charger_comes_and_goes(client: aiohttp.ClientSession, journal: 
     assert stored is not None and passwords.matches(stored.password, b"s3cret")
     assert (await client.delete("chargers/CP%201")).status == 204
     assert (await client.get("chargers/CP%201")).status == (await client.delete("chargers/CP%201")).status == 404
+
+
+async def test_an_absent_charger_is_called_as_it_spells_itself(client: aiohttp.ClientSession, journal: Journal) -> None:
+    await client.put("chargers/Registered", json={})
+    for id in ("Learned", "rEGISTERED", "Silent"):
+        head = Head(id, 0, 1, "ocpp1.6", "edge-1", now_ms())
+        epoch, _ = await journal.connect(head)
+        await journal.close_charger(replace(head, epoch=epoch))
+    number = journal.partition("Learned")
+    token = await journal.acquire(number, "hub-1")
+    assert token is not None
+    await journal.commit(number, token, Commit(facts={("Learned", FIELD): encode(Shared(id="Learned"))}))
+    page = await (await client.get("chargers")).json()
+    assert [each["id"] for each in page["chargers"]] == ["Learned", "Registered", "silent"]
+    assert (await (await client.get("chargers/LEARNED")).json())["id"] == "Learned"
 
 
 async def test_the_list_in_order(client: aiohttp.ClientSession) -> None:
