@@ -36,6 +36,7 @@ COMMANDS = (
     "chargers import",
     "chargers ls",
     "chargers show",
+    "chargers watch",
     "chargers kick",
     "chargers forget",
     "send",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import OcppVersion, fail
-from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import Output, OutputOption, show_table, tell
 from gateway.cli.output import show as show_data
 from gateway.cli.stored import ConfigFile, with_journal
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The registry of chargers in the store (`registry.source: redis`): who may connect, and with which password.",
+    help="Who is there and who was (ls, show, watch, kick, forget); and the registry of chargers in the store "
+    "(`registry.source: redis`): who may connect, and with which password.",
 )
 
 GENERATED = 20
@@ -53,6 +54,7 @@ def add(
         str, typer.Option("--quirks", metavar="PROFILE", help="Quirk profile, whatever it says of itself.")
     ] = "",
     config: ConfigFile = None,
+    output: OutputOption = Output.table,
 ) -> None:
     """Register a charger, or give a registered one other settings; its password stays unless another one is given."""
     from gateway.quirk_profiles import shipped
@@ -65,7 +67,7 @@ def add(
         fail([str(error)])
     secret = _secret(ask=password, generate=generate)
 
-    async def work(journal: Journal, settings: Config) -> None:
+    async def work(journal: Journal, settings: Config) -> Charger:
         if route and route not in [each.name for each in settings.routes]:
             raise ValueError(f"no route has the name {route}")
         if quirks and quirks not in {**shipped(), **settings.quirks}:
@@ -78,12 +80,13 @@ def add(
             next=old.next if old is not None and not secret else "",
         )  # fmt: skip
         await journal.register({charger: made})
+        return made
 
-    _with_registry(config, work, f"add {charger}")
+    tell(_plain(_with_registry(config, work, f"add {charger}")), output, f"{charger} is registered")
 
 
 @app.command("remove")
-def remove(charger: Id, config: ConfigFile = None) -> None:
+def remove(charger: Id, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """Forget a charger, and the security profile it had. If it is connected it is disconnected within a second."""
 
     async def work(journal: Journal, _: Config) -> None:
@@ -92,32 +95,37 @@ def remove(charger: Id, config: ConfigFile = None) -> None:
         await journal.forget_profile(charger, journal.partition(charger))
 
     _with_registry(config, work, f"remove {charger}")
+    tell({"id": charger, "registered": False}, output, f"{charger} is not registered any more")
 
 
 @app.command("block")
-def block(charger: Id, config: ConfigFile = None) -> None:
+def block(charger: Id, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """Refuse a charger (403) without forgetting it. If it is connected it is disconnected within a second."""
-    _change(charger, config, "block", blocked=True)
+    tell(_change(charger, config, "block", blocked=True), output, f"{charger} is blocked")
 
 
 @app.command("unblock")
-def unblock(charger: Id, config: ConfigFile = None) -> None:
+def unblock(charger: Id, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """Let a blocked charger in again."""
-    _change(charger, config, "unblock", blocked=False)
+    tell(_change(charger, config, "unblock", blocked=False), output, f"{charger} may come in again")
 
 
 @app.command("set-password")
-def set_password(charger: Id, generate: Generate = False, config: ConfigFile = None) -> None:
+def set_password(
+    charger: Id, generate: Generate = False, config: ConfigFile = None, output: OutputOption = Output.table
+) -> None:
     """Give a charger another password: asked for, or read from standard input. The old one does not work any more; a connected
     charger stays.
 
     A password that is no text is written hex:0A1B..; the hex digits of an AuthorizationKey (OCPP 1.6) mean its bytes.
     """
-    _change(charger, config, "set-password", password=_secret(ask=not generate, generate=generate), next="")
+    secret = _secret(ask=not generate, generate=generate)
+    changed = _change(charger, config, "set-password", password=secret, next="")
+    tell(changed, output, f"{charger} has another password")
 
 
 @app.command("forget-password")
-def forget_password(charger: Id, config: ConfigFile = None) -> None:
+def forget_password(charger: Id, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """Of a charger in a file (`registry.source: file`): forget the password that its CSMS has given it since. The one in the
     file counts again."""
     from gateway.journal.chargers import GIVEN
@@ -126,16 +134,18 @@ def forget_password(charger: Id, config: ConfigFile = None) -> None:
         await journal.register({charger: None}, GIVEN)
 
     _with_registry(config, work, f"forget-password {charger}", always=True)
+    tell({"id": charger}, output, f"of {charger} the password in the file counts")
 
 
 @app.command("allow-downgrade")
-def allow_downgrade(charger: Id, config: ConfigFile = None) -> None:
+def allow_downgrade(charger: Id, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """Let a charger come with a lower security profile than before, from now on."""
 
     async def work(journal: Journal, _: Config) -> None:
         await journal.forget_profile(charger, journal.partition(charger))
 
     _with_registry(config, work, f"allow-downgrade {charger}", always=True)
+    tell({"id": charger, "security_profile": 0}, output, f"{charger} may come with any security profile")
 
 
 @app.command("hash")
@@ -175,6 +185,7 @@ def import_file(
     replace: Annotated[bool, typer.Option("--replace", help="Remove the chargers that are not in the file.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     config: ConfigFile = None,
+    output: OutputOption = Output.table,
 ) -> None:
     """Register all chargers of a file. Passwords in plain text are hashed, 20 ms each; a charger without one keeps the one it
     has. What was interrupted can be run again."""
@@ -205,7 +216,8 @@ def import_file(
         return await _import(journal, list(chargers.values()), replace=replace)
 
     removed = _with_registry(config, work, f"import {file.name}" + (" --replace" if replace else ""))
-    typer.echo(f"imported: {len(chargers)} chargers" + (f", removed: {removed}" if replace else ""))
+    told = f"imported: {len(chargers)} chargers" + (f", removed: {removed}" if replace else "")
+    tell({"imported": len(chargers), "removed": removed}, output, told)
 
 
 async def _import(journal: Journal, rows: list[dict[str, Any]], *, replace: bool) -> int:
@@ -264,13 +276,16 @@ def _with_registry(
     return with_journal(config, use, deed=deed and f"chargers {deed}")
 
 
-def _change(charger: str, config: Path | None, deed: str, **changes: Any) -> None:
+def _change(charger: str, config: Path | None, deed: str, **changes: Any) -> dict[str, Any]:
+    """What is shown of the changed charger."""
     from msgspec import structs
 
-    async def work(journal: Journal, _: Config) -> None:
-        await journal.register({charger: structs.replace(await _known(journal, charger), **changes)})
+    async def work(journal: Journal, _: Config) -> Charger:
+        made = structs.replace(await _known(journal, charger), **changes)
+        await journal.register({charger: made})
+        return made
 
-    _with_registry(config, work, f"{deed} {charger}")
+    return _plain(_with_registry(config, work, f"{deed} {charger}"))
 
 
 async def _known(journal: Journal, charger: str) -> Charger:

@@ -31,6 +31,7 @@ from gateway.cli import (
     streaming,
     token,
     vault,
+    watching,
     wire_log,
 )
 
@@ -70,6 +71,7 @@ app.command("healthcheck")(probe.healthcheck)
 app.command("boot")(probe.boot)
 app.command("rebalance")(rebalance.rebalance)
 app.add_typer(routes.app, name="routes")
+present.app.command("watch")(watching.watch)
 app.add_typer(present.app, name="chargers")
 app.command("token")(token.token)
 app.add_typer(vault.app, name="vault")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.options import CONFIG_VARIABLE, fail
+from gateway.cli.output import Output, OutputOption, tell
+from gateway.cli.output import show as show_data
 from gateway.cli.server import DEFAULT_SERVER, Server, ask
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def docs(
     key: Annotated[
         str, typer.Argument(metavar="[KEY]", help="A key or a section: listen.port, upstreams.url.", show_default=False)
     ] = "",
+    output: OutputOption = Output.table,
 ) -> None:
     """What the keys mean: all of them, or KEY and those below it."""
     from gateway.config_keys import known
@@ -57,6 +60,8 @@ def docs(
     found = known(key)
     if not found:
         fail([f"{key}: no key of the configuration (all of them: ocpp-gateway config docs)"])
+    if output is not Output.table:
+        return show_data(found, output)
     for each in found:
         typer.echo(f"{each.path}\n    {each.type}; default: {each.default}; {each.variable}\n    {each.text}\n")
 
@@ -84,6 +89,7 @@ def diff(
         Path | None,
         typer.Argument(metavar="[NEW]", help="Another one. Default: what a running gateway has.", show_default=False),
     ] = None,
+    output: OutputOption = Output.table,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """The keys in which two configurations differ, and which of them need a restart.
@@ -102,9 +108,13 @@ def diff(
         before, after = flat(old), flat(new)
         left, right = flat(old, reveal=True), flat(new, reveal=True)
         differ = {key for key in left.keys() | right.keys() if left.get(key) != right.get(key)}
-    for key in [*after, *(key for key in before if key not in after)]:
-        if key not in differ:
-            continue
+    keys = [key for key in (*after, *(key for key in before if key not in after)) if key in differ]
+    if output is not Output.table:
+        show_data(
+            [{"key": key, "was": before.get(key), "is": after.get(key), "restart": fixed(key)} for key in keys], output
+        )
+        keys = []
+    for key in keys:
         note = f"  # needs a restart: {why}" if (why := fixed(key)) else ""
         if key in before:
             typer.echo(f"- {key}: {before[key]}")
@@ -117,10 +127,9 @@ def diff(
 
 
 @app.command("reload")
-def reload(server: Server = DEFAULT_SERVER) -> None:
+def reload(output: OutputOption = Output.table, server: Server = DEFAULT_SERVER) -> None:
     """Let a running gateway read its configuration again; it tells why when it cannot, and then nothing has changed."""
-    ask(server, "POST", "/api/v1/config/reload")
-    typer.echo("reloaded")
+    tell(ask(server, "POST", "/api/v1/config/reload"), output, "reloaded")
 
 
 def _load(file: Path | None) -> tuple[Config, Node]:

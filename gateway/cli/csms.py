@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli import upstreams
-from gateway.cli.output import Output, OutputOption, show, show_members, show_table, tell_silent
+from gateway.cli.output import Output, OutputOption, show, show_members, show_table, tell, tell_silent
 from gateway.cli.server import DEFAULT_SERVER, Server, ask, path_of
 
 app = upstreams.app
@@ -62,28 +62,29 @@ def show_one(name: Name, output: OutputOption = Output.table, server: Server = D
 
 
 @app.command("pause")
-def pause(name: Name, server: Server = DEFAULT_SERVER) -> None:
+def pause(name: Name, output: OutputOption = Output.table, server: Server = DEFAULT_SERVER) -> None:
     """Close all sockets to a CSMS and keep what is for it, until resume. Whoever has it as primary is treated as if it were down."""
     found = ask(server, "POST", path_of("upstreams", name, "pause"))
-    typer.echo(f"{name} is paused since {found['paused_at']}")
+    tell(found, output, f"{name} is paused since {found['paused_at']}")
 
 
 @app.command("resume")
-def resume(name: Name, server: Server = DEFAULT_SERVER) -> None:
+def resume(name: Name, output: OutputOption = Output.table, server: Server = DEFAULT_SERVER) -> None:
     """Dial a paused CSMS again, and tell it what has waited."""
-    ask(server, "POST", path_of("upstreams", name, "resume"))
-    typer.echo(f"{name} is dialled again")
+    found = ask(server, "POST", path_of("upstreams", name, "resume"))
+    tell(found, output, f"{name} is dialled again")
 
 
 @app.command("reconnect")
 def reconnect(
     name: Name,
     charger: Annotated[str, typer.Option("--charger", metavar="CHARGER", help="Only the socket of this charger.")] = "",
+    output: OutputOption = Output.table,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Close the sockets to a CSMS and dial again, not all in the same moment."""
     found = ask(server, "POST", path_of("upstreams", name, "reconnect"), {"charger": charger})
-    typer.echo(f"{found['sockets']} sockets")
+    tell(found, output, f"{found['sockets']} sockets")
 
 
 @app.command("test")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import fail
-from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import Output, OutputOption, show_table, tell
 from gateway.cli.output import show as show_data
 from gateway.cli.stored import ConfigFile, with_journal
 
@@ -92,6 +92,7 @@ def requeue(
     ids: Ids = None,
     every: Annotated[bool, typer.Option("--all", help="All that there are now.")] = False,
     config: ConfigFile = None,
+    output: OutputOption = Output.table,
 ) -> None:
     """Give dead letters to that upstream again, in the order in which each charger sent them.
 
@@ -105,7 +106,7 @@ def requeue(
         return await journal.requeue(upstream, ids or await _all(journal, upstream))
 
     done = with_journal(config, work, deed=f"dlq requeue {upstream} {_named(ids)}")
-    typer.echo(f"{done} queued again for {upstream}")
+    tell({"upstream": upstream, "requeued": done}, output, f"{done} queued again for {upstream}")
 
 
 @app.command("discard")
@@ -115,6 +116,7 @@ def discard(
     every: Annotated[bool, typer.Option("--all", help="All that there are now.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     config: ConfigFile = None,
+    output: OutputOption = Output.table,
 ) -> None:
     """Delete dead letters for good: that CSMS will never know what they said."""
     _chosen(ids, every)
@@ -124,7 +126,8 @@ def discard(
     async def work(journal: Journal, _: Config) -> int:
         return await journal.discard(upstream, ids or await _all(journal, upstream))
 
-    typer.echo(f"{with_journal(config, work, deed=f'dlq discard {upstream} {_named(ids)}')} discarded")
+    done = with_journal(config, work, deed=f"dlq discard {upstream} {_named(ids)}")
+    tell({"upstream": upstream, "discarded": done}, output, f"{done} discarded")
 
 
 @app.command("quarantined")

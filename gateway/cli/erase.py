@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.options import fail
+from gateway.cli.output import Output, OutputOption, tell
 from gateway.cli.stored import ConfigFile, with_journal
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def erase(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say where the token is.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     config: ConfigFile = None,
+    output: OutputOption = Output.table,
 ) -> None:
     """Delete the dead letters and quarantined frames with a person's token (idTag, idToken) for good; asks for the token, or
     reads it from standard input.
@@ -43,8 +45,11 @@ def erase(
 
     found = with_journal(config, work, deed="" if dry_run else "erase")
     word = "found" if dry_run else "erased"
-    typer.echo(f"{word}: {found.dead_letters} dead letters, {found.quarantined} quarantined frames")
+    told = [f"{word}: {found.dead_letters} dead letters, {found.quarantined} quarantined frames"]
     if found.undelivered:
-        typer.echo(f"still to be delivered: {found.undelivered} messages")
+        told.append(f"still to be delivered: {found.undelivered} messages")
     if found.chargers:
-        typer.echo(f"part of what is known of: {', '.join(found.chargers[:20])}{' ...' if found.chargers[20:] else ''}")
+        told.append(
+            f"part of what is known of: {', '.join(found.chargers[:20])}{' ...' if found.chargers[20:] else ''}"
+        )
+    tell(found, output, *told)

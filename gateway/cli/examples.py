@@ -1,4 +1,4 @@
-"""An example for every command that has none in its description: shown at the end of its `--help`."""
+"""What the end of a `--help` says: an example, where the description has none, and why there is no `--output`."""
 
 from __future__ import annotations
 
@@ -63,6 +63,25 @@ EXAMPLES: Final = {
 }
 """By the words of the command."""
 
+WITHOUT_OUTPUT: Final = {
+    "run": "its output is its log",
+    "check-config": "the exit code tells programs",
+    "translate": "it always writes one JSON object a line",
+    "demo": "it is for people",
+    "demo-csms": "it is for people",
+    "healthcheck": "the exit code tells programs",
+    "boot": "the exit code tells programs",
+    "token": "it prints a line for the configuration",
+    "capture": "it always writes the capture format, one JSON object a line",
+    "completion": "it prints a script",
+    "config schema": "it is always JSON",
+    "config default": "it is always YAML, a file",
+    "config show": "it is always YAML, a file",
+    "chargers hash": "it prints nothing but the hash",
+    "vault key": "it prints nothing but the key",
+}
+"""Why these commands have no `--output`."""
+
 
 def leaves(app: typer.Typer, path: str = "") -> Iterator[tuple[str, Any]]:
     """The words of every command, and what typer knows of it."""
@@ -77,5 +96,9 @@ def leaves(app: typer.Typer, path: str = "") -> Iterator[tuple[str, Any]]:
 def add(app: typer.Typer) -> None:
     """Puts each at the end of the help of its command."""
     for words, command in leaves(app):
-        if (example := EXAMPLES.get(words)) is not None:
-            command.epilog = f"Example: {example}"
+        example, why = EXAMPLES.get(words), WITHOUT_OUTPUT.get(words)
+        ends = [f"No --output: {why}."] if why else []
+        if example is not None:
+            ends.append(f"Example: {example}")
+        if ends:
+            command.epilog = " ".join(ends)

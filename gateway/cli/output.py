@@ -21,6 +21,13 @@ OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="For people (table), or for programs; ndjson is one object a line.")
 ]
 
+StreamOption = Annotated[
+    Output,
+    typer.Option(
+        "--output", "-o", help="For people (table), or for programs: one object a line; yaml: a document each."
+    ),
+]
+
 
 def show(found: Any, output: Output, lines: str = "") -> None:
     """Prints data for programs. `lines`: member of it that holds the list whose items are the lines of ndjson."""
@@ -36,6 +43,26 @@ def show(found: Any, output: Output, lines: str = "") -> None:
             typer.echo(msgspec.json.encode(item).decode())
     else:
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+
+
+def tell(found: Any, output: Output, *sentences: str) -> None:
+    """What a command has done: data for programs, sentences for people."""
+    if output is not Output.table:
+        return show(found, output)
+    for each in sentences:
+        typer.echo(each)
+
+
+def show_event(found: dict[str, Any], output: Output) -> None:
+    """Prints for programs one of many that come as time goes by."""
+    import json
+
+    if output is Output.yaml:
+        import yaml
+
+        typer.echo(yaml.safe_dump(found, sort_keys=False, allow_unicode=True, explicit_start=True), nl=False)
+    else:
+        typer.echo(json.dumps(found, ensure_ascii=False))
 
 
 def show_table(head: list[str], rows: list[list[str]]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli import chargers
 from gateway.cli.options import fail
-from gateway.cli.output import Output, OutputOption, show, show_members, show_table, tell_silent
+from gateway.cli.output import Output, OutputOption, show, show_members, show_table, tell, tell_silent
 from gateway.cli.server import DEFAULT_SERVER, Server, ask, path_of
 
 app = chargers.app
@@ -129,22 +129,24 @@ def kick(
     gentle: Annotated[
         bool, typer.Option("--gentle", help="Once nothing is open, 10 s at the latest; code 1012.")
     ] = False,
+    output: OutputOption = Output.table,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Close a charger's connection. It may come back; to keep it away: chargers block."""
     found = ask(server, "POST", path_of("chargers", charger, "kick"), {"gentle": gentle})
-    typer.echo(f"{found['charger']} is disconnected from {found['edge']}")
+    tell(found, output, f"{found['charger']} is disconnected from {found['edge']}")
 
 
 @app.command("forget")
-def forget(charger: Id, yes: Yes = False, server: Server = DEFAULT_SERVER) -> None:
+def forget(charger: Id, yes: Yes = False, output: OutputOption = Output.table, server: Server = DEFAULT_SERVER) -> None:
     """Delete what is kept of an absent charger: facts, stored answers, what is put aside for CSMSs. Not its registration."""
     if not yes:
         typer.confirm(f"Delete everything that is kept of {charger}?", abort=True, err=True)
     found = ask(server, "POST", path_of("chargers", charger, "forget"))
-    typer.echo(
-        f"forgotten: {found['facts']} facts, {found['answers']} stored answers, {found['parked']} lots put aside"
-    )
+    tell(
+        found, output,
+        f"forgotten: {found['facts']} facts, {found['answers']} stored answers, {found['parked']} lots put aside",
+    )  # fmt: skip
 
 
 def send(

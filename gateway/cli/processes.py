@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import fail
-from gateway.cli.output import Output, OutputOption, show, show_table
+from gateway.cli.output import Output, OutputOption, show, show_table, tell
 from gateway.cli.server import DEFAULT_SERVER, Server, ask, path_of
 
 
@@ -33,6 +33,7 @@ def drain(
         str, typer.Argument(metavar="[PROCESS]", help="As `processes` names it; not needed if it is alone.")
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    output: OutputOption = Output.table,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """End a process gently, as SIGTERM does: its chargers are closed when nothing is open, at `drain.close_rate`."""
@@ -42,17 +43,18 @@ def drain(
     process = process or names[0]
     if not yes:
         typer.confirm(f"End {process}?", abort=True, err=True)
-    ask(server, "POST", path_of("processes", process, "drain"))
-    typer.echo(f"{process} drains")
+    found = ask(server, "POST", path_of("processes", process, "drain"))
+    tell(found, output, f"{process} drains")
 
 
 def log_level(
     level: Annotated[str, typer.Argument(metavar="LEVEL", help="debug, info, warning or error.", show_default=False)],
     process: Annotated[str, typer.Option("--process", metavar="[PROCESS]", help="Only there.")] = "",
+    output: OutputOption = Output.table,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Log more, or less, without a restart; until the configuration's `log` changes or the next start."""
     found = ask(server, "PUT", path_of("log-level"), {"level": level, "process": process})
-    typer.echo(f"{level}: {', '.join(found['processes'])}")
+    tell(found, output, f"{level}: {', '.join(found['processes'])}")
     for each in found["silent"]:
         typer.echo(f"no answer from {each}", err=True)

@@ -7,8 +7,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ import typer
 
 from gateway.cli.durations import seconds_of
 from gateway.cli.options import fail
-from gateway.cli.output import Output, OutputOption
+from gateway.cli.output import Output, StreamOption, show_event
 from gateway.cli.server import DEFAULT_SERVER, Server, events, path_of
 
 Charger = Annotated[
@@ -80,11 +80,12 @@ class _Seen:
 
 
 @contextmanager
-def _summary(seen: _Seen) -> Iterator[None]:
+def _summary(seen: _Seen, last: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Ends in a summary, after `last`."""
     try:
-        yield
-    except (KeyboardInterrupt, _Ended):
-        pass
+        with suppress(KeyboardInterrupt, _Ended):
+            yield
+        last()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that nothing is flushed into the pipe at the end
     seen.tell()
@@ -131,7 +132,7 @@ def tail(
     duration: For = "",
     count: Count = 0,
     raw: Raw = False,
-    output: OutputOption = Output.table,
+    output: StreamOption = Output.table,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Live frames, one a line: when, who, what, how long the answer took, what the translation lost. Ctrl-C ends with a summary.
@@ -151,7 +152,7 @@ def tail(
             if output is Output.table:
                 typer.echo(_line(name, data, both_sides, width))
             else:
-                _plain(name, data)
+                show_event({"event": name, **data}, output)
 
 
 def trace(
@@ -160,7 +161,7 @@ def trace(
     duration: For = "10m",
     count: Count = 0,
     raw: Raw = False,
-    output: OutputOption = Output.table,
+    output: StreamOption = Output.table,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Whole exchanges of a charger, one after the other: the CALL, what each CSMS was told, what it answered, what the charger
@@ -170,13 +171,18 @@ def trace(
     """
     seen = _Seen(count, _end(duration))
     open_exchanges: dict[str, list[dict[str, Any]]] = {}
-    with _summary(seen):
+
+    def unfinished() -> None:
+        for frames in open_exchanges.values():
+            _exchange(frames, output)
+
+    with _summary(seen, unfinished):
         for name, data in _stream(server, charger, action, "", raw, seen):
             if name != "frame" or not data["exchange"]:
                 if output is Output.table:
                     typer.echo(_line(name, data, False, _width()))
                 else:
-                    _plain(name, data)
+                    show_event({"event": name, **data}, output)
                 continue
             key = f"{data['charger']}/{data['exchange']}"
             frames = open_exchanges.setdefault(key, [])
@@ -187,8 +193,6 @@ def trace(
                 _exchange(frames, output)
             elif len(open_exchanges) > 1000:
                 _exchange(open_exchanges.pop(next(iter(open_exchanges))), output)
-    for frames in open_exchanges.values():
-        _exchange(frames, output)
 
 
 def capture(
@@ -263,12 +267,6 @@ def _width() -> int:
     return shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 240
 
 
-def _plain(name: str, data: dict[str, Any]) -> None:
-    import json
-
-    typer.echo(json.dumps({"event": name, **data}, ensure_ascii=False))
-
-
 def _payload(data: dict[str, Any]) -> str:
     import json
 
@@ -308,10 +306,7 @@ def _line(name: str, data: dict[str, Any], both: bool, width: int) -> str:
 def _exchange(frames: list[dict[str, Any]], output: Output) -> None:
     first = frames[0]
     if output is not Output.table:
-        import json
-
-        typer.echo(json.dumps({"charger": first["charger"], "exchange": first["exchange"], "frames": frames}))
-        return
+        return show_event({"charger": first["charger"], "exchange": first["exchange"], "frames": frames}, output)
     typer.echo(f"{first['at']}  {first['charger']}  {first['action'] or '?'}  ({first['exchange']})")
     for each in frames:
         who = "charger" if each["leg"] == "charger" else each["upstream"]

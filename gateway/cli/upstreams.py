@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import fail
-from gateway.cli.output import Output, OutputOption, show_table
+from gateway.cli.output import Output, OutputOption, show_table, tell
 from gateway.cli.output import show as show_data
 from gateway.cli.stored import ConfigFile, with_journal
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.journal import Journal
 
-app = typer.Typer(no_args_is_help=True, help="What the store keeps for each CSMS; forget one that is gone.")
+app = typer.Typer(
+    no_args_is_help=True, help="The CSMSs: how they are, pause, reconnect, test; what the store keeps for each."
+)
 
 
 @app.command("list")
@@ -59,6 +61,7 @@ def remove(
     dead_letters: Annotated[bool, typer.Option("--dead-letters", help="Its dead letters, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     config: ConfigFile = None,
+    output: OutputOption = Output.table,
 ) -> None:
     """Forget what waits for an upstream that is in no configuration any more: until then its messages stay in the store.
 
@@ -76,9 +79,10 @@ def remove(
     if not any(removed.values()):
         fail([f"the store knows no upstream {name}"])
     letters = f", {removed['dead_letters']} dead letters" if dead_letters else ""
-    typer.echo(f"removed: groups on {removed['groups']} partitions, {removed['parked']} parked chargers{letters}")
+    told = [f"removed: groups on {removed['groups']} partitions, {removed['parked']} parked chargers{letters}"]
     if removed["dead_letters"] and not dead_letters:
-        typer.echo(f"kept: {removed['dead_letters']} dead letters (ocpp-gateway dlq list {name})")
+        told.append(f"kept: {removed['dead_letters']} dead letters (ocpp-gateway dlq list {name})")
+    tell({"upstream": name, **removed, "dead_letters_kept": not dead_letters}, output, *told)
 
 
 def _nothing(*, orphan: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.options import fail
-from gateway.cli.output import Output, OutputOption, show
+from gateway.cli.output import Output, OutputOption, show, tell
 from gateway.cli.stored import ConfigFile, with_journal
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def key() -> None:
 
 
 @app.command("set")
-def put(upstream: UpstreamName, charger: Id, config: ConfigFile = None) -> None:
+def put(upstream: UpstreamName, charger: Id, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """Keep the password with which a charger is shown to a CSMS: asked for, or read from standard input."""
     from gateway.registry.file import check_identity
 
@@ -55,10 +55,15 @@ def put(upstream: UpstreamName, charger: Id, config: ConfigFile = None) -> None:
         await journal.put_sealed(upstream, {charger: box.seal(upstream, charger, secret)})
 
     _with_box(config, upstream, work, f"vault set {upstream} {charger}")
+    tell(
+        {"upstream": upstream, "charger": charger, "kept": True},
+        output,
+        f"kept: the password of {charger} for {upstream}",
+    )
 
 
 @app.command("remove")
-def remove(upstream: UpstreamName, charger: Id, config: ConfigFile = None) -> None:
+def remove(upstream: UpstreamName, charger: Id, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """Forget the password of a charger for a CSMS. A connection that is open stays."""
 
     async def work(journal: Journal, _: Config, __: Box) -> None:
@@ -66,6 +71,8 @@ def remove(upstream: UpstreamName, charger: Id, config: ConfigFile = None) -> No
             raise ValueError(f"nothing is kept of {charger} for {upstream}")
 
     _with_box(config, upstream, work, f"vault remove {upstream} {charger}")
+    told = f"forgotten: the password of {charger} for {upstream}"
+    tell({"upstream": upstream, "charger": charger, "kept": False}, output, told)
 
 
 @app.command("list")
@@ -96,6 +103,7 @@ def import_file(
     upstream: UpstreamName,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML: identity -> password.", show_default=False)],
     config: ConfigFile = None,
+    output: OutputOption = Output.table,
 ) -> None:
     """Keep the passwords of all chargers of a file; those of others stay. Delete the file afterwards."""
     import yaml
@@ -120,11 +128,11 @@ def import_file(
         await journal.put_sealed(upstream, {each: box.seal(upstream, each, secret) for each, secret in found.items()})
 
     _with_box(config, upstream, work, f"vault import {upstream} {file.name}")
-    typer.echo(f"kept: {len(found)} passwords for {upstream}")
+    tell({"upstream": upstream, "kept": len(found)}, output, f"kept: {len(found)} passwords for {upstream}")
 
 
 @app.command("rotate")
-def rotate(config: ConfigFile = None) -> None:
+def rotate(config: ConfigFile = None, output: OutputOption = Output.table) -> None:
     """Seal everything anew with `vault.key` that is still sealed with `vault.previous_key`. Can be run again."""
     from gateway.vault import Sealed
 
@@ -141,7 +149,7 @@ def rotate(config: ConfigFile = None) -> None:
                     continue
                 await journal.put_sealed(upstream, {charger: box.seal(upstream, charger, secret)})
                 done += 1
-        typer.echo(f"sealed anew: {done}")
+        tell({"sealed_anew": done, "trouble": bad}, output, f"sealed anew: {done}")
         if bad:
             raise ValueError("\n".join(bad[:20]))
 

@@ -85,8 +85,9 @@ async def test_looking_and_acting(start_csms: StartCsms, start_gateway: StartGat
     assert [line.split()[0] for line in upstreams] == ["UPSTREAM", "main", "old"]
     assert "1 connected" in (await run(gateway, "upstreams", "show", "main")).output
     assert (await run(gateway, "upstreams", "test", "main")).output.startswith("ok")
-    await run(gateway, "upstreams", "pause", "old")
-    await run(gateway, "upstreams", "resume", "old")
+    paused = json.loads((await run(gateway, "upstreams", "pause", "old", "-o", "json")).stdout)
+    assert paused["upstream"] == "old" and paused["paused_at"]
+    assert yaml.safe_load((await run(gateway, "upstreams", "resume", "old", "-o", "yaml")).stdout)["paused_at"] is None
     assert (await run(gateway, "upstreams", "reconnect", "old", "--charger", "nobody")).output == "0 sockets\n"
     queues = (await run(gateway, "queue", "ls")).output.splitlines()
     assert [line.split()[0] for line in queues] == ["UPSTREAM", "main", "old"]
@@ -95,7 +96,10 @@ async def test_looking_and_acting(start_csms: StartCsms, start_gateway: StartGat
     assert "told again" in replayed.output
     assert "ready" in (await run(gateway, "processes")).output
     assert (await run(gateway, "log-level", "warning")).output.startswith("warning: ")
+    watching = await spawn(gateway, "chargers", "watch", "--every", "0.5", "--count", "1", "-o", "ndjson")
     await run(gateway, "chargers", "kick", "CP1")
+    change = json.loads((await watching()).splitlines()[-1])
+    assert (change["charger"], change["event"]) == ("CP1", "disconnected")
     await until("a farewell", lambda: charger.close_code == 1000)
     await run(gateway, "drain", "--yes")
     assert gateway.process is not None
@@ -115,11 +119,12 @@ async def test_live_frames(
         spawn(gateway, "trace", "cp1", "--count", "15", "--for", "20s"),
         spawn(gateway, "capture", "*", "--file", str(file), "--for", "20s", "--count", "15"),
         spawn(gateway, "tail", "--count", "4", "-o", "ndjson"),
+        spawn(gateway, "tail", "--count", "4", "-o", "yaml"),
     )
     transaction = await charger.start(1, TAG)
     for _ in range(5):
         await charger.heartbeat()
-    tail, trace, capture, plain = await asyncio.gather(*(each() for each in watching))
+    tail, trace, capture, plain, documents = await asyncio.gather(*(each() for each in watching))
     await charger.stop(transaction)
     assert "-> main TransactionEvent" in tail and "<- StartTransaction ok" in tail, tail
     assert "6 frames" in tail and TAG not in tail
@@ -134,6 +139,7 @@ async def test_live_frames(
     assert {each.charger for each in lines if each.gap is None} == {"CP1"}
     assert not [each for each in lines if each.gap is not None], lines
     assert all(json.loads(line)["event"] in ("frame", "state") for line in plain.splitlines() if line.startswith("{"))
+    assert "---\nevent: frame\n" in documents
 
 
 @pytest.mark.parametrize("arguments", [("tail", "--for", "soon"), ("queue", "replay", "main"), ("send", "CP1")])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gateway import passwords
 from tests.gateway.test_cli_store import Store, run
@@ -40,12 +41,13 @@ async def stored(place: Path) -> dict[str, Any]:
 
 async def test_one_charger_from_beginning_to_end(place: Path) -> None:
     added = chargers(place, "add", "CP1", "--password", "--serial", "SN", "--route", "special", answer="s3cret\n")
-    assert added == (0, "", "")
+    assert added == (0, "CP1 is registered\n", "")
     found = (await stored(place))["CP1"]
     assert passwords.is_digest(found.password) and passwords.matches(found.password, b"s3cret")
     assert (found.serial, found.route) == ("SN", "special")
     assert chargers(place, "add", "cp1", "--group", "north", "--version", "ocpp1.6")[0] == 0  # another spelling
-    assert chargers(place, "block", "CP1")[0] == 0
+    code, out, _ = chargers(place, "block", "CP1", "-o", "yaml")
+    assert code == 0 and yaml.safe_load(out)["blocked"] is True and "argon2" not in out
     code, out, _ = chargers(place, "list", "-o", "json")
     assert json.loads(out) == [
         {
@@ -62,17 +64,17 @@ async def test_one_charger_from_beginning_to_end(place: Path) -> None:
     ]
     code, out, err = chargers(place, "set-password", "CP1", "--generate")
     text = err.strip().removeprefix("password: ")
-    assert (code, out, len(text)) == (0, "", 20)
+    assert (code, out, len(text)) == (0, "CP1 has another password\n", 20)
     found = (await stored(place))["cp1"]
     assert passwords.matches(found.password, text.encode()) and not passwords.matches(found.password, b"s3cret")
-    assert chargers(place, "unblock", "CP1")[0] == 0
+    assert chargers(place, "unblock", "CP1")[:2] == (0, "CP1 may come in again\n")
     assert "cp1" in chargers(place, "list", "--group", "north")[1]
     assert chargers(place, "remove", "CP1")[0] == 0
     assert await stored(place) == {}
     assert chargers(place, "remove", "CP1")[::2] == (2, "CP1 is not registered\n")
     assert chargers(place, "add", "CP1", "--route", "none")[::2] == (2, "no route has the name none\n")
     assert chargers(place, "add", "CP/1")[0] == 2
-    assert chargers(place, "allow-downgrade", "CP1")[0] == 0
+    assert json.loads(chargers(place, "allow-downgrade", "CP1", "-o", "json")[1])["security_profile"] == 0
 
 
 async def test_import(place: Path) -> None:
