@@ -129,22 +129,25 @@ def report(
     from gateway.cli.recordings import by_charger, lines_of
 
     if files:
-        chargers = by_charger(lines_of(files, version.value if version else ""))
+        chargers, kinds = by_charger(lines_of(files, version.value if version else "")), {}
     else:
-        from gateway.cli.live import watched
+        from gateway.cli.live import kinds_of, watched
 
         chargers = by_charger(watched(server, match, duration))
-    found = made(chargers, to.value)
+        kinds = kinds_of(server)
+    found = made(chargers, to.value, kinds)
     if output is not Output.table:
         return show(found, output, "kinds")
     typer.echo(
         f"{found.chargers} chargers, {found.messages} messages, {found.exact} of them without loss towards {to.value}"
     )
+    if found.begun_before:
+        typer.echo(f"{found.begun_before} more are left out: their transactions had begun before")
     for kind in found.kinds:
         typer.echo()
+        name = f"{kind.vendor} {kind.model}".strip() or "Vendor and model not known, as no BootNotification was seen"
         typer.echo(
-            f"{kind.vendor} {kind.model} ({kind.version}): {kind.chargers} chargers, {kind.messages} messages, "
-            f"{kind.exact} without loss"
+            f"{name} ({kind.version}): {kind.chargers} chargers, {kind.messages} messages, {kind.exact} without loss"
         )
         if kind.losses:
             rows = [[each.action, each.field, each.kind, str(each.count), each.note] for each in kind.losses]

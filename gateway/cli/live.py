@@ -10,7 +10,9 @@ import typer
 from gateway.capture import Line
 from gateway.cli.durations import seconds_of
 from gateway.cli.options import fail
-from gateway.cli.server import events, path_of
+from gateway.cli.server import ask, events, path_of
+
+PAGE = 1000
 
 
 def watched(server: str, match: str, duration: str) -> Iterator[Line]:
@@ -34,3 +36,14 @@ def watched(server: str, match: str, duration: str) -> Iterator[Line]:
         pass
     if lost:
         typer.echo(f"{lost} frames were too fast to be seen: the counts are lower than the truth", err=True)
+
+
+def kinds_of(server: str) -> dict[str, tuple[str, str]]:
+    """Charger -> vendor and model, of all that have ever booted."""
+    found: dict[str, tuple[str, str]] = {}
+    cursor = ""
+    while True:
+        page = ask(server, "GET", path_of("chargers", limit=PAGE, cursor=cursor))
+        found |= {each["id"]: (each["vendor"], each["model"]) for each in page["chargers"]}
+        if not (cursor := page["next"]):
+            return found

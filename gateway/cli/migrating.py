@@ -15,7 +15,6 @@ from gateway.routes import facts_of
 from translators import NoTranslation, Options
 from translators.losses import ledger
 
-UNKNOWN: Final = "(unknown)"
 ROUNDS: Final = 50
 """Answers that one frame may bring about, one after the other."""
 
@@ -40,7 +39,7 @@ class Refused(msgspec.Struct):
 
 
 class Kind(msgspec.Struct):
-    """Chargers of one vendor and model."""
+    """Chargers of one vendor and model; both empty: of those that are not known to have booted."""
 
     vendor: str
     model: str
@@ -50,6 +49,8 @@ class Kind(msgspec.Struct):
     """CALLs of the chargers."""
     exact: int = 0
     """Of these, without any loss."""
+    begun_before: int = 0
+    """CALLs besides, of transactions whose beginning was not heard: what would become of them cannot be told."""
     losses: list[Loss] = []
     refused: list[Refused] = []
     commands: dict[str, int] = {}
@@ -63,25 +64,27 @@ class Report(msgspec.Struct):
     chargers: int
     messages: int
     exact: int
+    begun_before: int
     kinds: list[Kind]
 
 
-def report(chargers: dict[str, list[Line]], to: str) -> Report:
-    """The report for captured frames of these chargers."""
+def report(chargers: dict[str, list[Line]], to: str, kinds: dict[str, tuple[str, str]] | None = None) -> Report:
+    """The report for captured frames of these chargers. `kinds`: charger -> vendor and model, of those that do not boot there."""
     found: dict[tuple[str, str, str], _Tally] = {}
     for charger, lines in chargers.items():
         version = next((each.version for each in lines if each.version), "")
-        vendor, model = _who(lines, version)
+        vendor, model = _who(lines, version) or (kinds or {}).get(charger, ("", ""))
         tally = found.setdefault((vendor, model, version), _Tally(vendor, model, version))
         tally.kind.chargers += 1
         _Charger(charger, version, to, tally).play(lines)
-    kinds = [each.done(to) for _, each in sorted(found.items())]
+    done = [each.done(to) for _, each in sorted(found.items())]
     return Report(
         to,
-        sum(each.chargers for each in kinds),
-        sum(each.messages for each in kinds),
-        sum(each.exact for each in kinds),
-        kinds,
+        sum(each.chargers for each in done),
+        sum(each.messages for each in done),
+        sum(each.exact for each in done),
+        sum(each.begun_before for each in done),
+        done,
     )
 
 
@@ -111,6 +114,8 @@ class _Charger:
     def __init__(self, charger: str, version: str, to: str, tally: _Tally) -> None:
         self._version, self._to, self._tally = version, to, tally
         self._numbers = Numbers()
+        self._begun: set[str] = set()
+        """Transactions of 2.x."""
         self._count = 0
         self._recorded: dict[str, Any] = {}
         self._talk: Conversation | None = None
@@ -138,7 +143,23 @@ class _Charger:
                 continue
             self._call(line, frame, answers.get((line.conn, frame[1])))
 
+    def _unheard(self, action: str, payload: Any) -> bool:
+        """Whether a CALL belongs to a transaction whose beginning was not heard."""
+        if not isinstance(payload, dict):
+            return False
+        if action in ("MeterValues", "StopTransaction") and "transactionId" in payload:
+            return not self._numbers.knows(payload["transactionId"])
+        if action != "TransactionEvent" or not isinstance(info := payload.get("transactionInfo"), dict):
+            return False
+        id = str(info.get("transactionId"))
+        if payload.get("eventType") == "Started":
+            self._begun.add(id)
+        return id not in self._begun
+
     def _call(self, line: Line, frame: list[Any], recorded: Any) -> None:
+        if self._unheard(frame[2], frame[3]):
+            self._tally.kind.begun_before += 1
+            return
         self._count += 1
         kind, action = self._tally.kind, frame[2]
         kind.messages += 1
@@ -179,13 +200,14 @@ class _Charger:
         return self._talk.feed(msgspec.json.encode({"from": side, "frame": frame, "at": at or None}).decode())
 
 
-def _who(lines: list[Line], version: str) -> tuple[str, str]:
+def _who(lines: list[Line], version: str) -> tuple[str, str] | None:
+    """Vendor and model, if it boots there."""
     for line in lines:
         frame = line.frame
         if frame and line.source == "charger" and frame[0] == 2 and len(frame) > 3 and frame[2] == "BootNotification":
             facts = facts_of(version, msgspec.json.encode(frame[3]))
-            return facts.vendor or UNKNOWN, facts.model or UNKNOWN
-    return UNKNOWN, UNKNOWN
+            return facts.vendor, facts.model
+    return None
 
 
 def _note(version: str, to: str, action: str, field: str) -> str:

@@ -77,10 +77,13 @@ class Numbers:
         if isinstance(recorded, dict) and isinstance(given, dict) and "transactionId" in recorded:
             self._given[recorded["transactionId"]] = given.get("transactionId", recorded["transactionId"])
 
+    def knows(self, recorded: Any) -> bool:
+        """Whether a transaction of the recording was heard to begin."""
+        return isinstance(recorded, int | str) and recorded in self._given
+
     def live(self, payload: Any) -> Any:
         """A recorded payload with the ids of this time."""
         if not isinstance(payload, dict) or "transactionId" not in payload:
             return payload
         recorded = payload["transactionId"]
-        known = isinstance(recorded, int | str) and recorded in self._given
-        return {**payload, "transactionId": self._given[recorded]} if known else payload
+        return {**payload, "transactionId": self._given[recorded]} if self.knows(recorded) else payload

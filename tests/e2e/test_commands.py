@@ -96,6 +96,12 @@ async def test_looking_and_acting(start_csms: StartCsms, start_gateway: StartGat
     assert "told again" in replayed.output
     assert "ready" in (await run(gateway, "processes")).output
     assert (await run(gateway, "log-level", "warning")).output.startswith("warning: ")
+    reporting = await spawn(gateway, "migrate", "report", "--to", "ocpp2.0.1", "--for", "0.5s")
+    for _ in range(8):
+        await charger.heartbeat()
+        await asyncio.sleep(0.1)
+    assert "\nVendor and model" not in (report := await reporting()) and "(ocpp1.6): 1 chargers" in report, report
+
     watching = await spawn(gateway, "chargers", "watch", "--every", "0.5", "--count", "1", "-o", "ndjson")
     await run(gateway, "chargers", "kick", "CP1")
     change = json.loads((await watching()).splitlines()[-1])

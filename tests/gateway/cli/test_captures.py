@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from typer.testing import CliRunner
@@ -91,6 +92,40 @@ def test_migrate_report(file: Path) -> None:
         kind["losses"][0]["field"] == "status" and kind["losses"][0]["kind"] == "folded" and kind["losses"][0]["note"]
     )
     assert "no translation" in run("migrate", "report", "--to", "ocpp2.1", str(file))
+
+
+def said(
+    charger: str, frame: list[Any], source: Literal["charger", "gateway"] = "charger", version: str = "ocpp1.6"
+) -> Line:
+    return Line("2026-11-22T10:00:00Z", charger, source=source, version=version, frame=frame)
+
+
+def test_what_began_before_the_capture_is_counted_and_left_out(tmp_path: Path) -> None:
+    meter = {"connectorId": 1, "meterValue": [{"timestamp": "2026-11-22T10:00:00Z", "sampledValue": [{"value": "1"}]}]}
+    start = {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "2026-11-22T10:00:00Z"}
+    event = {"timestamp": "2026-11-22T10:00:00Z", "triggerReason": "MeterValuePeriodic", "seqNo": 3}
+    info = {"transactionInfo": {"transactionId": "t"}}
+    lines = [
+        said("CP1", [2, "1", "MeterValues", {**meter, "transactionId": 6}]),
+        said("CP1", [2, "2", "StartTransaction", start]),
+        said("CP1", [3, "2", {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}], "gateway"),
+        said("CP1", [2, "3", "MeterValues", {**meter, "transactionId": 7}]),
+        said("CP1", [2, "4", "MeterValues", meter]),
+        said("CP2", [2, "1", "TransactionEvent", {**event, **info, "eventType": "Updated"}], version="ocpp2.0.1"),
+        said("CP2", [2, "2", "TransactionEvent", {**event, **info, "eventType": "Started"}], version="ocpp2.0.1"),
+    ]
+    file = tmp_path / "midway.jsonl"
+    file.write_text("".join(write(each) + "\n" for each in (CAPTURE[0], *lines)))
+    found = json.loads(run("migrate", "report", "--to", "ocpp2.0.1", str(file), "-o", "json"))
+    assert [(each["version"], each["messages"], each["begun_before"]) for each in found["kinds"]] == [
+        ("ocpp1.6", 3, 1), ("ocpp2.0.1", 1, 1),
+    ]  # fmt: skip
+    assert "MeterValues" not in [
+        each["action"] for each in found["kinds"][0]["losses"] if each["field"] == "transactionId"
+    ]
+    told = run("migrate", "report", "--to", "ocpp2.0.1", str(file))
+    assert "\n2 more are left out: their transactions had begun before\n" in told
+    assert "\nVendor and model not known, as no BootNotification was seen (ocpp1.6): 1 chargers" in told
 
 
 def test_wrong_usage(tmp_path: Path, file: Path) -> None:
