@@ -93,6 +93,11 @@ def write(item: Header | Line) -> str:
 
 def read(lines: Iterable[str | bytes], *, charger: str = "", version: str = "") -> Iterator[Line]:
     """The lines of a capture but its header. `charger` and `version` are taken where the lines do not say. Raises BadCapture."""
+    return (line for _, line in numbered(lines, charger=charger, version=version))
+
+
+def numbered(lines: Iterable[str | bytes], *, charger: str = "", version: str = "") -> Iterator[tuple[int, Line]]:
+    """The same, each with the number of its line."""
     other = None
     for number, raw in enumerate(lines, 1):
         text = raw.encode() if isinstance(raw, str) else raw
@@ -114,7 +119,7 @@ def read(lines: Iterable[str | bytes], *, charger: str = "", version: str = "") 
             raise BadCapture(f"line {number}: {error}") from None
         line.charger = line.charger or charger
         line.version = line.version or version
-        yield line
+        yield number, line
 
 
 def _from_other(line: _Other) -> Line:

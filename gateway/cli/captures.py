@@ -97,7 +97,8 @@ def validate(
         show({"frames": frames, "errors": found}, output, "errors")
     else:
         for each in found:
-            typer.echo(f"{each['file']}:{each['line']}: {each['charger']}{each['action']}: {each['error']}")
+            who = ": ".join(filter(None, (each["charger"], each["action"], each["error"])))
+            typer.echo(f"{each['file']}:{each['line']}: {who}")
         typer.echo(f"{frames} frames, {len(found)} errors", err=True)
     if found:
         raise typer.Exit(1)

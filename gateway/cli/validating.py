@@ -1,60 +1,66 @@
-"""Frames checked against the typed models of their OCPP version."""
+"""Frames checked against the official schemas of their OCPP version."""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from gateway.admin.commands import MODELS, errors
 from gateway.capture import Line
-from gateway.cli.recordings import lines_of
+from gateway.cli.options import fail
+from gateway.cli.recordings import numbered_of
+from gateway.schemas import validator
+
+Peer = tuple[str, str, str, int, str]
 
 
 def wrong(file: Path, version: str) -> tuple[int, list[dict[str, Any]]]:
     """(frames, errors) of a capture, or of a file with a frame a line. Exits with 2 when it cannot be read."""
     found: list[dict[str, Any]] = []
-    asked: dict[tuple[str, str, str, int, str], str] = {}
+    asked: dict[Peer, str] = {}
     count = 0
-    for number, line in enumerate(_lines(file, version), 1):
+    for number, line in _lines(file, version):
         if line.frame is None:
             continue
         count += 1
         for action, error in _errors(line, asked):
-            who = f"{line.charger}: " if line.charger else ""
-            found.append({"file": str(file), "line": number, "charger": who, "action": action, "error": error})
+            found.append({"file": str(file), "line": number, "charger": line.charger, "action": action, "error": error})
     return count, found
 
 
-def _lines(file: Path, version: str) -> Any:
-    if str(file) != "-":
-        with file.open("rb") as source:
-            first = source.readline().lstrip()
-        if not first.startswith(b"["):
-            return lines_of([file], version)
-        return _frames(file.read_bytes().splitlines(), version)
-    import sys
-
-    text = sys.stdin.buffer.read().splitlines()
-    if text and not text[0].lstrip().startswith(b"["):
-        from gateway.capture import read
-
-        return read(text, version=version)
-    return _frames(text, version)
-
-
-def _frames(lines: list[bytes], version: str) -> Any:
-    for text in lines:
-        if text.strip():
+def _lines(file: Path, version: str) -> Iterator[tuple[int, Line]]:
+    try:
+        if str(file) == "-":
+            text = sys.stdin.read()
+        else:
+            with file.open(encoding="utf-8") as source:
+                first = source.readline()
+            # A capture may be long: it is read line by line.
+            text = first if first.lstrip().startswith("{") else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail([f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}"])
+    if text.lstrip().startswith("{"):
+        yield from numbered_of(file, version, given=text.splitlines() if str(file) == "-" else None)
+        return
+    for number, each in enumerate(text.splitlines(), 1):
+        if each.strip():
             try:
-                frame = msgspec.json.decode(text)
+                frame = msgspec.json.decode(each)
             except msgspec.MsgspecError as error:
                 frame = [f"no JSON: {error}"]
-            yield Line("", version=version, frame=frame if isinstance(frame, list) else ["no frame: not an array"])
+            yield (
+                number,
+                Line("", version=version, frame=frame if isinstance(frame, list) else ["no frame: not an array"]),
+            )
 
 
-def _errors(line: Line, asked: dict[tuple[str, str, str, int, str], str]) -> list[tuple[str, str]]:
+def _errors(line: Line, asked: dict[Peer, str]) -> list[tuple[str, str]]:
+    """(action, error) of a frame. `asked`: the CALLs that have no answer yet."""
     frame = line.frame
     if not frame or frame[0] not in (2, 3, 4, 5, 6) or len(frame) < 3 or not isinstance(frame[1], str):
         return [("", "no OCPP-J frame" if not frame or not isinstance(frame[0], str) else frame[0])]
@@ -62,20 +68,28 @@ def _errors(line: Line, asked: dict[tuple[str, str, str, int, str], str]) -> lis
         return [("", "the message id is longer than 36 characters")]
     if not line.version:
         return [("", "the OCPP version is not known (--version)")]
-    if line.version not in MODELS:
-        return [("", f"{line.version} cannot be checked here")]
-    peer = (line.charger, line.leg, line.upstream, line.conn)
-    if frame[0] == 2:
+    kind, peer = frame[0], (line.charger, line.leg, line.upstream, line.conn, frame[1])
+    if kind in (2, 6):
+        name = "CALL" if kind == 2 else "SEND"
         if len(frame) != 4 or not isinstance(frame[2], str):
-            return [("", "a CALL has four elements")]
-        asked[(*peer, frame[1])] = frame[2]
-        return [(frame[2], each) for each in errors(line.version, frame[2], msgspec.json.encode(frame[3]))]
-    if frame[0] == 3:
-        action = asked.pop((*peer, frame[1]), "")
+            return [("", f"a {name} has four elements")]
+        if kind == 2:
+            asked[peer] = frame[2]
+        return [(frame[2], each) for each in _broken(line.version, frame[2], frame[3])]
+    action = asked.pop(peer, "")
+    if kind == 3:
         if not action:
             return []
-        text = msgspec.json.encode(frame[2])
-        return [(f"answer to {action}", each) for each in errors(line.version, action, text, answer=True)]
-    if frame[0] == 4 and (len(frame) != 5 or not isinstance(frame[2], str) or not isinstance(frame[4], dict)):
-        return [("", "a CALLERROR has five elements")]
+        return [(f"answer to {action}", each) for each in _broken(line.version, action, frame[2], answer=True)]
+    if len(frame) != 5 or not isinstance(frame[2], str) or not isinstance(frame[4], dict):
+        return [(f"answer to {action}" if action else "", "a CALLERROR has five elements")]
     return []
+
+
+def _broken(version: str, action: str, payload: Any, *, answer: bool = False) -> list[str]:
+    """What is wrong with a payload, each with its JSON path."""
+    schema = validator(version, action, answer=answer)
+    if schema is None:
+        return [f"{version} has no {action}"]
+    exact = json.loads(msgspec.json.encode(payload), parse_float=Decimal)  # as the schemas' multiples are
+    return [f"{each.json_path}: {each.message}"[:300] for each in schema.iter_errors(exact)]

@@ -1,24 +1,20 @@
 """Chargers in certification runs (`strict` in the registry): nothing is tolerated, and payloads must conform to the schema.
 
-The schemas are those that the `ocpp` package ships, 1.5's are our own. They are read when the first strict charger sends
-an action for the first time; a check takes up to a millisecond.
+A schema is read when the first strict charger sends an action for the first time; a check takes up to a millisecond.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 from gateway.edge.guard import Guard, Verdict
 from gateway.edge.jsontext import doubled
 from gateway.edge.reactions import STRICT
 from gateway.journal.entry import Class
+from gateway.schemas import validator
 
 _ROWS: Final = {
     "required": "P01",
@@ -61,14 +57,14 @@ def violation(version: str, action: str, payload: bytes) -> tuple[str, str] | No
 
     Members that are null count as absent (P04).
     """
-    validator = _validator(version, action)
-    if validator is None:
+    schema = validator(version, action)
+    if schema is None:
         return None  # a signed message, or one without a schema
     try:
         value = _without_nulls(json.loads(payload, parse_float=Decimal))
     except (ValueError, ArithmeticError):
         return "R40", "a number that is out of every range"
-    errors: Iterator[Any] = validator.iter_errors(value)
+    errors: Iterator[Any] = schema.iter_errors(value)
     error = min(errors, key=lambda each: (len(each.path), list(map(str, each.path))), default=None)
     if error is None:
         return None
@@ -76,28 +72,6 @@ def violation(version: str, action: str, payload: bytes) -> tuple[str, str] | No
     if row == "P05":
         row = "P12" if error.validator_value == "array" else "P06" if isinstance(error.instance, dict | list) else row
     return row, f"{error.json_path.removeprefix('$.')}: {error.message}"[:255]
-
-
-@cache
-def _validator(version: str, action: str) -> Any:
-    from jsonschema.validators import validator_for
-
-    if version == "ocpp1.5":
-        own = json.loads((files("translators.models") / "schemas15.json").read_text("utf-8"))
-        if action not in own["messages"]:
-            return None
-        schema = {**own["messages"][action], "definitions": own["definitions"]}
-    else:
-        found = importlib.util.find_spec("ocpp")
-        if found is None or not found.submodule_search_locations:
-            return None
-        name = f"{action}.json" if version == "ocpp1.6" else f"{action}Request.json"
-        folder = "v" + version.removeprefix("ocpp").replace(".", "")
-        path = Path(found.submodule_search_locations[0]) / folder / "schemas" / name
-        if not path.is_file():
-            return None
-        schema = json.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
-    return validator_for(schema)(schema)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -83,6 +83,36 @@ def test_validate(file: Path, tmp_path: Path) -> None:
     assert "not known" in run("validate", str(bad), code=1)
 
 
+def test_validate_names_the_line_of_the_file(file: Path) -> None:
+    text = file.read_text()
+    bad = write(said("CP1", [2, "9", "Heartbeat", {"since": 1}]))
+    file.write_text(text + "\n" + bad + "\n")
+    where = len(CAPTURE) + 2  # the first line is the header, one is empty
+    told = f"{file}:{where}: CP1: Heartbeat: $: Additional properties are not allowed ('since' was unexpected)"
+    assert told in run("validate", str(file), code=1).splitlines()
+    found = json.loads(run("validate", str(file), "-o", "json", code=1))
+    assert [(each["line"], each["charger"]) for each in found["errors"]] == [(where, "CP1")]
+    done = CliRunner().invoke(app, ["validate", "-"], input=file.read_text())
+    assert done.exit_code == 1 and f"-:{where}: CP1: Heartbeat" in done.output
+    assert "none: cannot be read: No such file" in run("validate", str(file.with_name("none")), code=2)
+
+
+@pytest.mark.parametrize(
+    ("version", "frame", "error"),
+    [
+        ("ocpp1.5", [2, "1", "Authorize", {}], "'idTag' is a required property"),
+        ("ocpp2.1", [6, "1", "NotifyPeriodicEventStream", {"id": 1}], "is a required property"),
+        ("ocpp2.1", [2, "1", "Heartbeat", {"x": 1}], "Additional properties"),
+        ("ocpp2.0.1", [2, "1", "StartTransaction", {}], "ocpp2.0.1 has no StartTransaction"),
+        ("ocpp1.6", [[2], "1", "Heartbeat", {}], "no OCPP-J frame"),
+    ],
+)
+def test_validate_knows_every_version(version: str, frame: list[Any], error: str, tmp_path: Path) -> None:
+    file = tmp_path / "frames.txt"
+    file.write_text(json.dumps(frame))
+    assert error in run("validate", "--version", version, str(file), code=1)
+
+
 def test_migrate_report(file: Path) -> None:
     output = run("migrate", "report", "--to", "ocpp2.0.1", str(file))
     assert output.startswith("1 chargers, 2 messages, 1 of them without loss towards ocpp2.0.1\n\nAcme One (ocpp1.6)")
