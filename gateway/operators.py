@@ -135,7 +135,9 @@ class Operators:
             "log_level": self._level,
         }
 
-    async def _end(self, _: dict[str, Any]) -> Any:
+    async def _end(self, arguments: dict[str, Any]) -> Any:
+        if self.edge is not None:
+            self.edge.close_rate = arguments.get("rate", 0)
         log.warning("drain_asked_for")
         self._drain()
         return True

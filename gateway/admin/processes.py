@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -60,6 +60,13 @@ class LevelSet(msgspec.Struct):
     silent: list[str]
 
 
+class DrainWanted(msgspec.Struct, forbid_unknown_fields=True):
+    """How a process ends."""
+
+    rate: Annotated[float, msgspec.Meta(ge=0)] = 0
+    """Chargers that are closed per second; 0: `drain.close_rate`."""
+
+
 class Draining(msgspec.Struct):
     """A process that ends: it lets go of its chargers and partitions gently, then exits."""
 
@@ -93,7 +100,7 @@ class Processes(Part):
             Endpoint("GET", "/processes", self._list, "The processes of the fleet", answer=Fleeting),
             Endpoint(
                 "POST", "/processes/{process}/drain", self._drain, "End a process gently, as SIGTERM does", "admin",
-                answer=Draining, status=202, refusals=(404, 504),
+                body=DrainWanted, optional_body=True, answer=Draining, status=202, refusals=(404, 504),
             ),
             Endpoint("GET", "/names", self._names, "Names for completion", query=_NAMES, answer=Names),
             Endpoint(
@@ -120,11 +127,12 @@ class Processes(Part):
         return reply(Names(sorted(found, key=str.casefold)[:NAMES_MOST]))
 
     async def _drain(self, request: web.Request) -> web.Response:
+        wanted: DrainWanted = await body_of(request, DrainWanted)
         process = request.match_info["process"]
         if process not in await self._fleet.processes():
             raise Bad(404, f"no process has the name {process}")
         try:
-            await self._fleet.ask(process, "drain")
+            await self._fleet.ask(process, "drain", rate=wanted.rate)
         except (NoAnswer, Refused) as error:
             raise Bad(504, str(error)) from None
         return reply(Draining(process), 202)

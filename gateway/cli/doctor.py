@@ -53,13 +53,14 @@ async def _examine(file: Path | None, server: str) -> list[Any]:
         found += examining.machine(config)
         found += [each async for each in examining.store(config, opened)]
         found += [each async for each in examining.upstreams(config)]
-    found += await asyncio.to_thread(lambda: list(examining.fleet(lambda what: _ask(server, what))))
+    found += await asyncio.to_thread(lambda: list(examining.fleet(server, lambda what: _ask(server, what))))
     return found
 
 
 def _ask(server: str, what: str) -> Any:
-    """The answer of the operators' port; None without one."""
+    """The answer of the operators' port; None without one, a text if it refuses."""
     import json
+    import urllib.error
     import urllib.request
 
     from gateway.cli.server import headers, path_of
@@ -68,5 +69,7 @@ def _ask(server: str, what: str) -> Any:
     try:
         with urllib.request.urlopen(request, timeout=15) as response:
             return json.load(response)
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.reason}"
     except (OSError, ValueError):
         return None

@@ -143,15 +143,19 @@ async def upstreams(config: Config) -> AsyncIterator[Finding]:
             yield Finding("warn", what, "takes connections, and says nothing", f"ocpp-gateway upstreams test {name}")
         else:
             yield Finding(
-                "fail", what, "does not answer from here", f"ocpp-gateway upstreams test {name} asks every hub"
-            )
+                "fail", what, f"{config.upstreams[name].url} does not answer from here",
+                f"is the address right? ocpp-gateway upstreams test {name} asks every hub",
+            )  # fmt: skip
 
 
-def fleet(ask: Any) -> Iterator[Finding]:
-    """What a running gateway says. `ask(path)`: its answer, None if nobody answers."""
+def fleet(server: str, ask: Any) -> Iterator[Finding]:
+    """What a running gateway says. `ask(path)`: its answer, None if nobody answers, a text if that is a refusal."""
     found = ask("processes")
     if found is None:
-        yield Finding("warn", "gateway", "no process answers at --server", "is it running, and is OCPPGW_TOKEN set?")
+        yield Finding("warn", "gateway", f"no process answers at {server}", "is it running? another address: --server")
+        return
+    if isinstance(found, str):
+        yield Finding("fail", "gateway", f"{server} refuses: {found}", "is OCPPGW_TOKEN set, and to a token of it?")
         return
     unready = [f"{each['name']}: {', '.join(each['unready'])}" for each in found["processes"] if each["unready"]]
     silent = found["silent"]

@@ -12,7 +12,7 @@ import msgspec
 from gateway.cli.migrating import ROUNDS
 from gateway.cli.plain_answers import plain_answer
 from gateway.cli.recordings import by_charger, lines_of
-from gateway.cli.translate import Conversation
+from gateway.cli.translate import Conversation, why
 from translators import PAIRS, NoTranslation, Options, path
 from translators.losses import Ledger, ledger
 
@@ -85,7 +85,7 @@ def from_capture(charger: str, csms: str, options_file: Path | None, file: Path,
                 for leaving in _leaving(talk, told, charger, csms, explained):
                     _write(leaving)
     except (OSError, msgspec.MsgspecError, NoTranslation, ValueError) as error:
-        print(f"translate: {error}", file=sys.stderr)
+        print(f"translate: {why(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -227,7 +227,7 @@ def command(
         options = msgspec.json.decode(options_file.read_bytes(), type=Options) if options_file else Options()
         conversation = Conversation(charger, csms, options)
     except (OSError, msgspec.MsgspecError, NoTranslation, ValueError) as error:
-        print(f"translate: {error}", file=sys.stderr)
+        print(f"translate: {why(error)}", file=sys.stderr)
         return 2
     code = 0
     for text in source:
@@ -246,3 +246,8 @@ def command(
         sink.write('{"done":true}\n')
         sink.flush()
     return code
+
+
+def why(error: Exception) -> str:
+    """In words."""
+    return f"{error.filename}: cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)

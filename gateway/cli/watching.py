@@ -60,6 +60,8 @@ def watch(
                     return
             before = after
     except KeyboardInterrupt:
+        pass
+    finally:
         typer.echo(f"{seen} changes", err=True)
 
 

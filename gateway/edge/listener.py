@@ -82,6 +82,7 @@ class Edge:
         self.draining = False
         self.hurried = False
         """The drain shall end at once."""
+        self.close_rate = 0.0  # of a drain, if not the configured one
         self.passes_authorization = False
         """Some upstream wants the chargers' own credentials: the header is kept in memory while the charger is connected."""
         self.pass_on: Callable[[str, str], Awaitable[None]] | None = None

@@ -18,8 +18,9 @@ TICK: Final = 0.05
 
 
 async def drain(edge: Edge, sockets: Collection[ChargerConnection], timeout: float, rate: float) -> None:  # noqa: ASYNC109
-    """Close all sockets with 1012 within `timeout` seconds, `rate` per second; those without an open exchange go first, in random
-    order. `edge.hurried` ends both restraints."""
+    """Close all sockets with 1012 within `timeout` seconds, `rate` per second (or `edge.close_rate`, if that is set); those without
+    an open exchange go first, in random order. `edge.hurried` ends both restraints."""
+    rate = edge.close_rate or rate
     clock = edge.wheel.loop.time
     end, all_told = clock() + timeout, 0.0
     allowed = 1.0

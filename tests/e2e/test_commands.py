@@ -66,6 +66,7 @@ async def test_looking_and_acting(start_csms: StartCsms, start_gateway: StartGat
     assert table.splitlines()[1].split()[:3] == ["CP1", "connected", "ocpp1.6"] and "1 chargers, 1 connected" in table
     found = json.loads((await run(gateway, "chargers", "ls", "-o", "json")).stdout)
     assert found["chargers"][0]["id"] == "CP1"
+    shown_edge = found["chargers"][0]["edge"]
     assert json.loads((await run(gateway, "chargers", "ls", "-o", "ndjson")).stdout)["id"] == "CP1"
     assert yaml.safe_load((await run(gateway, "chargers", "ls", "-o", "yaml")).stdout)["total"] == 1
     shown = (await run(gateway, "chargers", "show", "CP1")).output
@@ -104,8 +105,11 @@ async def test_looking_and_acting(start_csms: StartCsms, start_gateway: StartGat
 
     watching = await spawn(gateway, "chargers", "watch", "--every", "0.5", "--count", "1", "-o", "ndjson")
     await run(gateway, "chargers", "kick", "CP1")
-    change = json.loads((await watching()).splitlines()[-1])
-    assert (change["charger"], change["event"]) == ("CP1", "disconnected")
+    change, summary = (await watching()).splitlines()
+    assert json.loads(change) | {"at": ""} == {
+        "at": "", "charger": "CP1", "event": "disconnected", "what": "", "was": shown_edge, "is": "",
+    }  # fmt: skip
+    assert summary == "1 changes"
     await until("a farewell", lambda: charger.close_code == 1000)
     await run(gateway, "drain", "--yes")
     assert gateway.process is not None
@@ -189,6 +193,7 @@ async def test_doctor_and_completion(start_csms: StartCsms, start_gateway: Start
     ill = json.loads((await run(gateway, "doctor", "--config", str(gateway.file), "-o", "json", code=1)).stdout)
     verdicts = {each["what"]: each["verdict"] for each in ill}
     assert verdicts["upstream main"] == "fail" and verdicts["queue of old"] == "warn"
+    assert [main.url in each["said"] for each in ill if each["what"] == "upstream main"] == [True]
     assert all(each["fix"] for each in ill if each["verdict"] != "ok")
     await main.start()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -14,6 +16,7 @@ from .charges import charges_201
 from .conftest import Connect, StartCsms, StartGateway
 from .csms import now
 from .raw import RawCsms, handshake, polite, raw_csms, readiness, until
+from .test_commands import run
 from .test_store import persist
 
 __all__ = ["raw_csms"]
@@ -137,6 +140,23 @@ async def test_readiness_ends_before_listening_does(start_csms: StartCsms, start
         while await handshake(gateway.url, "CP2") == 101:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert await asyncio.wait_for(gateway.process.wait(), 30) == 0
+
+
+async def test_an_operator_says_how_fast(
+    raw_csms: Callable[[str], Any], start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """`ocpp-gateway drain --rate`: two a second, where the configuration allows a hundred."""
+    csms: RawCsms = await raw_csms("ocpp1.6")
+    gateway = await start_gateway({"main": {"url": csms.url, "version": csms.version}})
+    chargers = [await plug_in(Charger16, gateway.url, f"CP{number}") for number in range(4)]
+    for each in chargers:
+        await each.boot()
+    begun = time.monotonic()
+    drained = await run(gateway, "drain", "--rate", "2", "--yes", "-o", "json")
+    assert json.loads(drained.stdout)["process"]
+    for each in chargers:
+        await each.lost()
+    assert time.monotonic() - begun > 1.2 and {each.close_code for each in chargers} == {1012}
 
 
 async def test_a_second_signal_hurries(

@@ -246,6 +246,7 @@ async def test_processes(start_csms: StartCsms, start_gateway: StartGateway) -> 
     assert (await ask(gateway, "PUT", "/api/v1/log-level", {"level": "loud"}))[0] == 400
     assert (await ask(gateway, "GET", "/api/v1/processes"))[1]["processes"][0]["log_level"] == "debug"
     assert (await ask(gateway, "POST", "/api/v1/processes/nobody/drain"))[0] == 404
+    assert (await ask(gateway, "POST", f"/api/v1/processes/{process['name']}/drain", {"rate": -1}))[0] == 400
     assert (await ask(gateway, "POST", f"/api/v1/processes/{process['name']}/drain"))[0] == 202
     assert gateway.process is not None
     assert await asyncio.wait_for(gateway.process.wait(), PATIENCE) == 0

@@ -173,6 +173,7 @@ def test_translate_explains(file: Path) -> None:
     assert end == {"done": True} and told["because"]["fate"] == "translated"
     [loss] = told["because"]["losses"]
     assert loss["field"] == "status" and "Occupied" in loss["why"]
+    assert "none: cannot be read: No such file" in run("translate", *versions, "--options", "none", code=2)
     lines = [json.loads(line) for line in run("translate", *versions, "--capture", str(file)).splitlines()]
     assert [each.get("from") or "to " + each["to"] for each in lines] == ["charger", "to csms", "to charger"] * 2
     assert all("because" not in each for each in lines)
