@@ -88,7 +88,7 @@ class Operators:
             Rebalancing(rebalance, lambda: live.config.drain.close_rate),
             Chargers(journal, config, directory, self.fleet),
             Acting(journal, config, live, directory, self.fleet),
-            Frames(self.fleet, journal, config.redis.partitions),
+            Frames(self.fleet, journal, config.redis.partitions, lambda: live.config.upstreams),
             Upstreams(journal, live, self.fleet),
             Processes(self.fleet, directory, live),
             Overviews(self.fleet),

@@ -12,74 +12,14 @@ import sys
 from pathlib import Path
 
 from gateway import config_schema
+from gateway.cli.commands import app
+from gateway.cli.examples import leaves
 from gateway.config_keys import sections
 from gateway.config_print import FIXED, FREE
 from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, Label, Spec
 from tools import api_docs, chart_docs, hostile_docs, runtime_lock, threat_docs, translation_docs
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = (
-    "",
-    "run",
-    "check-config",
-    "config schema",
-    "config default",
-    "config docs",
-    "config show",
-    "config diff",
-    "config reload",
-    "routes list",
-    "routes show",
-    "routes switch",
-    "chargers",
-    "chargers add",
-    "chargers import",
-    "chargers ls",
-    "chargers show",
-    "chargers watch",
-    "chargers kick",
-    "chargers forget",
-    "send",
-    "tail",
-    "trace",
-    "capture",
-    "replay",
-    "simulate",
-    "validate",
-    "migrate report",
-    "upstreams ls",
-    "upstreams show",
-    "upstreams pause",
-    "upstreams resume",
-    "upstreams reconnect",
-    "upstreams test",
-    "queue ls",
-    "queue peek",
-    "queue replay",
-    "processes",
-    "drain",
-    "log-level",
-    "doctor",
-    "completion",
-    "upstreams list",
-    "upstreams remove",
-    "dlq list",
-    "dlq show",
-    "dlq requeue",
-    "dlq discard",
-    "wire-log",
-    "vault",
-    "vault set",
-    "vault import",
-    "erase",
-    "token",
-    "rebalance",
-    "shadow",
-    "translate",
-    "demo",
-    "healthcheck",
-    "boot",
-)
 _NOTE = "<!-- Made by `make docs` from the program. Edit the sources, not this file. -->\n"
 _MANY = 16
 """Label values from which on a table names only some."""
@@ -188,10 +128,11 @@ print(json.dumps({name: help(name) for name in json.load(sys.stdin)}))
 
 def _helps() -> dict[str, str]:
     """Command -> what `--help` says; all of them by one process, with nothing of this one's terminal."""
+    commands = ["", *(words for words, _ in leaves(app))]
     plain = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb", "LC_ALL": "C.UTF-8"}
     keep = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV") if key in os.environ}
     shown = subprocess.run(
-        [sys.executable, "-c", _ASK], input=json.dumps(COMMANDS), check=True, capture_output=True, encoding="utf-8",
+        [sys.executable, "-c", _ASK], input=json.dumps(commands), check=True, capture_output=True, encoding="utf-8",
         env=keep | plain | {"PYTHONUTF8": "1"}, cwd=ROOT,
     )  # fmt: skip
     helps: dict[str, str] = json.loads(shown.stdout)

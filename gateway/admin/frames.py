@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -214,8 +214,9 @@ def event(name: str, data: Any) -> bytes:
 class Frames(Part):
     """The streams of one process."""
 
-    def __init__(self, fleet: Fleet, journal: Journal, partitions: int) -> None:
-        self._fleet, self._journal, self._partitions = fleet, journal, partitions
+    def __init__(self, fleet: Fleet, journal: Journal, partitions: int, known: Callable[[], Container[str]]) -> None:
+        """`known`: names of the upstreams."""
+        self._fleet, self._journal, self._partitions, self._known = fleet, journal, partitions, known
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Of one charger, and of several."""
@@ -260,9 +261,10 @@ class Frames(Part):
         if leg not in ("", "charger", "csms"):
             raise Bad(400, "leg: charger or csms")
         legs = frozenset((leg,)) if leg else frozenset(("charger", "csms"))
-        stream = Stream(
-            raw=raw, action=request.query.get("action", ""), upstream=request.query.get("upstream", ""), legs=legs
-        )
+        upstream = request.query.get("upstream", "")
+        if upstream and upstream not in self._known():
+            raise Bad(422, f"no upstream has the name {upstream}")
+        stream = Stream(raw=raw, action=request.query.get("action", ""), upstream=upstream, legs=legs)
         ago = number(request, "since", 0, 0, 30 * 86400)
         id = uuid.uuid4().hex
         try:

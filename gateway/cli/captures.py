@@ -143,7 +143,7 @@ def report(
         f"{found.chargers} chargers, {found.messages} messages, {found.exact} of them without loss towards {to.value}"
     )
     if found.begun_before:
-        typer.echo(f"{found.begun_before} more are left out: their transactions had begun before")
+        typer.echo(f"{found.begun_before} more are left out: their transactions were not heard to begin")
     for kind in found.kinds:
         typer.echo()
         name = f"{kind.vendor} {kind.model}".strip() or "Vendor and model not known, as no BootNotification was seen"

@@ -31,6 +31,7 @@ from gateway.cli import (
     streaming,
     token,
     vault,
+    version,
     watching,
     wire_log,
 )
@@ -94,4 +95,5 @@ app.command("processes")(processes.processes)
 app.command("drain")(processes.drain)
 app.command("log-level")(processes.log_level)
 app.command("wire-log")(wire_log.wire_log)
+app.command("version")(version.version)
 examples.add(app)

@@ -60,6 +60,7 @@ EXAMPLES: Final = {
     "drain": "ocpp-gateway drain edge-0-7-1a2b3c",
     "log-level": "ocpp-gateway log-level debug",
     "wire-log": "ocpp-gateway wire-log CP1 --for 10m",
+    "version": "ocpp-gateway version --json",
 }
 """By the words of the command."""
 

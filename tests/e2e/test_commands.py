@@ -123,6 +123,7 @@ async def test_live_frames(
     _, _, gateway = await two(start_csms, start_gateway)
     charger = await plug_in(Charger16, gateway.url, "CP1")
     await charger.boot()
+    assert "no upstream has the name nobody" in (await run(gateway, "tail", "--upstream", "nobody", code=2)).output
     file = tmp_path / "fleet.jsonl"
     watching = await asyncio.gather(
         spawn(gateway, "tail", "CP1", "--both-sides", "--count", "6", "--action", "StartTransaction"),

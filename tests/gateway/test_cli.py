@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,9 @@ def test_version(tmp_path: Path) -> None:
 
     done = run("--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"ocpp-gateway {__version__}\n")
+    told = json.loads(run("version", "--json", cwd=tmp_path).stdout)
+    assert told["version"] == __version__ and told["python"].startswith("3.")
+    assert run("version", cwd=tmp_path).stdout.startswith(f"ocpp-gateway {__version__} (Python 3.")
 
 
 @pytest.mark.parametrize("command", ["", "run", "check-config", "translate", "demo"])

@@ -154,7 +154,7 @@ def test_what_began_before_the_capture_is_counted_and_left_out(tmp_path: Path) -
         each["action"] for each in found["kinds"][0]["losses"] if each["field"] == "transactionId"
     ]
     told = run("migrate", "report", "--to", "ocpp2.0.1", str(file))
-    assert "\n2 more are left out: their transactions had begun before\n" in told
+    assert "\n2 more are left out: their transactions were not heard to begin\n" in told
     assert "\nVendor and model not known, as no BootNotification was seen (ocpp1.6): 1 chargers" in told
 
 
