@@ -117,7 +117,8 @@ class Processes(Part):
         kind, prefix = request.query.get("kind", "chargers"), request.query.get("prefix", "").casefold()
         if kind == "chargers":
             everyone = await self._directory.everyone()
-            found = [each.id for folded, each in everyone.items() if folded.startswith(prefix)]
+            homes = [everyone[folded] for folded in sorted(everyone) if folded.startswith(prefix)]
+            found = [each.id for each in await self._directory.lines(homes[:NAMES_MOST])]  # as they spell themselves
         elif kind == "upstreams":
             found = [name for name in self._live.config.upstreams if name.casefold().startswith(prefix)]
         elif kind == "processes":

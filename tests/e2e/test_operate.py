@@ -181,6 +181,7 @@ async def test_chargers_and_commands(start_csms: StartCsms, start_gateway: Start
     assert charger.close_code == 1000
     await until("an absent charger", lambda: _absent(gateway, "CP1"))
     assert (await ask(gateway, "GET", "/api/v1/chargers/cp1"))[1]["id"] == "CP1"
+    assert (await ask(gateway, "GET", "/api/v1/names?prefix=cp"))[1]["names"] == ["CP1"]
     assert (await ask(gateway, "POST", "/api/v1/chargers/CP1/kick"))[0] == 409
     assert (await ask(gateway, "POST", call, {"action": "ClearCache"}))[0] == 409
     status, forgot = await ask(gateway, "POST", "/api/v1/chargers/CP1/forget")
