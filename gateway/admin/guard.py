@@ -74,6 +74,10 @@ class Guard:
             response = await handler(request)
         except web.HTTPRequestEntityTooLarge:
             return refusal(413, f"a body has at most {LARGEST_BODY} bytes")
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+            allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+            why = f"{request.method} {request.path}: there is no such endpoint; /api/v1/openapi.json lists all"
+            return refusal(error.status, why, allowed)
         if request.method not in _READS:
             log.info("admin_call", who=who[0], method=request.method, path=request.path, status=response.status)
             if asked := await _asked(request):

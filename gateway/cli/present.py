@@ -58,7 +58,7 @@ def list_present(
         return show({"chargers": found, "total": page["total"], "connected": page["connected"]}, output, "chargers")
     rows = [
         [
-            each["id"], "connected" if each["connected"] else "absent", each["version"],
+            each["id"], state_of(each), each["version"],
             f"{each['vendor']} {each['model']}".strip(), each["primary"],
             " ".join(sorted({one["status"] for one in each["connectors"].values()})), str(len(each["transactions"]) or ""),
         ]
@@ -147,6 +147,13 @@ def forget(charger: Id, yes: Yes = False, output: OutputOption = Output.table, s
         found, output,
         f"forgotten: {found['facts']} facts, {found['answers']} stored answers, {found['parked']} lots put aside",
     )  # fmt: skip
+
+
+def state_of(line: dict[str, Any]) -> str:
+    """In one word; of a charger that is not let in, that."""
+    if line["connected"]:
+        return "connected"
+    return "blocked" if line["registration"] is not None and line["registration"]["blocked"] else "absent"
 
 
 def send(

@@ -161,3 +161,12 @@ async def test_other_tokens_count_from_now_on(guarded: Port) -> None:
     guarded.api.admit([AdminToken("new", digest("new-token"), "read")])
     assert await guarded.ask("GET", "/api/v1/thing", "read-token") == 401
     assert await guarded.ask("GET", "/api/v1/thing", "new-token") == 200
+
+
+async def test_what_is_not_there_is_refused_like_everything_else(guarded: Port) -> None:
+    for method, path, status in (("GET", "/api/v1/nothing", 404), ("DELETE", "/api/v1/nothing", 404)):
+        headers = {"Authorization": "Bearer admin-token"}
+        async with guarded.client.request(method, path, headers=headers) as response:
+            assert response.status == status
+            [why] = (await response.json())["errors"]
+            assert why.startswith(f"{method} {path}: there is no such endpoint")
