@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+import tempfile
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from . import peers
 from .ends import Csms, answering, chargers_at
-from .gateway import gateway, split, upstream
+from .gateway import gateway, split, store_binary, upstream
 from .plan import Plan
-from .processes import Failed
+from .processes import GATEWAY_CORE, Failed, Process, running
 from .report import Report, Section
 from .target import Sample, Target, median
 
 HAND_OVER = "gateway 1.6 -> 1.6, one process"
 STREAMS = "gateway 1.6 -> 1.6, edge and hub apart"
 TRANSLATED = "gateway 1.6 -> 2.0.1, one process"
+FRAMES = "floor: frames alone"
+STORED = "floor: frames and store"
 HEADER = ("target", "CPU us/rt", "of it store", "rt/s", "p50 ms", "p99 ms", "load core", "to nginx", "to yardstick")
 
 LEAST = {
@@ -60,6 +65,8 @@ NOTES = (
     "nginx and haproxy copy bytes; ocpp-broker relays to one backend and logs each frame, as it comes; ocpp-rpc without strict "
     "mode; the `ocpp` package on both sides, without validation",
     "one process: edge and hub share it and entries are handed over; apart: everything goes through the streams",
+    "floor: Python and uvloop with frames cut by hand and nothing decided; with the store each CALL is appended before it goes "
+    "on and acknowledged before its answer does, nothing deduplicated: what is below it cannot be met in Python",
 )
 
 
@@ -84,11 +91,33 @@ def _targets(plan: Plan, csms: Csms, stack: contextlib.ExitStack, section: Secti
             process, url = stack.enter_context(gateway(csms.url, version))
             load = stack.enter_context(chargers_at(url, plan.chargers))
             targets.append(Target(name, load, csms, [process]))
+    with _noting(section, FRAMES):
+        process, url = stack.enter_context(peers.floor(csms.url))
+        targets.append(Target(FRAMES, stack.enter_context(chargers_at(url, plan.chargers)), csms, [process]))
+    with _noting(section, STORED):
+        held, path = stack.enter_context(_store())
+        process, url = stack.enter_context(peers.floor(csms.url, store=path))
+        targets.append(Target(STORED, stack.enter_context(chargers_at(url, plan.chargers)), csms, [process, held]))
     with _noting(section, STREAMS):
         parts = stack.enter_context(split({"main": upstream(csms.url, "ocpp1.6")}))
         load = stack.enter_context(chargers_at(parts.url, plan.chargers))
         targets.append(Target(STREAMS, load, csms, [parts.edge, *parts.hubs, parts.store]))
     return targets
+
+
+@contextlib.contextmanager
+def _store() -> Iterator[tuple[Process, str]]:
+    """A store as the gateway starts its own, on the same core; its socket."""
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as directory:
+        path = Path(directory) / "store.sock"
+        options = ["--port", "0", "--unixsocket", str(path), "--dir", directory, "--appendonly", "yes", "--save", ""]
+        with running(Process("store", [store_binary(), *options], GATEWAY_CORE, log=Path(directory) / "log")) as held:
+            deadline = time.monotonic() + peers.READY_S
+            while not path.exists():
+                if time.monotonic() > deadline or held.popen.poll() is not None:
+                    raise Failed(f"the store does not listen: {held.last_words()}")
+                time.sleep(0.02)
+            yield held, str(path)
 
 
 @contextlib.contextmanager

@@ -176,6 +176,13 @@ def bare(csms: str, certificate: Path | None = None) -> Iterator[tuple[Process, 
         yield process, f"ws://127.0.0.1:{process.hear(READY_S)['port']}/ocpp"
 
 
+@contextlib.contextmanager
+def floor(csms: str, certificate: Path | None = None, store: str = "") -> Iterator[tuple[Process, str]]:
+    """See `floor`; `store`: the socket of a store. Raises Failed."""
+    with running(Process.module("floor", GATEWAY_CORE, csms, *filter(None, [store]), quiet=True)) as process:
+        yield process, f"ws://127.0.0.1:{process.hear(READY_S)['port']}/ocpp"
+
+
 YARDSTICK = "yardstick (websockets asyncio)"
 ALL: dict[str, Peer] = {
     "nginx": nginx,

@@ -72,7 +72,15 @@ def test_rows_with_several_csmss_and_outages(measure: Callable[[Plan, Report], N
         (connecting.tls, {connecting.GATEWAY}),
         (
             ladder.measure,
-            {ladder.HAND_OVER, ladder.STREAMS, ladder.TRANSLATED, peers.YARDSTICK, "`ocpp` package as a proxy"},
+            {
+                ladder.HAND_OVER,
+                ladder.STREAMS,
+                ladder.TRANSLATED,
+                ladder.FRAMES,
+                ladder.STORED,
+                peers.YARDSTICK,
+                "`ocpp` package as a proxy",
+            },
         ),
         (memory.measure, {memory.EDGE, memory.HUB, memory.BOTH, memory.TRANSLATED, memory.SECURE, peers.YARDSTICK}),
         (store.measure, {"plain XADD", "append script, deduplicating"}),
