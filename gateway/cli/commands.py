@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from gateway.cli import (
     check_config,
     completion,
     config,
+    context,
     csms,
     demo_csms,
     dlq,
@@ -43,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A gateway between EV chargers and their CSMSs: translates OCPP versions, fans out, loses no billing message.",
     epilog="Exit codes: 0 done; 1 failed: not reachable, or a check or test has found something; 2 wrong usage, or refused; 130 "
-    "interrupted. OCPPGW_SERVER and OCPPGW_TOKEN: the operators' port and a token for it.",
+    "interrupted. OCPPGW_SERVER and OCPPGW_TOKEN: the operators' port and a token for it; --context: a file with both.",
 )
 
 
@@ -58,8 +61,22 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, as with NO_COLOR.")] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--context",
+            metavar="FILE",
+            envvar="OCPPGW_CONTEXT",
+            show_default=False,
+            help="YAML with `server`, and `token` or `token_file`: the gateway that commands speak to.",
+        ),
+    ] = None,
 ) -> None:
-    pass
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+    if file is not None:
+        context.enter(file)
 
 
 app.command("run")(run.run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Annotated, Any
 
 import typer
@@ -88,6 +89,9 @@ def replay(
     ],
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Default: now.")] = "",
     charger: Annotated[str, typer.Option("--charger", metavar="CHARGER", help="Only what this charger said.")] = "",
+    rate: Annotated[
+        float, typer.Option("--rate", metavar="N", min=0, help="Messages a second at most, on average; 0: all at once.")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     output: OutputOption = Output.table,
@@ -102,18 +106,18 @@ def replay(
     if not dry_run and not yes:
         typer.confirm(f"Tell {upstream} again what chargers said since {begin}?", abort=True, err=True)
     path = path_of("journal", "replay")
-    if charger or output is not Output.table:
+    if not rate and (charger or output is not Output.table):
         found = ask(server, "POST", path, body, 300)
     else:
-        found = _in_parts(server, path, body)
+        found = _in_parts(server, path, body, rate)
     if output is not Output.table:
         return show(found, output)
     typer.echo(f"{found['found']} messages found, {found['replayed']} told again")
     typer.echo(f"the streams reach back to {found['oldest'] or '(they are empty)'}", err=True)
 
 
-def _in_parts(server: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Partition by partition, with a bar on a terminal."""
+def _in_parts(server: str, path: str, body: dict[str, Any], rate: float) -> dict[str, Any]:
+    """Partition by partition, with a bar on a terminal; a pause after each where there is a rate."""
     partitions = [each["partition"] for each in ask(server, "GET", path_of("journal"))["partitions"]]
     total: dict[str, Any] = {"found": 0, "replayed": 0, "oldest": None}
     steps: Any = partitions
@@ -128,6 +132,8 @@ def _in_parts(server: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         total["replayed"] += found["replayed"]
         if found["oldest"] and (total["oldest"] is None or found["oldest"] < total["oldest"]):
             total["oldest"] = found["oldest"]
+        if rate:
+            time.sleep(found["replayed"] / rate)
     if not partitions:
         ask(server, "POST", path, body | {"partitions": []}, 300)
     return total

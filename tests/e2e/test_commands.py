@@ -93,7 +93,7 @@ async def test_looking_and_acting(start_csms: StartCsms, start_gateway: StartGat
     queues = (await run(gateway, "queue", "ls")).output.splitlines()
     assert [line.split()[0] for line in queues] == ["UPSTREAM", "main", "old"]
     assert "ENTRY" in (await run(gateway, "queue", "peek", "main")).output
-    replayed = await run(gateway, "queue", "replay", "main", "--from", "2020-01-01", "--dry-run")
+    replayed = await run(gateway, "queue", "replay", "main", "--from", "2020-01-01", "--dry-run", "--rate", "50")
     assert "told again" in replayed.output
     assert "ready" in (await run(gateway, "processes")).output
     assert (await run(gateway, "log-level", "warning")).output.startswith("warning: ")
