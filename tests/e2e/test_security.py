@@ -130,7 +130,7 @@ async def test_the_registry_in_the_store(start_csms: StartCsms, start_gateway: S
     )
     url = f"ws://127.0.0.1:{port}"
     await refused(Charger16(url, "CP1", password="sixteen-letters-"), wanted=404)
-    assert await chargers(gateway, "add", "CP1", "--password", answer="sixteen-letters-\n") == ""
+    assert await chargers(gateway, "add", "CP1", "--password", answer="sixteen-letters-\n") == "CP1 is registered\n"
     await asyncio.sleep(1)  # until every process has heard of it
     charger = await plug_in(Charger16, url, "CP1", password="sixteen-letters-")
     await charger.boot()

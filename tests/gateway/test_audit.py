@@ -92,7 +92,7 @@ async def test_commands_that_go_to_the_store_are_kept_too(tmp_path: Path) -> Non
     )
     async with Store(tmp_path) as journal:
         added = run("chargers", "add", "CP1", "--password", cwd=tmp_path, answer=CANARY + "\n")
-        assert (added.returncode, added.stdout, added.stderr) == (0, "", "")
+        assert (added.returncode, added.stdout, added.stderr) == (0, "CP1 is registered\n", "")
         (deed,) = await journal.deeds(10)
     assert deed.who.startswith("cli:") and (deed.method, deed.path) == ("CLI", "chargers add CP1")
     assert CANARY not in repr(deed)
