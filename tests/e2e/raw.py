@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.journal.address import parse
 from gateway.journal.connection import connect as connect_store
+from gateway.journal.embedded import Embedded
 
 from .csms import now
 from .process import Gateway
@@ -175,5 +176,5 @@ async def ask_store(url: str, *command: str | int) -> Any:
 
 
 def store_of(gateway: Gateway) -> str:
-    """URL of a gateway's embedded store. Its path may be too long for a socket: see `Gateway.directory`."""
-    return f"unix://{gateway.config['redis']['data_dir']}/store.sock"
+    """URL of a gateway's embedded store."""
+    return f"unix://{Embedded(gateway.config['redis']['data_dir'], 'everysec').socket}"
