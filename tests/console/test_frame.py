@@ -158,3 +158,12 @@ async def test_on_a_telephone(console: Console) -> None:
         await console.sees(something)
         await console.page.wait_for_timeout(1500)
         await console.looks(f"narrow-{page.split('/')[0]}")
+
+
+async def test_on_a_telephone_before_anything_was_said(console: Console) -> None:
+    """What is wider than the window can be reached by the keyboard, also while there is no row in it."""
+    await console.page.set_viewport_size({"width": 390, "height": 800})
+    await console.open("#/charger/DEPOT-01")
+    await console.sees(".timeline .scroll")
+    await console.page.evaluate("document.querySelectorAll('.t-rows > *').forEach((row) => row.remove())")
+    await console.until("document.querySelector('.timeline .scroll').tabIndex === 0")

@@ -95,7 +95,9 @@ async def test_one_with_what_waits_for_it(console: Console, world: World) -> Non
     assert await console.page.evaluate("document.activeElement.matches('tbody tr:nth-child(2)')"), "back where one was"
     await console.page.keyboard.press("/")
     await console.page.keyboard.type("depot-02")
-    await console.until("[...document.querySelectorAll('tbody a')].every((each) => each.textContent === 'DEPOT-02')")
+    await console.until(
+        "[...document.querySelectorAll('tbody a')].every((each) => each.textContent === 'DEPOT-02')", seconds=20
+    )
     assert "charger=depot-02" in console.page.url
     said = await console.text("tbody")
     assert "TAG" not in said, "tokens are hidden"

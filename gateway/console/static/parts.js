@@ -21,8 +21,8 @@ export function panel(title, body, aside = null) {
 }
 
 // A box whose content may be larger than itself; then keys reach it, too.
-export function scrolling(label) {
-  const node = h("div", {class: "scroll"});
+export function scrolling(label, ...content) {
+  const node = h("div", {class: "scroll"}, ...content);
   const look = () => {
     const wide = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
     for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", label]]) {
@@ -31,7 +31,7 @@ export function scrolling(label) {
     }
   };
   new ResizeObserver(look).observe(node);
-  new MutationObserver(look).observe(node, {childList: true});
+  new MutationObserver(look).observe(node, {childList: true, subtree: true, characterData: true});
   return node;
 }
 

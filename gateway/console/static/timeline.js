@@ -3,7 +3,7 @@
 import {h, replace, text} from "./dom.js";
 import {brief, Exchange, outcome, payloadOf, Told} from "./exchanges.js";
 import {clock, count, ms, version} from "./format.js";
-import {badge, versionBadge} from "./parts.js";
+import {badge, scrolling, versionBadge} from "./parts.js";
 import {payload} from "./payload.js";
 
 const AGAIN_SECONDS = 2;
@@ -32,7 +32,7 @@ export function timeline(api, path) {
       h("label", null, h("input", {type: "checkbox", checked: true, onchange: (event) => { beats = event.target.checked; narrow(); }}), "Heartbeats"),
       h("label", null, h("input", {type: "checkbox", onchange: (event) => { lossy = event.target.checked; narrow(); }}), "Only losses"),
       h("span", {class: "search"}, filter, h("kbd", {"aria-hidden": "true"}, "/"))),
-    h("div", {class: "scroll"}, h("div", {class: "t-table", role: "table", "aria-label": "Exchanges, the newest first"}, h("div", {role: "rowgroup"}, head), list)),
+    scrolling("Exchanges", h("div", {class: "t-table", role: "table", "aria-label": "Exchanges, the newest first"}, h("div", {role: "rowgroup"}, head), list)),
     nothing);
 
   // -- the stream ---------------------------------------------------------------------------------------------------------

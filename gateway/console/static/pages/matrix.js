@@ -1,7 +1,7 @@
 import {path} from "../api.js";
 import {h, replace, text} from "../dom.js";
 import {count, version} from "../format.js";
-import {badge, empty, panel, rowKeys, versionBadge} from "../parts.js";
+import {badge, empty, panel, rowKeys, scrolling, versionBadge} from "../parts.js";
 
 export const title = "Translation";
 
@@ -109,7 +109,7 @@ export async function render(root, api, params) {
     const heading = `${step.charger} charger, ${step.csms} CSMS`;
     return panel(atlas.steps.length > 1 ? `Step ${at + 1}: ${heading}` : heading,
       rows.length
-        ? h("div", {class: "scroll"}, h("table", {class: "fates"}, h("thead", null, h("tr", null, 
+        ? scrolling("Messages", h("table", {class: "fates"}, h("thead", null, h("tr", null, 
           ["Message", "From", "Fate", "Becomes"].map((name) => h("th", {scope: "col"}, name)),
           KINDS.map((kind) => h("th", {class: "num", scope: "col", title: atlas.kinds[kind]}, kind)), h("th", {scope: "col"}, "When, why"))), body))
         : empty("None fits"),

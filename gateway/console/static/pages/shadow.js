@@ -3,7 +3,7 @@ import {h, replace, text} from "../dom.js";
 import {ago, count, moment} from "../format.js";
 import {poll} from "../live.js";
 import {ring, spark} from "../measures.js";
-import {badge, empty, facts, panel, rowKeys} from "../parts.js";
+import {badge, empty, facts, panel, rowKeys, scrolling} from "../parts.js";
 
 export const title = "Shadow";
 
@@ -23,7 +23,7 @@ const CLASSES = {decision: "Decisions", billing: "Billing", other: "Other"};
 // A shadow is a CSMS that hears everything and answers nobody: how its answers differ says whether chargers can move to it.
 export function render(root, api, params) {
   const state = {upstream: params.query.upstream ?? "", word: params.query.q ?? "", open: params.rest[0] ?? null, opened: null, chargers: [], left: 0};
-  const heads = h("div", {class: "stack shadows"}), rows = h("div", {class: "scroll"}), note = h("span", {class: "faint"});
+  const heads = h("div", {class: "stack shadows"}), rows = scrolling("Chargers"), note = h("span", {class: "faint"});
   const field = h("input", {type: "search", placeholder: "Charger", "aria-label": "Filter by charger", "data-search": true, value: state.word});
   const side = h("aside", {class: "side", "aria-label": "The charger"});
   const chargers = h("div", {class: "split"}, panel("Chargers, the least ready first", rows, [note, h("span", {class: "search"}, field, h("kbd", {"aria-hidden": "true"}, "/"))]), side);

@@ -3,7 +3,7 @@ import {h, replace, text} from "../dom.js";
 import {ago, bytes, count, duration, moment} from "../format.js";
 import {poll} from "../live.js";
 import {age as aged, ageClass, spark, stacked} from "../measures.js";
-import {badge, confirm, dialog, empty, panel, rowKeys, stateBadge, toast, versionBadge} from "../parts.js";
+import {badge, confirm, dialog, empty, panel, rowKeys, scrolling, stateBadge, toast, versionBadge} from "../parts.js";
 import {payload} from "../payload.js";
 
 export const title = "Upstreams";
@@ -192,7 +192,7 @@ async function remove(api, params, each, done) {
 
 function one(root, api, params, name) {
   params.title(name);
-  const place = h("div"), rows = h("div", {class: "scroll"}), more = h("span", {class: "faint"});
+  const place = h("div"), rows = scrolling("Oldest undelivered"), more = h("span", {class: "faint"});
   const filter = h("input", {type: "search", placeholder: "Only of this charger", "aria-label": "Only of this charger", "data-search": true, value: params.query.charger ?? ""});
   replace(root,
     h("div", {class: "head"}, h("h1", null, h("a", {href: "#/upstreams"}, "Upstreams"), " / ", name)),
