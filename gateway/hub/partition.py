@@ -76,6 +76,7 @@ class Partition:
         "effects",
         "failed",
         "handed",
+        "held",
         "interrupted",
         "late",
         "leased_until",
@@ -132,6 +133,8 @@ class Partition:
         """A read is under way."""
         self.rung = False
         """There was news since it began."""
+        self.held = False
+        """What was decided waits for its end."""
         self.effects = Effects()
         self.dirty = False
         self.failed = False
@@ -185,6 +188,15 @@ class Partition:
         else:
             self.effects.acks.setdefault(group, []).append(id)
 
+    def _may_be_passed(self) -> bool:
+        """Whether the read that is under way takes a group past something that is done but was handed over. A commit could not
+        acknowledge that before the read has ended, and what it releases (an answer to the charger) must not leave before."""
+        for group, ids in self.effects.acks.items():
+            handed = self.handed.get(group)
+            if handed is not None and not handed.ids.keys().isdisjoint(ids):
+                return True
+        return False
+
     def _settle(self, effects: Effects) -> tuple[dict[str, list[str]], dict[str, tuple[str, list[str]]]]:
         """Acknowledgements as the store needs them: of entries that were read, and how far the others reach."""
         acks, self.late = self.late, {}
@@ -202,7 +214,7 @@ class Partition:
 
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""
-        self.dirty = False
+        self.dirty = self.held = False
         if self.failed:
             return
         if time.monotonic() > self.leased_until:
@@ -215,6 +227,9 @@ class Partition:
                 self.dirty = True  # until that commit has ended
             else:
                 self._sends.append(self.effects.take())
+            return
+        if self.reading and self._may_be_passed():
+            self.dirty = self.held = True  # until that read has ended
             return
         effects = self.effects.take()
         facts: dict[tuple[str, str], bytes | None] = {}

@@ -137,7 +137,7 @@ class Reader:
             partition.run = -1 if batch.more else batch.run
             partition.took(batch)
             self._take(partition, batch)
-            if partition.late and not partition.dirty:
+            if partition.held or (partition.late and not partition.dirty):
                 partition.flush()  # nothing else may happen for long, and a crash would have them taken again
             if batch.more:
                 self._read(partition)

@@ -65,6 +65,8 @@ class Hub:
         """The newest entry then."""
         self.direct: set[str] = set()
         """Acknowledged in a way that brings no commit about."""
+        self.told: dict[str, set[str]] = {group: set() for group in UPSTREAMS}
+        """Acknowledged, and what was decided with that has left: the charger may know the answer."""
         self.handed = 0
         self.failures: list[BaseException] = []
         self._commits: list[tuple[Future[None], Commit]] = []
@@ -186,7 +188,8 @@ class Hub:
             self._touched()
 
     def _send(self, effects: Effects) -> None:
-        pass
+        for group, ids in effects.acks.items():
+            self.told[group].update(ids)
 
     def _failed(self, partition: Partition, error: BaseException) -> None:
         self.failures.append(error)
@@ -274,6 +277,8 @@ class World:
             undone = set(self.hub.undone[group])
             lost = set(hub.open[group]) - undone
             assert not lost, f"{group}: nobody is given {sorted(lost)} again"
+            again = undone & hub.told[group]
+            assert not again, f"{group}: {sorted(again)} are given again, and what came of them has left"
             again = undone & self.acknowledged[group] - in_doubt[group]
             assert not again, f"{group}: {sorted(again)} are given again"
             assert set(self.wanted(group)) - self.acknowledged[group] <= undone
