@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from gateway.journal.entry import Class, Entry, Head
@@ -9,14 +11,16 @@ from translators import NUMBERED
 from translators.frames import Call
 
 from .backlog import Exchange, order
-from .shared import Shared
+from .shared import Open, Shared
 
 
-def introduction(shared: Shared, charger: str, name: str, version: str, until: str, now: int) -> list[Exchange]:
+def introduction(
+    shared: Shared, opened: Iterable[Open], charger: str, name: str, version: str, until: str, now: int
+) -> list[Exchange]:
     """CALLs for upstream `name` (of OCPP `version`) as if the charger had just said them, though it will hear no answer.
 
-    `until`: journal id up to which transactions have begun before the upstream came. One that was begun with its own answer
-    is known to it. Times are milliseconds since 1970.
+    `opened`: the transactions whose end it will hear. `until`: journal id up to which transactions have begun before the
+    upstream came. One that was begun with its own answer is known to it. Times are milliseconds since 1970.
     """
     told: list[Exchange] = []
 
@@ -32,7 +36,7 @@ def introduction(shared: Shared, charger: str, name: str, version: str, until: s
         tell("0-1", "BootNotification", shared.boot, "K1", now)
     for number, payload in enumerate(shared.statuses.values(), 2):
         tell(f"0-{number}", "StatusNotification", payload, "K1", now)
-    for each in shared.open:
+    for each in opened:
         if order(each.entry) > order(until):
             continue
         at = order(each.entry)[0]

@@ -26,11 +26,18 @@ from .shared import Open
 
 
 def make(
-    session: Session, name: str, route: Route, upstreams: Mapping[str, Upstream], version: str, stored: dict[str, bytes]
+    session: Session,
+    name: str,
+    route: Route,
+    upstreams: Mapping[str, Upstream],
+    version: str,
+    stored: dict[str, bytes],
+    opened: list[Open],
 ) -> Link:
-    """A link that continues from `stored`. Raises NoTranslation, ValueError for newer facts."""
+    """A link that continues from `stored`; `opened`: the transactions whose end its upstream will hear. Raises NoTranslation,
+    ValueError for newer facts."""
     settings = upstreams[name]
-    foreign = _foreign(session, name)
+    foreign = _foreign(opened, name)
     role = "primary" if foreign and route.role(name) == "only" else route.role(name)
     translating = translator(
         version,
@@ -83,7 +90,7 @@ def fit(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upst
     options, stands_in = _options(link.name, route, settings), route.primary_down != "close"
     link.translator = in_role(before, link.versions[0], options, new_id, role, stands_in=stands_in)
     if isinstance(link.translator, Renumbering) and link.translator is not before:
-        for each in _foreign(session, link.name):
+        for each in _foreign(session.shared.open, link.name):
             link.translator.adopt(each.entry, each.number)
     _allow(link, session, route, upstreams)
     old, link.intake = link.intake, intake(link.name, route, settings)
@@ -130,6 +137,6 @@ def _options(name: str, route: Route, settings: Upstream) -> Options:
     )
 
 
-def _foreign(session: Session, name: str) -> list[Open]:
-    """Open transactions whose number is not this upstream's."""
-    return [each for each in session.shared.open if not each.id and (each.minted or each.by != name)]
+def _foreign(opened: list[Open], name: str) -> list[Open]:
+    """Transactions whose number is not this upstream's."""
+    return [each for each in opened if not each.id and (each.minted or each.by != name)]

@@ -65,8 +65,8 @@ class Reconfigure:
         self._wanted: tuple[Config, Routes] | None = None
         self._news = asyncio.Event()
         self._booted: list[Session] = []
-        self._following = False
-        """Chargers are being brought to another configuration."""
+        self._since: dict[tuple[int, str], str] = {}
+        """(partition, upstream) -> entry after which it hears chargers that are linked to it now."""
         self._ahead: dict[Session, list[tuple[str, Entry]]] = {}
         """What came for upstreams to which a charger is to be linked."""
 
@@ -80,7 +80,7 @@ class Reconfigure:
 
     def holds(self, session: Session, upstream: str, entry: Entry) -> bool:
         """Whether an entry waits until the charger is linked to this upstream."""
-        if not self._following:
+        if not self._sessions.following:
             return False
         try:
             if upstream not in self._sessions.route_of(session).upstreams:
@@ -121,15 +121,19 @@ class Reconfigure:
 
     async def _follow(self, config: Config, routes: Routes) -> None:
         before = self._sessions.settings
-        self._following = True
+        self._remember(True)
         await self._begin_groups(config)
+        for number, partition in self._partitions.items():
+            for name in config.upstreams:
+                self._since.setdefault((number, name), partition.position)
         changed = frozenset(
             name for name, settings in config.upstreams.items() if name in before and before[name] != settings
         )
         self._put_in_force(config, routes)
         everyone = [(each, session) for each in self._partitions.values() for session in each.sessions.values()]
         await self._move_all(everyone, changed)
-        self._following = False
+        self._remember(False)
+        self._since.clear()
         for partition, session in list(self._where(list(self._ahead))):
             if self._here(partition, session):
                 self._catch_up(partition, session)
@@ -148,6 +152,13 @@ class Reconfigure:
                 partition.handed.pop(name, None)
                 partition.late.pop(name, None)
 
+    def _remember(self, following: bool) -> None:
+        """Whether sessions keep the transactions that end, for upstreams that will hear the end."""
+        self._sessions.following = following
+        for partition in self._partitions.values():
+            for session in partition.sessions.values():
+                session.ended = (session.ended or []) if following else None
+
     def _put_in_force(self, config: Config, routes: Routes) -> None:
         sessions = self._sessions
         sessions.config, sessions.routes = config, routes
@@ -165,6 +176,7 @@ class Reconfigure:
                 begun = await self._journal.ensure_groups(number, [*self._groups, *new], begins)
                 if number in self._partitions:
                     self._partitions[number].begun.update(begun)
+                    self._since |= {(number, name): id for name, id in begun.items()}
                 done.add(number)
         self._groups.extend(new)
         for partition in self._partitions.values() if new else ():
@@ -226,7 +238,8 @@ class Reconfigure:
             if name in session.links:
                 self._come_back(partition, session, name, route, now)
             else:
-                sessions.add(session, name, route, parts_of(name, facts), partition.position)
+                since = self._since.get((partition.number, name), partition.position)
+                sessions.add(session, name, route, parts_of(name, facts), partition.position, since)
         for name in stale - set(missing):
             if name in route.upstreams:
                 self._renew(session, name, route, partition.position, now)

@@ -13,7 +13,7 @@ from gateway.treatment import USUAL
 from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
 from .arbiter import Arbiter
-from .backlog import Exchange
+from .backlog import Exchange, order
 from .comparing import Comparison
 from .effects import Effects
 from .habits import Habits
@@ -25,7 +25,7 @@ from .observer import Observer
 from .rekeying import rekeyed, rekeys
 from .repeatable import repeatable
 from .sending import MARK, pass_on
-from .shared import Shared, learn, teaches
+from .shared import Open, Shared, learn, teaches
 from .terms import Terms
 
 OFFLINE = "charger offline"
@@ -52,6 +52,7 @@ class Session:
         "comparison",
         "edge",
         "effects",
+        "ended",
         "epoch",
         "gate_ms",
         "habits",
@@ -90,6 +91,9 @@ class Session:
         """By which its links were made; None: it has none."""
         self.booted = False
         """A boot was answered, and nobody has looked whether another route fits now."""
+        self.ended: list[tuple[str, Open]] | None = None
+        """Transactions that have ended while the charger may be linked to other upstreams, with the entry of their end; None: it
+        will not."""
         self.version = ""
         self.edge = ""
         """Edge that holds the charger's socket; empty while the charger is absent."""
@@ -329,7 +333,11 @@ class Session:
         entry = exchange.entry
         if not teaches(exchange.call):
             return
+        before = self.shared.open
         number = learn(self.shared, entry.head.version, link.name, entry.id, entry.tx, exchange.call, answer)
+        if self.ended is not None and exchange.call.action != "StartTransaction":
+            runs = {(each.number, each.id) for each in self.shared.open}
+            self.ended += [(entry.id, each) for each in before if (each.number, each.id) not in runs]
         self.effects.shared[self.charger] = self.shared
         if exchange.call.action == "BootNotification":
             self.booted = True
@@ -341,6 +349,11 @@ class Session:
             for other in self.links.values():
                 if other is not link or not link.numbers:
                     other.numbered(entry.id, entry.tx, number)
+
+    def open_at(self, since: str) -> list[Open]:
+        """The transactions whose end comes after this entry, as far as that is known."""
+        ended = [each for end, each in self.ended or () if order(end) > order(since) >= order(each.entry)]
+        return [*ended, *self.shared.open]
 
     def introduced(self, link: Link) -> None:
         """An upstream that came later knows what it has to know."""

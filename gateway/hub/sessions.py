@@ -80,6 +80,8 @@ class Sessions:
         """Somebody wants to know which ones the chargers are given."""
         self.draining = False
         """Commands are refused."""
+        self.following = False
+        """Chargers are being brought to another configuration."""
         self._dials = Dials(DIALS)
         self._secrets = Secrets(journal, config.vault)
         self._dials.secret = self._secrets.read
@@ -136,6 +138,7 @@ class Sessions:
             call_timeout_ms=round(self.config.charger.call_timeout * 1000),
         )
         session.absent_since = now_ms()
+        session.ended = [] if self.following else None
         session.habits.resets = self.config.charger.reset_deaf
         session.passwords = self.passwords
         session.shared = decode_shared(facts.get(FIELD, b""))
@@ -172,11 +175,15 @@ class Sessions:
         compare(session, route, self.settings)
         self.treat(session, route)
 
-    def add(self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str) -> None:
+    def add(
+        self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str, since: str = ""
+    ) -> None:
         """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
-        given; an upstream that is new to the charger is told what was before."""
+        given; an upstream that is new to the charger is told what was before. It will hear what comes after entry `since`, which
+        may lie before (empty: it does not)."""
+        opened = session.open_at(since or position)
         try:
-            link = make(session, name, route, self.settings, session.version, stored)
+            link = make(session, name, route, self.settings, session.version, stored, opened)
         except NoTranslation as error:
             log.warning("no_translation", charger_id=session.charger, upstream=name, reason=str(error))
             return
@@ -193,14 +200,16 @@ class Sessions:
             shared.linked = {}
         until = shared.linked.get(name)
         if until is None:
-            until = max([position, *(each.entry for each in shared.open)], key=order)
+            until = max([position, *(each.entry for each in opened)], key=order)
             shared.linked[name] = until
             session.effects.shared[session.charger] = shared
         if not until:
             return
         csms = self.settings[name].version
         told = (
-            introduction(shared, session.charger, name, csms, until, now) if shared.version == session.version else []
+            introduction(shared, opened, session.charger, name, csms, until, now)
+            if shared.version == session.version
+            else []
         )
         told = [exchange for exchange in told if self.settings[name].forward.allows(exchange.call.action)]
         partition = self._partitions.get(self._journal.partition(session.charger))

@@ -78,7 +78,7 @@ class Bench:
 
     def _link(self, stored: dict[str, bytes]) -> None:
         self.session.links["main"] = make(
-            self.session, "main", self.route, self.upstreams, self.versions[0], dict(stored)
+            self.session, "main", self.route, self.upstreams, self.versions[0], dict(stored), self.session.shared.open
         )
 
     @property

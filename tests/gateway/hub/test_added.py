@@ -114,6 +114,48 @@ async def test_a_transaction_that_begins_while_an_upstream_is_added(pair: tuple[
         assert [action for _, action, _ in new.said].count("StartTransaction") == 1
 
 
+@pytest.mark.parametrize("there", [False, True])
+async def test_a_transaction_that_ends_while_an_upstream_is_added(
+    pair: tuple[Csms, Csms], server: Server, there: bool
+) -> None:
+    """Its end is answered before the link is made: the upstream hears the end, so it hears the begin. `there`: it serves others."""
+    _, new = pair
+    store = RedisConfig(url=server.url)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    new.reply = lambda *said: (
+        {**polite(*said), "transactionId": 1007} if said[1] == "StartTransaction" else polite(*said)
+    )
+    more = {"main": main, "copy": copy}
+    async with site(store, more if there else {"main": main}) as at:
+        await at.connect("CP-1")
+        start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": STAMP}
+        await at.say("CP-1", "StartTransaction", start, tx=True)
+        await at.meter("CP-1", range(1))
+        await at.settled("CP-1")
+        session = at.hub.partitions[at.partition("CP-1")].sessions["cp-1"]
+        load = at.journal.load_facts
+
+        async def meanwhile(partition: int, charger: str) -> dict[str, bytes]:
+            at.journal.load_facts = load  # type: ignore[method-assign]
+            await at.meter("CP-1", range(1, 2))
+            await at.say("CP-1", "StopTransaction", {"transactionId": 7, "meterStop": 5, "timestamp": STAMP})
+            while session.shared.open:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            return await load(partition, charger)
+
+        at.journal.load_facts = meanwhile  # type: ignore[method-assign]
+        routes = (RouteConfig(primary="main", mirrors=("copy",)),)
+        at.metrics.know(more)
+        at.hub.reconfigure(Config(upstreams=more, redis=store, routes=routes), Routes(routes))
+        await eventually("the new one goes on", lambda: [said[1] for said in new.said][-1:] == ["StopTransaction"])
+        assert [(action, said.get("transactionId")) for _, action, said in new.said] == [
+            ("StartTransaction", None),
+            ("MeterValues", None),
+            ("StopTransaction", 1007),
+        ]
+        assert session.ended is None
+
+
 @pytest.mark.parametrize("replay_from", ["tail", "1h"])
 async def test_nothing_is_missed_while_an_upstream_is_added(
     pair: tuple[Csms, Csms], server: Server, replay_from: str
