@@ -49,6 +49,8 @@ SILENT = "the CSMS did not answer in time"
 
 def promise(link: Link, exchange: Exchange, payload: Raw, now: int) -> None:
     """Answer the charger before the upstream has."""
+    if exchange.unstored:
+        return
     exchange.promised = True
     answer_charger(link, exchange, Result(exchange.entry.id, payload), now)
 
@@ -240,13 +242,15 @@ def given_up(link: Link, exchange: Exchange, refusal: Error, now: int) -> bool:
 
 def answer_empty(link: Link, exchange: Exchange, now: int) -> None:
     """Answer what needs no decision, in place of the upstream."""
-    if exchange.counts and not exchange.answered:
+    if exchange.counts and not exchange.answered and not exchange.unstored:
         link.owner.observer.locally(link, exchange.call.action, link.policy)
         answer_charger(link, exchange, Result(exchange.entry.id), now, final=False)
 
 
 def answer_away(link: Link, exchange: Exchange, now: int) -> None:
     """Answer the charger in place of an upstream that is away or silent, if there is an answer."""
+    if exchange.unstored:
+        return
     if (refusal := refusal_away(link, exchange)) is not None and exchange in link.backlog:
         link.backlog.remove(exchange)
         answer_charger(link, exchange, refusal, now)
@@ -276,13 +280,24 @@ def answer_charger(link: Link, exchange: Exchange, frame: Result | Error, now: i
     if exchange.call.action in LEARNED_FROM:
         link.owner.observer.answered(link, exchange, frame)
         link.owner.learn(link, exchange, frame)
-    if final and exchange.entry.head.dedup:
+    if final:
+        keep(link, exchange, frame)
+    else:
+        exchange.said = frame
+
+
+def keep(link: Link, exchange: Exchange, frame: Result) -> None:
+    """From now on a retry of the charger is answered so, and no upstream hears of it."""
+    exchange.said = None
+    if exchange.entry.head.dedup:
         link.told = exchange.entry.id, frame
         link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, bytes(frame.payload)))
 
 
 def ack(link: Link, exchange: Exchange) -> None:
     """The upstream has done with an entry."""
+    if exchange.said is not None:
+        keep(link, exchange, exchange.said)
     if exchange.entry.id in link.introducing:
         link.introducing.remove(exchange.entry.id)
         if not link.introducing:

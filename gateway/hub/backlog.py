@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from gateway.journal.entry import Entry
-from translators.frames import Call
+from translators.frames import Call, Result
 
 
 class Exchange:
@@ -24,7 +24,9 @@ class Exchange:
         "not_before",
         "parked",
         "promised",
+        "said",
         "target",
+        "unstored",
     )
 
     def __init__(self, entry: Entry, call: Call) -> None:
@@ -39,6 +41,11 @@ class Exchange:
         """Answered here because the upstream was away."""
         self.promised = False
         """Answered here because the configuration says so."""
+        self.said: Result | None = None
+        """What it was answered here, as long as a retry would be told to the upstream."""
+        self.unstored = False
+        """The charger says it again after the upstream had refused it: it is in memory only, and an answer made here might be the
+        last that is heard of it."""
         self.parked = False
         """It lies in the link's lot (`lot.py`), no longer in the stream."""
         self.failures = 0

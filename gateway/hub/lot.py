@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from gateway.journal.entry import Entry
 from translators.frames import Call
 
-from .answering import answer_now
+from .answering import answer_now, keep
 from .backlog import Exchange, order
-from .local import refused_here
+from .local import payload_away, refused_here
 
 if TYPE_CHECKING:
     from .link import Link
@@ -42,16 +42,12 @@ class Lot:
         """No meter values are left to be thinned out."""
 
     def takes(self, link: Link, exchange: Exchange, now: int) -> bool:
-        """Put aside what the charger says now. False for what is worth nothing later: it goes the usual way."""
+        """Put aside what the charger says now; what lies here already (it says it again) is there once. False for what is worth
+        nothing later: it goes the usual way."""
         if exchange.perishable or refused_here(link, exchange):
             return False
         self._park(link, exchange, now)
         return True
-
-    def repeated(self, link: Link, again: Exchange, now: int) -> bool:
-        """The charger sent something again that may lie here: whether it is answered without telling the upstream twice."""
-        answer_now(link, again, now)
-        return again.answered
 
     def _park(self, link: Link, exchange: Exchange, now: int) -> None:
         effects, entry = link.owner.effects, exchange.entry
@@ -59,6 +55,8 @@ class Lot:
         effects.acks.setdefault(link.name, []).append(entry.id)
         self.parking += 1
         answer_now(link, exchange, now)
+        if exchange.said is not None:
+            keep(link, exchange, exchange.said)
 
 
 def park(link: Link, now: int) -> Lot:
@@ -84,8 +82,10 @@ def unpark(link: Link, entry: Entry, call: Call, now: int) -> None:
     exchange = Exchange(entry, call)
     exchange.parked = True
     exchange.counts = link.counts(call.action)
-    exchange.early = True
-    exchange.answered = call.action in link.translator.neutral or entry.head.cls == "K0"
+    exchange.answered = call.action in link.translator.neutral
+    if entry.head.cls == "K0" and not exchange.answered:
+        exchange.answered = not exchange.counts or payload_away(link, exchange, now) is not None
+    exchange.early = exchange.answered or entry.head.cls != "K0"
     assert link.lot is not None
     link.lot.held.add(entry.id)
     link.backlog.put(exchange)

@@ -120,7 +120,7 @@ class Reader:
         partition.reading, partition.rung = True, False
         groups = [SESSION] if partition.effects.parting else self._groups
         read = self._journal.read(partition.number, partition.token, groups, pending=False, count=READ_COUNT)
-        read.add_done_callback(partial(self._done, partition, len(self._groups)))
+        read.add_done_callback(partial(self._done, partition, len(groups)))
 
     def _done(self, partition: Partition, groups: int, read: Future[Batch]) -> None:
         partition.reading = False
@@ -142,11 +142,12 @@ class Reader:
             if batch.more:
                 self._read(partition)
                 return
-            if groups != len(self._groups):  # a new one reads what it has not been told before it is handed anything
+            if groups != len(
+                self._groups
+            ):  # the others read what they have not been told before they are handed anything
                 partition.run = -1
                 partition.waiting.clear()
-                self._read(partition)
-                return
+                partition.rung = partition.rung or not partition.effects.parting
             waiting, partition.waiting = partition.waiting, []
             for run, entry in waiting:
                 if run > batch.run:  # else the read has brought it

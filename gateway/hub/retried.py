@@ -11,10 +11,11 @@ from gateway.journal.entry import Entry
 from translators.frames import EMPTY, Call, Result
 
 from .answering import answer_away, outlast
-from .backlog import Exchange
+from .backlog import Exchange, order
 
 if TYPE_CHECKING:
     from .link import Link
+    from .partition import Partition
     from .session import Session
 
 
@@ -24,8 +25,21 @@ def unknown(session: Session, entry: Entry) -> bool:
     return not any(_knows(link, entry.head.of) for link in session.links.values() if link.counts(entry.head.action))
 
 
+def unread(partition: Partition, session: Session, entry: Entry) -> bool:
+    """Whether what `entry` repeats is still to be read: the repeat came through another group, which was faster."""
+    if partition.failed or partition.sessions.get(session.charger.casefold()) is not session:
+        return False
+    original = entry.head.of
+    for name, link in session.links.items():
+        if link.counts(entry.head.action) and order(original) > order(partition.positions.get(name, "0-0")):
+            handed = partition.handed.get(name)
+            if handed is None or original not in handed.ids:
+                return True
+    return False
+
+
 def _knows(link: Link, entry: str) -> bool:
-    if link.lot is not None or (link.told is not None and link.told[0] == entry):
+    if link.told is not None and link.told[0] == entry:
         return True
     return any(exchange.entry.id == entry for exchange in (*link.under_way, *link.backlog))
 
@@ -53,11 +67,12 @@ def retried(link: Link, entry: Entry, call: Call, now: int) -> None:
     if link.told is not None and link.told[0] == entry.head.of:
         link.owner.answer(link, Exchange(entry, call), link.told[1])
         return
-    original = msgspec.structs.replace(entry, id=entry.head.of)
+    original = msgspec.structs.replace(entry, id=entry.head.of, kind="call")
     again = Exchange(original, msgspec.structs.replace(call, id=original.id))
     again.counts = True
-    if link.lot is not None and link.lot.repeated(link, again, now):
+    if link.lot is not None and link.lot.takes(link, again, now):
         return
+    again.unstored = entry.head.cls == "K0"
     link.backlog.append(again)
     if not link.up and link.down_since:
         outlast(link, again, now)

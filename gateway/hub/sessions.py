@@ -36,7 +36,7 @@ from .linking import end, make
 from .mending import mend, treat
 from .metering import Metering
 from .partition import Partition
-from .retried import answered_before
+from .retried import answered_before, unread
 from .session import SESSION, Session
 from .shared import FIELD, field_of, parts_of
 from .shared import decode as decode_shared
@@ -49,6 +49,8 @@ log = structlog.get_logger(__name__)
 
 BACK_PER_SECOND = 200
 """Waiting chargers that are dialled per second when their upstream is back."""
+UNREAD_SECONDS = 0.1
+"""Between two looks whether an entry has been read that its charger says again."""
 DIALS = 256
 """Sockets to CSMSs that are being opened at the same time."""
 
@@ -381,6 +383,8 @@ class Sessions:
         self._spawn(self._look_up(partition, session, entry))
 
     async def _look_up(self, partition: Partition, session: Session, entry: Entry) -> None:
+        while unread(partition, session, entry):  # noqa: ASYNC110 - the reads are those of all chargers
+            await asyncio.sleep(UNREAD_SECONDS)
         try:
             payload = await self._journal.stored_answer(partition.number, session.charger, entry.head.dedup)
         except StoreDown:

@@ -58,10 +58,15 @@ for _ = 1, tonumber(ARGV[arg]) do
     redis.call('XADD', held, '*', unpack(ARGV, first, last))
     redis.call('SADD', index, name)
   elseif what == 'park' then
+    -- an entry that the charger has said again is there once, as it was said last
     for i = first, last do
-      if redis.call('ZADD', held, 0, ARGV[i]) == 1 then
-        size = size + #ARGV[i]
+      local id = string.sub(ARGV[i], 1, 31)
+      for _, entry in ipairs(redis.call('ZRANGEBYLEX', held, '[' .. id, '(' .. id .. '\255')) do
+        redis.call('ZREM', held, entry)
+        size = size - #entry
       end
+      redis.call('ZADD', held, 0, ARGV[i])
+      size = size + #ARGV[i]
     end
     redis.call('HINCRBY', index, name, size)
   else

@@ -131,6 +131,7 @@ async def test_a_transaction_that_ends_while_an_upstream_is_added(
         start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": STAMP}
         await at.say("CP-1", "StartTransaction", start, tx=True)
         await at.meter("CP-1", range(1))
+        await eventually("there", lambda: old.heard("CP-1") == [0])
         await at.settled("CP-1")
         session = at.hub.partitions[at.partition("CP-1")].sessions["cp-1"]
         load = at.journal.load_facts

@@ -439,6 +439,29 @@ async def test_numbers_that_go_back_are_read(server: Server, unwoken: None) -> N
     await hub.kill()
 
 
+async def test_a_partition_that_was_to_go_and_stays(server: Server, unwoken: None) -> None:
+    """The read that was under way is one of the session group only: what the others missed comes before what comes next."""
+    config = RedisConfig(url=server.url, partitions=1)
+    hub = Hub(config, alone=True)
+    await hub.start()
+    epoch, _ = await hub.journal.connect(HEAD)
+    head = msgspec.structs.replace(HEAD, epoch=epoch)
+    partition = await hub.own()
+    await until(lambda: partition.run > 0)
+    ids = []
+    for _ in range(20):
+        partition.effects.parting = True
+        ids.append((await hub.journal.append("call", head, b"[2]")).id)
+        await until(lambda: partition.reading)
+        partition.effects.parting, partition.run = False, -1
+        hub.reader.ring(0)
+        ids.append((await hub.journal.append("call", head, b"[2]")).id)
+        await until(lambda: hub.taken["a"][-1:] == ids[-1:] and not partition.reading)
+    assert hub.taken["a"] == hub.taken["b"] == ids
+    assert not hub.failures
+    await hub.kill()
+
+
 async def test_every_acknowledged_message_arrives_through_a_kill(tmp_path: Path) -> None:
     """The real gateway, killed in the middle of 50 chargers with 20 messages each."""
     heard: Counter[tuple[str, str]] = Counter()
