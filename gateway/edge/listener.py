@@ -73,6 +73,8 @@ class Edge:
         self.counters = counters or EdgeCounters()
         self.now_ms = now_ms
         self.presence = Presence(journal, self.wheel, self.take, self._unknown)
+        self.id = self.presence.id
+        """Names this incarnation of the edge; a new one after the lease was lost."""
         self.budget_ms = int(answer_timeout * 1000)
         self.limits = limits or Limits()
         self.overload = 0
@@ -171,11 +173,6 @@ class Edge:
                 task.cancel()
             _, ending = await asyncio.wait(ending, timeout=0.5)
         self._checker.stop()
-
-    @property
-    def id(self) -> str:
-        """Names this incarnation of the edge; a new one after the lease was lost."""
-        return self.presence.id
 
     @property
     def urls(self) -> list[str]:
@@ -421,6 +418,7 @@ class Edge:
 
     def _unknown(self) -> None:
         """Hubs count this edge's chargers as gone: let them connect anew, to a new incarnation."""
+        self.id = self.presence.id
         wires = list(self._sockets)
         if wires:
             log.warning("edge_lease_lost", sockets=len(wires), edge=self.id)

@@ -142,9 +142,8 @@ class Reader:
             if batch.more:
                 self._read(partition)
                 return
-            if groups != len(
-                self._groups
-            ):  # the others read what they have not been told before they are handed anything
+            if groups != len(self._groups):
+                # the others read what they have not been told before anything is handed to them
                 partition.run = -1
                 partition.waiting.clear()
                 partition.rung = partition.rung or not partition.effects.parting

@@ -47,7 +47,9 @@ def again(link: Link, exchange: Exchange, code: str, now: int) -> bool:
 
 
 def dead(link: Link, exchange: Exchange, why: str, reason: str) -> None:
-    """Put a message aside for a person to look at; it is still to be acknowledged."""
+    """Put a message aside for a person to look at; it is still to be acknowledged. Should the charger say it again, the upstream
+    is told again."""
+    exchange.said = None
     link.owner.effects.dead.append(Dead(link.name, exchange.entry, why, exchange.failures))
     link.owner.observer.dead_letter(link, exchange.entry, reason)
 

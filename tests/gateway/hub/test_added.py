@@ -119,7 +119,7 @@ async def test_a_transaction_that_ends_while_an_upstream_is_added(
     pair: tuple[Csms, Csms], server: Server, there: bool
 ) -> None:
     """Its end is answered before the link is made: the upstream hears the end, so it hears the begin. `there`: it serves others."""
-    _, new = pair
+    old, new = pair
     store = RedisConfig(url=server.url)
     main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
     new.reply = lambda *said: (

@@ -102,7 +102,9 @@ async def test_what_is_put_aside_is_there_once(csms: Csms, server: Server) -> No
         await at.meter("CP-1", range(30))
         start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": STAMP}
         await at.say("CP-1", "StartTransaction", start, tx=True, dedup="s1")
-        session = at.hub.partitions[at.partition("CP-1")].sessions["cp-1"]
+        sessions = at.hub.partitions[at.partition("CP-1")].sessions
+        await eventually("begun", lambda: "cp-1" in sessions)
+        session = sessions["cp-1"]
         await eventually("taken", lambda: len(session.links["main"].backlog) == 31)
         at.hub._parking._put_aside(at.hub.partitions[at.partition("CP-1")], session, session.links["main"])
         await eventually("parked", lambda: _count(at.parked("CP-1"), 31))
