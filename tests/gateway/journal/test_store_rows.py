@@ -110,11 +110,11 @@ async def test_its_disk_is_full(binary: str, tmp_path: Path) -> None:
 
 async def test_it_loads(binary: str, tmp_path: Path) -> None:
     """A store that restarts with much to load is waited for."""
-    slow: dict[str, str | int] = {"key_load_delay": 300, "loading_process_events_interval_bytes": 1024}
+    slow: dict[str, str | int] = {"key_load_delay": 500, "loading_process_events_interval_bytes": 1024}
     server = Redis(binary, tmp_path / "1", **slow)
     async with running(server), opened(RedisConfig(url=server.url)) as journal:
-        for number in range(400):
-            await journal.connect(replace(HEAD, charger=f"CP-{number}"))
+        await asyncio.gather(*(journal.connect(replace(HEAD, charger=f"CP-{number}")) for number in range(800)))
+        await server.ask("CONFIG", "SET", "appendfsync", "always")  # else a slow disk leaves it nothing to load
         server.kill()
         await until(lambda: not journal.healthy)
         loading = asyncio.create_task(server.start())
