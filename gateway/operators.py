@@ -18,6 +18,7 @@ from gateway import __version__, logs
 from gateway.admin.acting import Acting
 from gateway.admin.auditing import Auditing
 from gateway.admin.chargers import Chargers
+from gateway.admin.configuring import Configuring
 from gateway.admin.directory import Directory
 from gateway.admin.frames import Frames
 from gateway.admin.importing import Importing
@@ -83,6 +84,7 @@ class Operators:
         self._level = config.log.level
         directory = Directory(journal, live, registry, known, KNOWN)
         self.parts = (
+            Configuring(live, self.fleet),
             Routing(live, learned),
             Shadows(journal, live),
             Rebalancing(rebalance, lambda: live.config.drain.close_rate),

@@ -65,7 +65,7 @@ upstreams:
 * No routes and exactly one upstream: every charger goes there. A charger that no route fits gets 404.
 * Policies that contradict each other are errors too, with the reason.
 * A running gateway takes changes of the file (or of a file that it names), by itself, at a SIGHUP or at
-  `POST /api/v1/config/reload`, as a whole, without
+  `POST /api/v1/config/reload` (which reaches every process of the fleet; each reads its own file), as a whole, without
   dropping a charger, for connected chargers too. What it cannot change is refused with the reason, and nothing of that file is
   taken: {fixed}, except {free}. Those of `listen` count for
   handshakes and connections from then on. See [Switching](switching.md).

@@ -1,4 +1,4 @@
-"""/api/v1/config and /api/v1/routes: the configuration shown and read again, routes shown, primaries switched."""
+"""/api/v1/routes: routes shown, primaries switched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import msgspec
 from aiohttp import web
 
 from gateway.config import RouteConfig
-from gateway.config_print import flat
 from gateway.journal.errors import StoreDown
 from gateway.live import Live
 from gateway.routes import Facts, NoRoute, Override
@@ -32,22 +31,6 @@ class Switch(msgspec.Struct, forbid_unknown_fields=True):
     """With `reset`: every override, whatever its pattern."""
 
 
-class Checked(msgspec.Struct):
-    """What a reload would do."""
-
-    ok: bool
-    errors: list[str]
-    changed: list[str]
-    """Keys."""
-
-
-class Reloaded(msgspec.Struct):
-    """Whether the configuration is in force."""
-
-    reloaded: bool
-    errors: list[str]
-
-
 class Routing(Part):
     """Endpoints around what is in force."""
 
@@ -56,14 +39,8 @@ class Routing(Part):
         self._facts_of = facts_of
 
     def endpoints(self) -> Sequence[Endpoint]:
-        """Configuration and routes."""
+        """Looking, and switching."""
         return (
-            Endpoint("GET", "/config", self._config, "What is in force, secrets hidden"),
-            Endpoint("GET", "/config/check", self._check, "What a reload would say and change", answer=Checked),
-            Endpoint(
-                "POST", "/config/reload", self._reload, "Read the configuration again", "operate",
-                answer=Reloaded, refusals=(422,),
-            ),
             Endpoint("GET", "/routes", self._list, "Overrides and routes, in the order in which they are tried"),
             Endpoint("GET", "/routes/{charger}", self._show, "The route of one charger", refusals=(404,)),
             Endpoint(
@@ -71,20 +48,6 @@ class Routing(Part):
                 body=Switch, refusals=(422,),
             ),
         )  # fmt: skip
-
-    async def _config(self, _request: web.Request) -> web.Response:
-        """What is in force: key -> value as in the file, secrets hidden."""
-        return reply({"config": flat(self._live.config)})
-
-    async def _check(self, _request: web.Request) -> web.Response:
-        """Reads the files and changes nothing."""
-        errors, changed = await self._live.check()
-        return reply(Checked(not errors, errors, changed))
-
-    async def _reload(self, _request: web.Request) -> web.Response:
-        """200 when the configuration is in force, 422 with all errors when the old one stays."""
-        errors = await self._live.reload()
-        return reply(Reloaded(not errors, errors), 422 if errors else 200)
 
     async def _list(self, _request: web.Request) -> web.Response:
         """Overrides that count, then the routes of the file, in the order in which they are tried."""

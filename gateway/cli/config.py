@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.options import CONFIG_VARIABLE, fail
-from gateway.cli.output import Output, OutputOption, tell
+from gateway.cli.output import Output, OutputOption
 from gateway.cli.output import show as show_data
 from gateway.cli.server import DEFAULT_SERVER, Server, ask
 
@@ -128,8 +128,21 @@ def diff(
 
 @app.command("reload")
 def reload(output: OutputOption = Output.table, server: Server = DEFAULT_SERVER) -> None:
-    """Let a running gateway read its configuration again; it tells why when it cannot, and then nothing has changed."""
-    tell(ask(server, "POST", "/api/v1/config/reload"), output, "reloaded")
+    """Let every process of a running gateway read its configuration again.
+
+    Each tells what it has taken, or why it cannot; then it keeps what it had. Exits with 2 unless all have taken it. Equal digests
+    stand for equal configurations: processes read files of their own.
+    """
+    found = ask(server, "POST", "/api/v1/config/reload", seconds=30, telling=frozenset((422, 504)))
+    if output is not Output.table:
+        show_data(found, output, "processes")
+    else:
+        for each in found.get("processes", []):
+            changed = f": {', '.join(each['changed'])}" if each["changed"] else ""
+            what = f"reloaded{changed}" if each["reloaded"] else "keeps what it had"
+            typer.echo(f"{each['name']}  {each['digest']}  {what}")
+    if found["errors"]:
+        fail(found["errors"])
 
 
 def _load(file: Path | None) -> tuple[Config, Node]:

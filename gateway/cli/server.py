@@ -22,9 +22,17 @@ Server = Annotated[
 ]
 
 
-def ask(server: str, method: str, path: str, body: dict[str, Any] | None = None, seconds: float = 15) -> Any:
+def ask(
+    server: str,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    seconds: float = 15,
+    telling: frozenset[int] = frozenset(),
+) -> Any:
     """The JSON answer of the operators' port; prints what went wrong and exits with 2 (refused) or 1 (not reachable).
-    The token, if one is needed, is in the variable OCPPGW_TOKEN."""
+    The token, if one is needed, is in the variable OCPPGW_TOKEN. `telling`: refusals whose answers say more than errors, and are
+    given like others."""
     import json
     import urllib.error
     import urllib.request
@@ -36,6 +44,8 @@ def ask(server: str, method: str, path: str, body: dict[str, Any] | None = None,
             text = response.read()
             return json.loads(text) if text else {}
     except urllib.error.HTTPError as error:
+        if error.code in telling and error.headers.get_content_type() == "application/json":
+            return json.load(error)
         _refused(server, path, error)
     except (OSError, ValueError) as error:
         _unreachable(server, error)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.faults.fleet import Fleet
 
-from .operator import ask, until
+from .operator import ask, until, write
+from .test_commands import run
 from .test_operate import watch
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(180)]
@@ -110,5 +111,76 @@ async def test_every_process_answers_for_all(tmp_path: Path) -> None:
         assert (await ask(fleet.edges[0], "POST", f"/api/v1/processes/{hub}/drain"))[0] == 202
         await until("an end", lambda: sum(node.running for node in fleet.hubs) == 1, 30)
         await asyncio.sleep(0)
+    finally:
+        await fleet.stop()
+
+
+async def test_a_reload_reaches_every_process(tmp_path: Path) -> None:
+    """Each reads its own file, and the answer says of each what it has."""
+    fleet = Fleet(tmp_path)
+    await fleet.backend("main", "ocpp1.6")
+    await fleet.backend("new", "ocpp2.0.1")
+    try:
+        await fleet.start(edges=2, hubs=2)
+
+        async def told(node: Any, method: str, path: str, status: int) -> Any:
+            code, found = await ask(node, method, f"/api/v1/config{path}")
+            assert code == status and not found.get("silent"), found
+            return found
+
+        shown = [await told(node, "GET", "", 200) for node in fleet.nodes]
+        names = [each["process"] for each in shown]
+        assert len(set(names)) == 4 and [sorted(each["config"]) for each in shown] == [sorted(shown[0]["config"])] * 4
+        assert all(each["processes"] == shown[0]["processes"] for each in shown)
+        [digest] = {each["digest"] for each in shown[0]["processes"]}
+        other = await told(fleet.nodes[0], "GET", f"?process={names[3]}", 200)
+        assert (other["process"], other["config"]) == (names[3], shown[3]["config"])
+        await told(fleet.nodes[0], "GET", "?process=nobody", 404)
+
+        # Whichever is asked: each would have looked by itself half a second later.
+        for asked, linger in zip(fleet.nodes, (31, 32, 33, 34), strict=True):
+            for node in fleet.nodes:
+                node.config["upstreams"]["new"]["linger"] = linger
+                write(node)
+            found = await told(asked, "POST", "/reload", 200)
+            assert found["reloaded"] and found["errors"] == []
+            assert [each["name"] for each in found["processes"]] == sorted(names)
+            assert all(each["reloaded"] for each in found["processes"])
+            [now] = {each["digest"] for each in found["processes"]}
+            assert now != digest
+            digest = now
+            shown = [await told(node, "GET", "", 200) for node in fleet.nodes]
+            assert {each["config"]["upstreams.new.linger"] for each in shown} == {f"{linger}s"}
+
+        # One has another file, and one a bad one.
+        hubs = {names[2]: fleet.hubs[0], names[3]: fleet.hubs[1]}
+        fleet.hubs[0].config["upstreams"]["new"]["linger"] = 40
+        write(fleet.hubs[0])
+        write(fleet.hubs[1], "routes: [")
+        checked = await told(fleet.edges[0], "GET", "/check", 200)
+        assert not checked["ok"] and {each["name"] for each in checked["processes"] if not each["ok"]} == {names[3]}
+        found = await told(fleet.edges[1], "POST", "/reload", 422)
+        assert not found["reloaded"] and all(each.startswith(f"{names[3]}: ") for each in found["errors"]), found
+        assert {each["name"] for each in found["processes"] if not each["reloaded"]} == {names[3]}
+        digests = {each["name"]: each["digest"] for each in found["processes"]}
+        assert digests[names[0]] == digests[names[1]] == digests[names[3]] == digest != digests[names[2]]
+        shown_to_people = await run(fleet.edges[0], "config", "reload", code=2)
+        lines = {line.split()[0]: line for line in shown_to_people.stdout.splitlines()}
+        assert "keeps what it had" in lines[names[3]] and digests[names[2]] in lines[names[2]], lines
+        assert all("reloaded" in lines[name] for name in names[:3]), lines
+        assert names[3] in shown_to_people.stderr
+
+        # One that hangs is named.
+        for node in hubs.values():
+            node.config["upstreams"]["new"]["linger"] = 40
+            write(node)
+        fleet.hubs[1].signal(19)
+        try:
+            code, found = await ask(fleet.edges[0], "POST", "/api/v1/config/reload")
+            assert (code, found["silent"], found["reloaded"]) == (504, [names[3]], False), found
+            assert names[3] in found["errors"][0] and len(found["processes"]) == 3
+        finally:
+            fleet.hubs[1].signal(18)
+        assert "reloaded" in (await run(fleet.edges[0], "config", "reload", "-o", "json")).stdout
     finally:
         await fleet.stop()
