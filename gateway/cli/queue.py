@@ -14,6 +14,9 @@ from gateway.cli.server import DEFAULT_SERVER, Server, ask, path_of
 
 app = typer.Typer(no_args_is_help=True, help="What waits for the CSMSs; telling one of them again. Dead letters: dlq.")
 
+LINE_SECONDS = 5.0
+"""Between two lines of progress where there is no terminal to draw a bar on."""
+
 
 @app.command("ls")
 def list_queues(output: OutputOption = Output.table, server: Server = DEFAULT_SERVER) -> None:
@@ -117,16 +120,17 @@ def replay(
 
 
 def _in_parts(server: str, path: str, body: dict[str, Any], rate: float) -> dict[str, Any]:
-    """Partition by partition, with a bar on a terminal; a pause after each where there is a rate."""
+    """Partition by partition, with a bar on a terminal, else with a line now and then; a pause after each where there is a rate."""
     partitions = [each["partition"] for each in ask(server, "GET", path_of("journal"))["partitions"]]
     total: dict[str, Any] = {"found": 0, "replayed": 0, "oldest": None}
     steps: Any = partitions
-    if sys.stderr.isatty():
+    terminal, told = sys.stderr.isatty(), time.monotonic()
+    if terminal:
         from rich.console import Console
         from rich.progress import track
 
         steps = track(partitions, "partitions", console=Console(stderr=True), transient=True)
-    for each in steps:
+    for number, each in enumerate(steps, 1):
         found = ask(server, "POST", path, body | {"partitions": [each]}, 300)
         total["found"] += found["found"]
         total["replayed"] += found["replayed"]
@@ -134,6 +138,9 @@ def _in_parts(server: str, path: str, body: dict[str, Any], rate: float) -> dict
             total["oldest"] = found["oldest"]
         if rate:
             time.sleep(found["replayed"] / rate)
+        if not terminal and time.monotonic() - told >= LINE_SECONDS:
+            typer.echo(f"{number} of {len(partitions)} partitions, {total['replayed']} told again", err=True)
+            told = time.monotonic()
     if not partitions:
         ask(server, "POST", path, body | {"partitions": []}, 300)
     return total

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from tests.e2e.operator import ask
+from tests.e2e.process import Gateway
+from tests.e2e.raw import RawCsms
 
 from .browser import Console
 from .world import World
@@ -142,3 +153,58 @@ async def test_a_charger_is_disconnected_when_that_is_agreed_to(console: Console
         return bool((await world.get("chargers/HOME-02"))["epoch"] > before)
 
     await world.until("a new connection", came_back)
+
+
+async def test_a_charger_is_blocked_and_let_in_again(chromium: Any, tmp_path: Path) -> None:
+    """Only what is registered in the store can be blocked: a gateway of its own."""
+    csms = RawCsms("ocpp1.6")
+    await csms.start()
+    gateway = Gateway(
+        tmp_path,
+        {
+            "registry": {"source": "redis"},
+            "upstreams": {"main": {"url": csms.url, "version": "ocpp1.6"}},
+            "routes": [{"match": "*", "primary": "main"}],
+        },
+    )
+    context = await chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+    try:
+        await gateway.start()
+        assert (await ask(gateway, "PUT", "/api/v1/chargers/CP1", {}))[0] == 201
+        socket = await connected(gateway)
+        console = Console(await context.new_page(), f"http://127.0.0.1:{gateway.admin_port}", tmp_path)
+        await console.open("#/charger/CP1")
+        await console.page.click('.actions button:text-is("Block…")')
+        go = console.one('dialog[open] footer button:text-is("Block")')
+        assert await go.is_disabled(), "the charger's name is typed first"
+        await console.page.fill("dialog[open] input", "CP1")
+        await go.click()
+        await console.sees('.toast:has-text("CP1 is blocked")')
+        await asyncio.wait_for(socket.wait_closed(), 20)
+        assert (await ask(gateway, "GET", "/api/v1/chargers/CP1"))[1]["registration"]["blocked"]
+        with pytest.raises(InvalidStatus, match="403"):
+            await dial(gateway)
+        await console.page.click('.actions button:text-is("Unblock…")')
+        await console.page.click('dialog[open] footer button:text-is("Unblock")')
+        await console.sees('.toast:has-text("CP1 is let in again")')
+        await console.sees('.actions button:text-is("Block…")')
+        await (await connected(gateway)).close()
+        assert console.problems == []
+    finally:
+        await context.close()
+        await gateway.stop()
+        await csms.stop()
+
+
+def dial(gateway: Gateway) -> Any:
+    return connect(f"{gateway.url}/CP1", subprotocols=["ocpp1.6"], proxy=None)  # type: ignore[list-item]
+
+
+async def connected(gateway: Gateway) -> Any:
+    """A charger that is let in, once the edge has heard that it may."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await dial(gateway)
+            except InvalidStatus:
+                await asyncio.sleep(0.2)

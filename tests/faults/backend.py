@@ -224,7 +224,7 @@ class Backend:
             return
         open_calls.pop(id, None)
         if mood == "error":
-            await socket.send(json.dumps([4, id, "InternalError", "not today", {}]))
+            await socket.send(json.dumps([4, id, seconds or "InternalError", "not today", {}]))
             return
         if mood == "hang" and seconds == "up before":
             self._cut(socket)
