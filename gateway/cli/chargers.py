@@ -228,15 +228,15 @@ async def _import(journal: Journal, rows: list[dict[str, Any]], *, replace: bool
     from functools import partial
 
     from msgspec import structs
-    from rich.console import Console
-    from rich.progress import track
 
+    from gateway.cli.progress import portions
     from gateway.registry.file import charger_of
 
-    loop, done = asyncio.get_running_loop(), set()
-    portions = [rows[start : start + PORTION] for start in range(0, len(rows), PORTION)]
+    loop = asyncio.get_running_loop()
+    done: set[str] = set()
+    parts = [rows[start : start + PORTION] for start in range(0, len(rows), PORTION)]
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        for portion in track(portions, "chargers", console=Console(stderr=True), transient=True):
+        for portion in portions(parts, "chargers", lambda: f"{len(done)} of {len(rows)} chargers"):
             make = partial(charger_of, hashed=True)
             chargers = await asyncio.gather(*(loop.run_in_executor(threads, make, row) for row in portion))
             old = await journal.registered([each.id for each in chargers])

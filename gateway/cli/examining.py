@@ -125,20 +125,27 @@ def certificate(what: str, ends: Any) -> Finding:
 async def upstreams(config: Config) -> AsyncIterator[Finding]:
     """Whether anything answers there, from here; no charger appears."""
     contexts = Contexts()
-    names = list(config.upstreams)
+    unusable: dict[str, OSError] = {}
+    for name, each in config.upstreams.items():
+        if each.url.startswith("wss:"):
+            try:
+                contexts.of(each)
+            except OSError as error:  # the probe would take it for nobody answering
+                unusable[name] = error
+    names = [name for name in config.upstreams if name not in unusable]
+    dialled = [config.upstreams[name] for name in names]
     verdicts = await asyncio.gather(
-        *(
-            probe(each.url, partial(contexts.of, each), min(each.connect_timeout, 5))
-            for each in config.upstreams.values()
-        ),
-        return_exceptions=True,
+        *(probe(each.url, partial(contexts.of, each), min(each.connect_timeout, 5)) for each in dialled)
     )
-    for name, verdict in zip(names, verdicts, strict=True):
+    for name in config.upstreams:
         what = f"upstream {name}"
+        if name in unusable:
+            said = f"cannot be dialled: {unusable[name]}"
+            yield Finding("fail", what, said, "look at its ca_file, client_cert and client_key")
+            continue
+        verdict = verdicts[names.index(name)]
         if verdict == "up":
             yield Finding("ok", what, "answers")
-        elif isinstance(verdict, BaseException):
-            yield Finding("fail", what, f"cannot be dialled: {verdict}", "look at its certificates and address")
         elif verdict == "unknown":
             yield Finding("warn", what, "takes connections, and says nothing", f"ocpp-gateway upstreams test {name}")
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Annotated, Any
 
@@ -10,12 +9,10 @@ import typer
 
 from gateway.cli.csms import Name, age
 from gateway.cli.output import Output, OutputOption, show, show_table
+from gateway.cli.progress import portions
 from gateway.cli.server import DEFAULT_SERVER, Server, ask, path_of
 
 app = typer.Typer(no_args_is_help=True, help="What waits for the CSMSs; telling one of them again. Dead letters: dlq.")
-
-LINE_SECONDS = 5.0
-"""Between two lines of progress where there is no terminal to draw a bar on."""
 
 
 @app.command("ls")
@@ -120,27 +117,24 @@ def replay(
 
 
 def _in_parts(server: str, path: str, body: dict[str, Any], rate: float) -> dict[str, Any]:
-    """Partition by partition, with a bar on a terminal, else with a line now and then; a pause after each where there is a rate."""
+    """Partition by partition, so that it can be said how far it is; a pause after each where there is a rate."""
     partitions = [each["partition"] for each in ask(server, "GET", path_of("journal"))["partitions"]]
     total: dict[str, Any] = {"found": 0, "replayed": 0, "oldest": None}
-    steps: Any = partitions
-    terminal, told = sys.stderr.isatty(), time.monotonic()
-    if terminal:
-        from rich.console import Console
-        from rich.progress import track
+    done = 0
 
-        steps = track(partitions, "partitions", console=Console(stderr=True), transient=True)
-    for number, each in enumerate(steps, 1):
+    def told() -> str:
+        said = f"{total['found']} found" if body["dry_run"] else f"{total['replayed']} told again"
+        return f"{done} of {len(partitions)} partitions, {said}"
+
+    for each in portions(partitions, "partitions", told):
         found = ask(server, "POST", path, body | {"partitions": [each]}, 300)
+        done += 1
         total["found"] += found["found"]
         total["replayed"] += found["replayed"]
         if found["oldest"] and (total["oldest"] is None or found["oldest"] < total["oldest"]):
             total["oldest"] = found["oldest"]
         if rate:
             time.sleep(found["replayed"] / rate)
-        if not terminal and time.monotonic() - told >= LINE_SECONDS:
-            typer.echo(f"{number} of {len(partitions)} partitions, {total['replayed']} told again", err=True)
-            told = time.monotonic()
     if not partitions:
         ask(server, "POST", path, body | {"partitions": []}, 300)
     return total

@@ -159,7 +159,7 @@ async def test_commands_that_act_at_any_process(tmp_path: Path, monkeypatch: pyt
         again = ("queue", "replay", "main", "--from", "2020-01-01")
         found = await same(*again, "--dry-run")
         assert found["found"] >= CHARGERS
-        monkeypatch.setattr("gateway.cli.queue.LINE_SECONDS", 0.0)
+        monkeypatch.setattr("gateway.cli.progress.LINE_SECONDS", 0.0)
         heard = len(fleet.backends["main"].heard())
         replayed = await run(hubs[1], *again, "--yes", "--rate", "500")
         assert f"{found['found']} messages found, {found['found']} told again" in replayed.stdout

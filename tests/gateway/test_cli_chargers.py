@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from gateway import passwords
+from gateway.cli.commands import app
 from tests.gateway.test_cli_store import Store, run
+from tests.terminal import on_terminal
 
 CONFIG = """
 upstreams:
@@ -92,6 +96,20 @@ async def test_import(place: Path) -> None:
     code, _, err = chargers(place, "import", "bad.csv")
     assert code == 2
     assert err.splitlines() == ["bad.csv:2: versions: ocpp9 is none (did you mean ocpp2.1?)"]
+
+
+def test_how_far_an_import_is(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "chargers.txt").write_text("".join(f"CP{number}\n" for number in range(450)))
+    words = ["chargers", "import", "chargers.txt"]
+    assert run(*words, cwd=place).stderr == "", "what is soon done says nothing"
+    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    code, shown = on_terminal([sys.executable, "-m", "gateway", *words], environment=path, cwd=place)
+    assert code == 0 and "imported: 450 chargers" in shown
+    assert "chargers" in shown.partition("imported")[0] and "100%" in shown, shown
+    monkeypatch.setattr("gateway.cli.progress.LINE_SECONDS", 0.0)
+    monkeypatch.chdir(place)
+    done = CliRunner().invoke(app, words)
+    assert done.stderr.splitlines() == ["200 of 450 chargers", "400 of 450 chargers", "450 of 450 chargers"]
 
 
 def test_a_gateway_that_does_not_look_at_the_store(place: Path) -> None:
