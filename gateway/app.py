@@ -369,6 +369,8 @@ class App:
         self._metrics.store_durability.cell().n = self._journal.durability.level
         self._metrics.store_resets.cell().n = self._journal.resets
         self._metrics.store_reappended.cell().n = self._journal.again
+        for kind, n in list(self._journal.errors.items()):
+            self._metrics.redis_errors.cell(kind).n = n
         for state, n in self._journal.pool.items():
             self._metrics.redis_pool_connections.cell(state).n = n
         if self._edge is not None:

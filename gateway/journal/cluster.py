@@ -113,7 +113,7 @@ class ClusterStore(Store):
         said = []
         for place in self._places:
             try:
-                return await _owners(self._address.at(place))
+                return await _owners(self._address.at(place), self.errors)
             except StoreDown as error:
                 said.append(str(error))
         raise StoreDown("no node tells where the slots are: " + "; ".join(said))
@@ -130,8 +130,8 @@ class ClusterStore(Store):
         self._slots = [None] * SLOTS
 
 
-async def _owners(address: Address) -> list[Place]:
-    connection = await connect(address, "ocpp-gateway-slots", within=WITHIN)
+async def _owners(address: Address, errors: dict[str, int]) -> list[Place]:
+    connection = await connect(address, "ocpp-gateway-slots", within=WITHIN, errors=errors)
     try:
         async with asyncio.timeout(WITHIN):
             reply = await connection.call(("CLUSTER", "SLOTS"))

@@ -67,7 +67,7 @@ class Confirming(Connection):
                 else:
                     self._held.append((waiting, reply))
         except (hiredis.ProtocolError, IndexError):
-            self.close()
+            self.close("other")
 
     def _confirmed(self, reply: Any) -> None:
         self._last = None
@@ -93,13 +93,16 @@ class Confirming(Connection):
     def _break(self, error: StoreDown) -> None:
         for (future, _, _, _), _ in self._held:
             future.fail(error)
+        self.failed("other", len(self._held))
         self._held.clear()
         self.why = str(error)
-        self.close()
+        self.close("other" if self._pending else "")
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def _end(self, kind: str) -> None:
         if not self.lost:
             for waiting, _ in self._held:
                 waiting[0].fail(StoreDown("the connection to the store broke before replicas confirmed"))
+            if kind:
+                self.failed(kind, len(self._held))
             self._held.clear()
-        super().connection_lost(error)
+        super()._end(kind)

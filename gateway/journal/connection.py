@@ -31,6 +31,11 @@ _BROKEN = ("READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN", "MISCON
 ASK and TRYAGAIN are not among them: a slot is on its way to another node, and this one still serves all the others.
 """
 
+_KINDS = {word: word.lower() for word in ("LOADING", "READONLY", "OOM", "MISCONF", "FENCED")}
+"""First word of an error reply -> what it is counted as."""
+_OPTIONAL = ("CONFIG", "CLIENT")
+"""A managed store may refuse these, again and again: nothing has failed then."""
+
 
 class Connection(asyncio.Protocol):
     """Speaks RESP2. When it breaks, every pending future fails with StoreDown."""
@@ -42,6 +47,7 @@ class Connection(asyncio.Protocol):
         "_pending",
         "_reader",
         "_transport",
+        "errors",
         "full",
         "lost",
         "replied",
@@ -56,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._pending: deque[Pending] = deque()
         self._lost = lost
+        self.errors: dict[str, int] = {}
+        """Kind -> commands that failed, and attempts to connect; whoever opens connections may give them one table."""
         self.lost = False
         self.full = False
         """The store has refused a write for want of memory; whoever sees to that sets it back."""
@@ -74,6 +82,7 @@ class Connection(asyncio.Protocol):
         loop = self._loop = self._loop or asyncio.get_running_loop()
         future: Reply[Any] = Reply(loop=loop)
         if self.lost or self._transport is None:
+            self.failed("connection")
             future.fail(StoreDown("no connection to the store"))
             return future
         self._push((future, convert, args, source))
@@ -91,20 +100,32 @@ class Connection(asyncio.Protocol):
         if out and self._transport is not None and not self.lost:
             self._transport.write(b"".join(out))
 
-    def close(self) -> None:
-        """Breaks the connection now; pending futures fail with StoreDown."""
+    def failed(self, kind: str, commands: int = 1) -> None:
+        """Counts an error. Only what goes wrong is counted: a reply costs nothing more."""
+        self.errors[kind] = self.errors.get(kind, 0) + commands
+
+    def close(self, error: str = "") -> None:
+        """Breaks the connection now; pending futures fail with StoreDown.
+
+        `error`: what they are counted as; not at all when nothing is wrong.
+        """
         if self._transport is not None:
             self._transport.abort()
-        self.connection_lost(None)
+        self._end(error)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._end("connection")
+
+    def _end(self, kind: str) -> None:
         if self.lost:
             return
         self.lost = True
         pending, self._pending = self._pending, deque()
+        if kind:
+            self.failed(kind, max(1, len(pending)))
         for future, _, _, _ in pending:
             future.fail(StoreDown("the connection to the store broke"))
         if self._lost is not None:
@@ -134,7 +155,7 @@ class Connection(asyncio.Protocol):
                 self._loop.call_soon(self._flush)
         except (hiredis.ProtocolError, IndexError):
             # an answer to nothing, or no RESP at all: whoever speaks there is no store
-            self.close()
+            self.close("other")
 
     def _refused(self, text: str, waiting: Pending) -> None:
         future, convert, args, source = waiting
@@ -142,28 +163,40 @@ class Connection(asyncio.Protocol):
             text = text.rpartition(": -")[2]  # Redis 6.2 wraps what a command of a script was refused for
         if source and text.startswith("NOSCRIPT"):
             self._push((future, convert, ("EVAL", source, *args[2:]), ""))
-        elif text.startswith("FENCED"):
+            return
+        kind = _KINDS.get(text.partition(" ")[0], "other")
+        if args[0] not in _OPTIONAL:
+            self.failed(kind)
+        if kind == "fenced":
             future.fail(Fenced(text[7:]))
         else:
             future.fail(StoreDown(text))
-            if text.startswith("OOM"):
+            if kind == "oom":
                 self.full = True
             elif text.startswith(_BROKEN):
                 self.why = text
-                self.close()
+                self.close(kind if self._pending else "")
 
 
 C = TypeVar("C", bound="Connection")
 
 
 async def connect(
-    address: Address, name: str, *, within: float = 1.0, lost: Callable[[], None] | None = None
+    address: Address,
+    name: str,
+    *,
+    within: float = 1.0,
+    lost: Callable[[], None] | None = None,
+    errors: dict[str, int] | None = None,
 ) -> Connection:
     """Opens a connection, authenticates, selects the database and names itself; `within` seconds for all of it.
 
-    Raises StoreDown.
+    `errors`: where its failures are counted. Raises StoreDown.
     """
-    return await establish(Connection(lost), address, name, within=within)
+    new = Connection(lost)
+    if errors is not None:
+        new.errors = errors
+    return await establish(new, address, name, within=within)
 
 
 async def establish(connection: C, address: Address, name: str, *, within: float = 1.0) -> C:
@@ -187,6 +220,7 @@ async def establish(connection: C, address: Address, name: str, *, within: float
                 await call
             await asyncio.wait([naming])
     except (OSError, TimeoutError) as error:
+        connection.failed("timeout" if isinstance(error, TimeoutError) else "connection")
         connection.close()
         raise StoreDown(f"cannot reach the store at {address}: {str(error) or 'no answer'}") from error
     except BaseException:

@@ -115,6 +115,11 @@ class Journal(
         """Connections to the store, by what they do: command, waiting, idle."""
         return self._store.pool
 
+    @property
+    def errors(self) -> dict[str, int]:
+        """Kind (the label of `redis_errors_total`) -> commands that failed, and attempts to connect."""
+        return self._store.errors
+
     def observe(self, told: Callable[[str, float], None]) -> None:
         """Have `told` called with the name and the seconds of one command in a few."""
         self._store.observe = told

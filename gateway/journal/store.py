@@ -79,6 +79,8 @@ class Store:
         """Why chargers must wait: what is wrong with a store that is not healthy, or that it is full."""
         self.observe: Callable[[str, float], None] | None = None
         """Told of some commands how many seconds they took: name of the script, or `ping`."""
+        self.errors: dict[str, int] = {}
+        """Kind (the label of `redis_errors_total`) -> commands that failed, and attempts to connect."""
         self.runs = 0
         """Scripts run since the start."""
         self.outages = 0
@@ -154,13 +156,13 @@ class Store:
         if not self.healthy:
             raise StoreDown("no connection to the store")
         idle[:] = [connection for connection in idle if not connection.lost]
-        connection = idle.pop() if idle else await connect(address, "ocpp-gateway-wait")
+        connection = idle.pop() if idle else await connect(address, "ocpp-gateway-wait", errors=self.errors)
         self._blocked.add(connection)
         try:
             async with asyncio.timeout(block_ms / 1000 + TICK * (PATIENCE + 1)):
                 reply = await connection.call(args)
         except TimeoutError as error:
-            connection.close()
+            connection.close("timeout")
             raise StoreDown("the store does not answer") from error
         except BaseException:
             # a reply may still come; nobody else must get it
@@ -213,6 +215,7 @@ class Store:
         """A server that was checked, knows the scripts, takes writes, and whose replicas confirm them if they must."""
         config = self._config
         new = Confirming(self._broken.set) if config.replicas else Connection(self._broken.set)
+        new.errors = self.errors
         connection = await establish(new, address, "ocpp-gateway")
         node = Node(address, connection, marker)
         try:
@@ -226,7 +229,7 @@ class Store:
                 await self._try_to_write(node)
                 await safety.fix_partitions(connection, config.partitions, marker)
         except TimeoutError as error:
-            connection.close()
+            connection.close("timeout")
             raise StoreDown(f"the store at {address} does not answer") from error
         except BaseException:
             connection.close()
@@ -323,11 +326,12 @@ class Store:
     async def _look(self, node: Node) -> str:
         """Why this node is of no use any more, or ""."""
         connection, marks = node.connection, node.marks
-        if connection.full:
-            await self._look_for_room(connection)
+        if connection.full and (why := await self._look_for_room(connection)):
+            return why
         self._time("ping", connection.call(("GETEX", node.marker, "PERSIST"), partial(self._marked, node)))
         marks.append(connection.sent)
         if len(marks) > PATIENCE and connection.replied < marks.popleft():
+            connection.close("timeout")
             return f"no answer for {TICK * PATIENCE:.0f} s"
         return ""
 
@@ -360,19 +364,27 @@ class Store:
         self._judge(self._nodes)
         return ""
 
-    async def _look_for_room(self, connection: Connection) -> None:
-        """The store refused writes for want of memory: hubs go on draining it, chargers wait until there is room."""
+    async def _look_for_room(self, connection: Connection) -> str:
+        """The store refused writes for want of memory: hubs go on draining it, chargers wait until there is room.
+
+        Gives why it is of no use at all, or "".
+        """
         if not self.problem:
             log.error("store_full")
         try:
             async with asyncio.timeout(TICK * PATIENCE):
                 full = safety.is_full(await connection.call(("INFO", "memory")))
-        except (StoreDown, TimeoutError):
-            return
+        except TimeoutError:
+            # The wait takes as long as a stall: what tells stalls from a sleep of this process would not see it.
+            connection.close("timeout")
+            return f"no answer for {TICK * PATIENCE:.0f} s"
+        except StoreDown:
+            return ""
         connection.full = full
         self.problem = (
             "the store is full: give it more memory (maxmemory), or mend the upstream that is behind" if full else ""
         )
+        return ""
 
     def _turn(self, healthy: bool) -> None:
         if healthy:

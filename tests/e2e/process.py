@@ -100,6 +100,13 @@ class Gateway:
         except TimeoutError:
             raise AssertionError(f"/readyz is not 200 after {patience:g} s:\n{self.tail()}") from None
 
+    @property
+    def store_pid(self) -> int:
+        """Of the embedded server: the child process that was started last."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(children[-1])
+
     async def ready(self) -> int:
         """The status of /readyz; 0 when nobody answers."""
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -114,3 +116,26 @@ async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartG
     assert dict(build)["revision"]
     assert value("event_loop_lag_seconds_count") > 0
     assert "CP1" not in text and "DEADBEEF" not in text
+
+
+async def test_trouble_with_the_store_is_counted(start_csms: StartCsms, start_gateway: StartGateway) -> None:
+    gateway = await start_gateway({"main": await start_csms("ocpp1.6")})
+
+    async def errors() -> dict[str, float]:
+        families = text_string_to_metric_families((await page(gateway.admin_port, "/metrics"))[1])
+        return {
+            sample.labels["kind"]: sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == "ocppgw_redis_errors_total"
+        }
+
+    assert set((await errors()).values()) == {0}
+    store = gateway.store_pid
+    os.kill(store, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(20):
+            while not (await errors())["timeout"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+    finally:
+        os.kill(store, signal.SIGCONT)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,13 +28,6 @@ TAG = "04A1B2C3"
 async def boot(charger: Charger16) -> None:
     assert (await charger.boot()).status == "Accepted"
     await charger.status(1, "Available")
-
-
-def store_pid(gateway: Gateway) -> int:
-    """The embedded server of a gateway: its child process that was started last."""
-    assert gateway.process is not None
-    children = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
-    return int(children[-1])
 
 
 async def test_an_embedded_store_that_is_killed_comes_back_with_everything(
@@ -67,7 +59,7 @@ async def test_an_embedded_store_that_is_killed_comes_back_with_everything(
         async with asyncio.timeout(PATIENCE):
             while len(acknowledged) < 4 or any(acknowledged[i] < before.get(i, 0) + 5 for i in acknowledged):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-        os.kill(store_pid(gateway), signal.SIGKILL)
+        os.kill(gateway.store_pid, signal.SIGKILL)
     enough.set()
     await asyncio.gather(*running)
     for charger in chargers:
@@ -116,7 +108,7 @@ async def test_a_short_stall_of_the_store_is_not_noticed(
     charger = await plug_in(Charger16, gateway.url, "CP1")
     await boot(charger)
     transaction = await charger.start(1, TAG)
-    store = store_pid(gateway)
+    store = gateway.store_pid
     os.kill(store, signal.SIGSTOP)
     try:
         charger.meter += 100
@@ -144,7 +136,7 @@ async def test_a_long_stall_closes_the_chargers_and_refuses_them(
     charger = await plug_in(Charger16, gateway.url, "CP1")
     await boot(charger)
     transaction = await charger.start(1, TAG)
-    store = store_pid(gateway)
+    store = gateway.store_pid
     os.kill(store, signal.SIGSTOP)
     stamp = now()
     charger.clock = lambda: stamp

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+import gateway
 from gateway.metrics import Family, Metrics, action_group
 from gateway.metrics_catalogue import CATALOGUE, PREFIX, UPSTREAMS, VERSIONS
 
@@ -139,6 +142,28 @@ def test_our_text_is_the_librarys() -> None:
 
 def test_every_metric_of_the_catalogue_has_an_attribute() -> None:
     assert [family.spec for family in families(Metrics(NAMES))] == list(CATALOGUE)
+
+
+def test_every_metric_of_the_catalogue_has_a_writer() -> None:
+    """Somewhere in gateway/ the attribute is used: by more than what declares metrics, or only reads them."""
+    source = Path(gateway.__file__).parent
+    readers = {source / "metrics.py", source / "counting.py"}
+    used = {
+        node.attr
+        for path in source.rglob("*.py")
+        if path not in readers
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and _of_metrics(node.value)
+    }
+    written_here = {"build_info", "tasks", "redis_command_duration", "processing_duration"}
+    assert {name for name, each in vars(Metrics()).items() if isinstance(each, Family)} - used == written_here - used
+
+
+def _of_metrics(node: ast.expr) -> bool:
+    """Whether an expression is what the code calls its metrics."""
+    return (isinstance(node, ast.Name) and "metrics" in node.id) or (
+        isinstance(node, ast.Attribute) and "metrics" in node.attr
+    )
 
 
 def test_names_follow_the_conventions() -> None:

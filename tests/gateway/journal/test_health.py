@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.config import RedisConfig
-from gateway.journal import Journal, StoreDown
+from gateway.journal import Fenced, Journal, StoreDown
 from gateway.journal.address import Address
 from gateway.journal.connection import connect
 
@@ -59,6 +59,58 @@ async def test_an_idle_stall_is_noticed_and_mended(journal: Journal, server: Ser
     await until(lambda: journal.healthy)
     assert seen == [False, True]
     assert await journal.edges() == set()
+
+
+async def test_failed_commands_are_counted_by_kind(partition: Partition, server: Server) -> None:
+    journal, errors = partition.journal, partition.journal.errors
+    await server.ask("CONFIG", "SET", "maxmemory", "1")
+    with pytest.raises(StoreDown, match="OOM"):
+        await journal.append("call", partition.head, b"[]")
+    assert errors == {"oom": 1}
+    await until(lambda: journal.problem != "")
+    await server.ask("CONFIG", "SET", "maxmemory", "0")
+    await until(lambda: not journal.problem)
+    with pytest.raises(Fenced):
+        await journal.trim(partition.number, partition.token + 1, ["a", "b"])
+    assert errors == {"oom": 1, "fenced": 1}
+    os.kill(server.pid, signal.SIGSTOP)
+    append = journal.append("call", partition.head, b"[]")
+    with pytest.raises(StoreDown):
+        await append
+    assert errors.get("timeout", 0) >= 1, (errors, append.exception())
+    os.kill(server.pid, signal.SIGCONT)
+    await until(lambda: journal.healthy)
+    errors.clear()
+    waiting = asyncio.create_task(journal.wait({partition.number: (await partition.ids())[-1]}, 60_000))
+    await asyncio.sleep(0.1)
+    os.kill(server.pid, signal.SIGKILL)
+    with pytest.raises(StoreDown):
+        await waiting
+    await until(lambda: errors.get("connection", 0) >= 3)  # both connections, and an attempt to open one
+
+
+async def test_a_full_store_that_stalls_is_noticed(partition: Partition, server: Server) -> None:
+    journal = partition.journal
+    await server.ask("CONFIG", "SET", "maxmemory", "1")
+    with pytest.raises(StoreDown, match="OOM"):
+        await journal.append("call", partition.head, b"[]")
+    await until(lambda: journal.problem != "")
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        await until(lambda: not journal.healthy)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    await until(lambda: journal.healthy)
+
+
+async def test_what_ends_on_purpose_is_no_error(partition: Partition) -> None:
+    journal = partition.journal
+    waiting = asyncio.create_task(journal.wait({partition.number: (await partition.ids())[-1]}, 60_000))
+    await asyncio.sleep(0.1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await journal.stop()
+    assert journal.errors == {}
 
 
 async def test_a_busy_event_loop_is_no_stall(journal: Journal) -> None:
