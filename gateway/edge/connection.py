@@ -165,7 +165,7 @@ class ChargerConnection(Hearing):
             # It may or may not be stored: nothing but the charger itself may send it again.
             call = self.guard.answered(take.seq, 0)
             if call is not None:
-                self._edge.ended(call.action, "timeout")
+                self._edge.ended(call.action, "gateway_error")
                 self._read_on()
         else:
             log.error("append_failed", charger_id=self.charger, exc_info=exc)
@@ -207,7 +207,7 @@ class ChargerConnection(Hearing):
         if item.kind == "answer":
             self._answer(item.seq, "result", item.body)
         elif item.kind == "error":
-            self._answer(item.seq, "error", item.body)
+            self._answer(item.seq, "error", item.body, item.outcome)
         elif item.kind == "call":
             parts = item.body.split(b'"', 4)
             action = parts[3].decode(errors="replace") if len(parts) == 5 else ""
@@ -242,7 +242,7 @@ class ChargerConnection(Hearing):
         elif self.is_open:
             wheel.after(0.2, partial(self._leave, latest))
 
-    def _answer(self, seq: int, kind: str, body: bytes) -> None:
+    def _answer(self, seq: int, kind: str, body: bytes, outcome: str = "") -> None:
         edge = self._edge
         now = edge.now_ms()
         call = self.guard.answered(seq, now)
@@ -251,7 +251,7 @@ class ChargerConnection(Hearing):
             return
         self._write(b"[%d,%b,%b]" % (3 if kind == "result" else 4, call.id, body), kind, call.action)
         seconds = (now - call.received) / 1000
-        edge.ended(call.action, "ok" if kind == "result" else "call_error", seconds)
+        edge.ended(call.action, outcome or ("ok" if kind == "result" else "call_error"), seconds)
         if tracing.armed:
             tracing.current.answered(self.charger, self.epoch, seq, call.action, kind, seconds)
         self._read_on()
@@ -268,8 +268,7 @@ class ChargerConnection(Hearing):
     def _tick(self) -> None:
         edge = self._edge
         interval = self.gate.ping_interval
-        for call in self.guard.expire(edge.now_ms()):
-            edge.ended(call.action, "timeout")
+        self._overdue()
         self._read_on()
         # While we do not read, silence says nothing about the charger.
         if self._pinged_at and self.last_received > self._pinged_at and self.manners.silence < LONG_SILENCE:

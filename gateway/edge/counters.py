@@ -9,6 +9,8 @@ from gateway.traffic import SIZES
 
 SAMPLE: Final = 15
 """Frames whose number has one of these bits are not timed."""
+OURS: Final = frozenset(("store_down", "memory", "other"))
+"""Reasons of a disconnect that are trouble of the gateway: the CALLs that are open then have failed because of it."""
 
 
 class EdgeCounters:
@@ -91,7 +93,7 @@ class EdgeCounters:
         self.binary = 0
         """Messages that came in binary frames (row W01)."""
         self.calls: dict[tuple[str, str], int] = {}
-        """(action, outcome ok/call_error/timeout/abandoned) -> chargers' CALLs that ended."""
+        """(action, outcome ok/call_error/timeout/abandoned/gateway_error/rejected_policy) -> chargers' CALLs that ended."""
         self.in_flight = 0
         """Chargers' CALLs that wait for their answer."""
         self.appended: dict[str, int] = {}

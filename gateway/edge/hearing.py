@@ -64,7 +64,7 @@ class Hearing(Knocking):
         """Have a frame stored."""
         raise NotImplementedError
 
-    def _answer(self, seq: int, kind: str, body: bytes) -> None:
+    def _answer(self, seq: int, kind: str, body: bytes, outcome: str = "") -> None:
         """Answer the open CALL `seq`."""
         raise NotImplementedError
 
@@ -216,13 +216,17 @@ class Hearing(Knocking):
 
     def _expire(self) -> None:
         self._reopen = None
-        edge = self._edge
-        for call in self.guard.expire(edge.now_ms()):
-            edge.ended(call.action, "timeout")
+        self._overdue()
         if self.guard.full:
             self._fill()
         else:
             self._read_on()
+
+    def _overdue(self) -> None:
+        """What was not answered in time. What this process still holds back for the store did not even reach the CSMS."""
+        edge = self._edge
+        for call in self.guard.expire(edge.now_ms()):
+            edge.ended(call.action, "timeout" if self._waiting is None else "gateway_error")
 
     def _read_on(self) -> None:
         if self._paused and self.epoch and self._waiting is None and not self.guard.full and self._thaw is None:

@@ -16,7 +16,7 @@ from gateway.config import Limits, Listen
 from gateway.edge.access import Denied, Rate
 from gateway.edge.certified import CertifiedConnection
 from gateway.edge.connection import ChargerConnection
-from gateway.edge.counters import EdgeCounters, count, odd
+from gateway.edge.counters import OURS, EdgeCounters, count, odd
 from gateway.edge.credentials import Checker
 from gateway.edge.door import Door
 from gateway.edge.gate import Gate, Terms
@@ -303,8 +303,9 @@ class Edge:
             self._checker.keep(wire.charger.casefold())
         wire.gate.open -= 1
         self.counters.connections[wire.version, wire.gate.listen.security_profile] -= 1
+        outcome = "gateway_error" if wire.reason in OURS else "abandoned"
         for call in abandoned:
-            self.ended(call.action, "abandoned")
+            self.ended(call.action, outcome)
         closing = (wire.reason, code)
         self.counters.closings[closing] = self.counters.closings.get(closing, 0) + 1
         if self.counters.observe_connection is not None:

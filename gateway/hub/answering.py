@@ -33,7 +33,7 @@ class Owner(Protocol):
     observer: Observer
     opened_at: int
 
-    def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None: ...
+    def answer(self, link: Link, exchange: Exchange, frame: Result | Error, outcome: str = "") -> None: ...
     def learn(self, link: Link, exchange: Exchange, answer: Result) -> None: ...
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None: ...
     def introduced(self, link: Link) -> None: ...
@@ -45,6 +45,8 @@ _QUESTIONS = frozenset(("Authorize", "DataTransfer", "SignCertificate"))
 """What a local answer settles for good; a mirror, which gave none, still gets it later."""
 _REFUSED_MOST = 32
 SILENT = "the CSMS did not answer in time"
+RELAYED = "upstream: "
+"""Begins the description of a CALLERROR that a translator passes on (spec 2.14)."""
 
 
 def promise(link: Link, exchange: Exchange, payload: Raw, now: int) -> None:
@@ -98,7 +100,7 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
         if exchange.counts and not exchange.answered and (entry.head.cls == "K2" or link.local is not None):
             answer_away(link, exchange, now)  # a Heartbeat: the gateway knows the time too
         if entry.head.cls == "K3":
-            answer_charger(link, exchange, Error(entry.id, "GenericError", SILENT), now)
+            answer_charger(link, exchange, Error(entry.id, "GenericError", SILENT), now, outcome="timeout")
         ack(link, exchange)
         return
     exchange.failures += 1
@@ -147,7 +149,8 @@ def poisoned(link: Link, exchange: Exchange, error: Exception, now: int) -> None
     try:
         answer_now(link, exchange, now)
         if entry.head.cls != "K0":
-            answer_charger(link, exchange, Error(entry.id, "InternalError", "the gateway cannot handle this"), now)
+            refusal = Error(entry.id, "InternalError", "the gateway cannot handle this")
+            answer_charger(link, exchange, refusal, now, outcome="gateway_error")
     finally:
         ack(link, exchange)
 
@@ -186,7 +189,7 @@ def answer_overdue(link: Link, now: int) -> None:
 def give_up(link: Link, exchange: Exchange, now: int) -> None:
     """Nobody but a CSMS that is silent can answer this, and the charger is told so (translation 1.2.5, 8.2): a boot, a DataTransfer,
     a request for a certificate. The charger asks again if it still wants to know; the CSMS is not told later."""
-    answer_charger(link, exchange, Error(exchange.entry.id, "GenericError", SILENT), now)
+    answer_charger(link, exchange, Error(exchange.entry.id, "GenericError", SILENT), now, outcome="timeout")
     ack(link, exchange)
 
 
@@ -253,7 +256,7 @@ def answer_away(link: Link, exchange: Exchange, now: int) -> None:
         return
     if (refusal := refusal_away(link, exchange)) is not None and exchange in link.backlog:
         link.backlog.remove(exchange)
-        answer_charger(link, exchange, refusal, now)
+        answer_charger(link, exchange, refusal, now, outcome="rejected_policy")
         ack(link, exchange)
         return
     payload = payload_away(link, exchange, now)
@@ -269,12 +272,15 @@ def answer_away(link: Link, exchange: Exchange, now: int) -> None:
         ack(link, exchange)
 
 
-def answer_charger(link: Link, exchange: Exchange, frame: Result | Error, now: int, *, final: bool = True) -> None:
-    """Answer the charger, once, if it gets this upstream's answers. `final`: a retry of the charger is answered the same."""
+def answer_charger(
+    link: Link, exchange: Exchange, frame: Result | Error, now: int, *, final: bool = True, outcome: str = ""
+) -> None:
+    """Answer the charger, once, if it gets this upstream's answers. `final`: a retry of the charger is answered the same.
+    `outcome`: what the CALL counts as if this error is not the upstream's own."""
     if exchange.answered or not exchange.counts:
         return
     exchange.answered = True
-    link.owner.answer(link, exchange, frame)
+    link.owner.answer(link, exchange, frame, outcome)
     if not isinstance(frame, Result):
         return
     if exchange.call.action in LEARNED_FROM:
@@ -292,6 +298,12 @@ def keep(link: Link, exchange: Exchange, frame: Result) -> None:
     if exchange.entry.head.dedup:
         link.told = exchange.entry.id, frame
         link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, bytes(frame.payload)))
+
+
+def outcome_of(link: Link, error: Error) -> str:
+    """What a charger's CALL counts as that a translator answers with this error; "": the upstream's own answer."""
+    translated = link.versions[0] != link.versions[1] and not error.description.startswith(RELAYED)
+    return "gateway_error" if translated and error.code == "InternalError" else ""
 
 
 def ack(link: Link, exchange: Exchange) -> None:

@@ -23,6 +23,7 @@ from .answering import (
     count_hang_up,
     finished,
     given_up,
+    outcome_of,
     outlast,
     overdue_at,
     poisoned,
@@ -416,8 +417,11 @@ class Link:
                     heard(self, answered, frame, now)
                 if answered and self.watch is not None:
                     self.watch.said(self, answered, frame, now)
-                if answered and not (isinstance(frame, Error) and given_up(self, answered, frame, now)):
-                    answer_charger(self, answered, frame, now)
+                if isinstance(frame, Result):
+                    if answered:
+                        answer_charger(self, answered, frame, now)
+                elif answered and not given_up(self, answered, frame, now):
+                    answer_charger(self, answered, frame, now, outcome=outcome_of(self, frame))
             elif self.may_command or frame.action in _LOOKS_ONLY:
                 owner.command(self, frame, round(step.timeout * 1000), now)
             else:

@@ -55,6 +55,7 @@ _KINDS = {"K0": "transaction", "K1": "status", "K2": "other", "K3": "other"}
 _DIALS = {
     "connected": "connected",
     "http": "auth_failed",
+    "unknown_identity": "unknown_identity",
     "unavailable": "refused",
     "refused": "refused",
     "timeout": "timeout",
@@ -346,7 +347,7 @@ class Metering(Observer):
     def upstream(self, name: str, event: str, ended: str = "") -> None:
         """A dial ended, or a socket was lost."""
         if event == "lost":
-            self._metrics.upstream_disconnects.cell(name, ended or "charger_gone").n += 1
+            self._metrics.upstream_disconnects.cell(name, ended).n += 1
         else:
             self._metrics.upstream_connect_attempts.cell(name, _DIALS.get(event, "other")).n += 1
 

@@ -9,10 +9,9 @@ import msgspec
 from translators.dialogue import Out
 from translators.frames import Error, Result
 
+from .answering import RELAYED
 from .session import OFFLINE
 
-RELAYED: Final = "upstream: "
-"""Begins the description of a CALLERROR that a translator passes on (spec 2.14)."""
 UNKNOWN: Final = "outcome unknown"
 """Begins that of a CALL which the charger did not answer."""
 VIOLATIONS: Final = frozenset(

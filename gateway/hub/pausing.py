@@ -48,7 +48,7 @@ class Pausing:
         log.warning("upstreams_paused", upstreams=sorted(wanted))
         for upstream in list(self._sessions.upstreams.values()):
             if upstream.name in wanted:
-                upstream.stop(1000, "paused")
+                upstream.stop(1000, "paused", "paused")
         back = before - wanted
         waiting = [
             (partition, folded)

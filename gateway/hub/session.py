@@ -314,7 +314,7 @@ class Session:
 
     # -- what links ask ----------------------------------------------------------------------------------------------
 
-    def answer(self, link: Link, exchange: Exchange, frame: Result | Error) -> None:
+    def answer(self, link: Link, exchange: Exchange, frame: Result | Error, outcome: str = "") -> None:
         """Answer a charger CALL, if the charger still waits for it on the connection it came from."""
         epoch, seq = exchange.target
         if isinstance(frame, Result) or exchange.call.action != "BootNotification":
@@ -325,7 +325,7 @@ class Session:
             item = ToCharger(self.charger, epoch, "answer", bytes(frame.payload), seq)
         else:
             body = encode([frame.code, frame.description, frame.details])[1:-1]
-            item = ToCharger(self.charger, epoch, "error", body, seq)
+            item = ToCharger(self.charger, epoch, "error", body, seq, outcome=outcome)
         self.effects.to_charger.append((self.edge, item))
 
     def learn(self, link: Link, exchange: Exchange, answer: Result) -> None:

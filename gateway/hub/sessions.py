@@ -344,7 +344,8 @@ class Sessions:
 
     def _upstream_state(self, session: Session, link: Link, event: str) -> None:
         self.health.happened(link.name, event)
-        ended = self.upstreams[link].ended if event == "lost" and link in self.upstreams else ""
+        usual = "drain" if self.draining else "charger_gone"
+        ended = self.upstreams[link].ended if link in self.upstreams else usual
         self._observer.upstream(link.name, event, ended)
         if tap.armed:
             watching.upstream(session, link, event, self.upstreams[link].last_error if link in self.upstreams else "")

@@ -95,7 +95,7 @@ class Upstream:
     """Keeps one upstream connected for one charger while it is wanted. Every callback runs in the loop.
 
     `on_state` hears "connected", then "lost" once; or how a dial failed: the kinds of `DialFailed`, with "unavailable"
-    instead of "http" for a 5xx status.
+    instead of "http" for a 5xx status, and "unknown_identity" for 404.
     """
 
     __slots__ = (
@@ -195,9 +195,10 @@ class Upstream:
             self._forget_timer()
             self._dial()
 
-    def stop(self, code: int = 1000, reason: str = "") -> None:
-        """Close and stay closed."""
+    def stop(self, code: int = 1000, reason: str = "", ended: str = "charger_gone") -> None:
+        """Close and stay closed. `ended`: label of the metric."""
         self.wanted = False
+        self.ended = ended
         self._forget_timer()
         if self._task is not None:
             self._task.cancel()
@@ -227,6 +228,7 @@ class Upstream:
     def reconnect(self) -> None:
         """Close the socket, and dial again as after a loss."""
         if self._socket is not None:
+            self.ended = "other"
             self._socket.close(1000, "reconnect")
 
     def opened(self, socket: _Socket) -> None:
@@ -238,6 +240,7 @@ class Upstream:
         if not self.wanted:
             socket.close()
             return
+        self.ended = ""
         self._keep_alive()
         self._on_state("connected")
 
@@ -274,9 +277,8 @@ class Upstream:
         self._forget_timer()
         self._dials.ended(self._url, now)
         self.last_error = f"closed {code} {reason}".strip()
-        self.ended = "protocol_error" if code in _BROKEN else "transport_error" if code == 1006 else "peer_close"
-        if not self.wanted:
-            self.ended = "charger_gone"
+        if not self.ended:
+            self.ended = "protocol_error" if code in _BROKEN else "transport_error" if code == 1006 else "peer_close"
         self._refused = False
         if self.wanted and self._task is None:
             if now - self._opened_at > STABLE_SECONDS:
@@ -341,7 +343,8 @@ class Upstream:
         refused = self._refused = failed.status in (401, 403, 404) or failed.kind in ("subprotocol", "credentials")
         if self.wanted:
             self._back_off(REFUSED_CAP_SECONDS if refused else self._config.reconnect_max, failed.retry_after)
-        self._on_state("unavailable" if failed.status >= 500 else failed.kind)
+        told = "unknown_identity" if failed.status == 404 else failed.kind
+        self._on_state("unavailable" if failed.status >= 500 else told)
 
     def _back_off(self, cap: float, at_least: float = 0) -> None:
         longest = min(cap, self._config.reconnect_min * 2.0 ** min(self._failures, 12))
@@ -359,6 +362,7 @@ class Upstream:
             return
         silent = self._wheel.loop.time() - socket.last_received
         if silent > SILENT_INTERVALS * interval:
+            self.ended = "ping_timeout"
             socket.abort()
             return
         if silent >= interval * 0.9:

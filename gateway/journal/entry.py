@@ -96,3 +96,5 @@ class ToCharger(msgspec.Struct, array_like=True, frozen=True, gc=False):
     code: int = 0
     trace: str = ""
     """Of a call, while traces are made: W3C traceparent."""
+    outcome: str = ""
+    """Of an error that is not the upstream's own: what the CALL counts as (`calls_total`)."""

@@ -86,6 +86,19 @@ async def test_reading_goes_on_when_open_calls_give_up(world: World, hub: EchoHu
         assert edge.counters.late_answers == 1
 
 
+async def test_the_hub_says_whose_fault_an_error_is(edge: Edge, hub: EchoHub) -> None:
+    hub.silent = {"0", "1"}
+    async with dial(edge) as ws:
+        for number, outcome in enumerate(("", "gateway_error")):
+            await say(ws, 2, str(number), "DataTransfer", {"vendorId": "x"})
+            await hub.until(lambda entries, n=number: len(calls(entries)) == n + 1)
+            head = hub.entries[-1].head
+            item = ToCharger("CP1", head.epoch, "error", b'"InternalError","",{}', head.seq, outcome=outcome)
+            await hub.journal.deliver(edge.id, [item])
+            assert (await hear(ws))[:3] == [4, str(number), "InternalError"]
+    assert edge.counters.calls == {("DataTransfer", "call_error"): 1, ("DataTransfer", "gateway_error"): 1}
+
+
 async def test_r16_identical_twin_is_one_forward_and_one_answer(edge: Edge, hub: EchoHub) -> None:
     hub.silent = {"twin"}
     async with dial(edge) as ws:
@@ -268,6 +281,7 @@ async def test_a_store_that_stays_away_closes_1013_and_never_answers_an_error(
     world.thaw()
     await hub.until(lambda entries: [entry for entry in entries if entry.kind == "close"])
     assert edge.counters.disconnects == {"store_down": 1}
+    assert edge.counters.calls == {("Heartbeat", "ok"): 1, ("StatusNotification", "gateway_error"): 1}
     await eventually(lambda: hub.journal.healthy)
     async with dial(edge) as ws:
         await say(ws, 2, "again", "StatusNotification", {"n": 1})

@@ -136,6 +136,11 @@ class Bench:
             return json.loads(b"[" + items[0].body + b"]")[0]
         return json.loads(items[0].body)
 
+    @property
+    def outcomes(self) -> list[str]:
+        """What CALLs count as that were answered with an error which is not the CSMS's own."""
+        return [item.outcome for _, item in self.effects.to_charger if item.outcome]
+
     def talk(self) -> None:
         """The CSMS answers what it is asked."""
         while self.effects.to_upstream:

@@ -55,6 +55,8 @@ def test_a_charger_that_the_primary_rejects_since_is_not_accepted() -> None:
     bench.boot()
     bench.down()
     assert bench.boot()["status"] == "Pending"
+    assert bench.say("DataTransfer", {"vendorId": "x"}) == "SecurityError"
+    assert bench.outcomes == ["rejected_policy"]
 
 
 def test_buffer_accepts_a_boot_of_whoever_was_accepted_once() -> None:
@@ -236,6 +238,7 @@ def test_what_only_the_primary_can_answer_is_answered_though_it_is_silent(charge
     assert bench.answer(asked) is None
     bench.wait(2)
     assert bench.answer(asked) == "GenericError"
+    assert bench.outcomes == ["timeout"]
     bench.effects.to_upstream.clear()
     told = len(bench.told)
     bench.talk = usual  # type: ignore[method-assign]

@@ -6,12 +6,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.hub.answering import outcome_of
 from gateway.hub.metering import Metering
 from gateway.metrics import Metrics
 from tests.gateway.hub.test_arbiter import Bench as TwoCommanders
 from tests.gateway.hub.test_session import Bench
 from tests.gateway.hub.test_translated_links import OK, START, Site
-from translators.frames import decode
+from translators.frames import Error, decode
 
 
 def counts(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
@@ -108,3 +109,12 @@ def test_outcomes_of_commands() -> None:
 
 def _call(action: str, payload: dict[str, Any]) -> Any:
     return decode(json.dumps([2, "late", action, payload]))
+
+
+def test_whose_fault_a_callerror_of_a_translated_route_is() -> None:
+    [link] = Site().session.links.values()
+    assert outcome_of(link, Error("1", "InternalError", "KeyError in the rule of Authorize")) == "gateway_error"
+    assert outcome_of(link, Error("1", "InternalError", "upstream: busy")) == ""
+    assert outcome_of(link, Error("1", "NotSupported", "2.0.1 has no such message")) == ""
+    untouched = Bench().session.links["main"]
+    assert outcome_of(untouched, Error("1", "InternalError", "busy")) == "", "as the CSMS said it"

@@ -36,7 +36,9 @@ async def test_what_was_not_told_in_the_old_words_becomes_dead_letters(server: S
         await at.say("CP-1", "StatusNotification", STATUS, "K1")
         await eventually("told in the new words", lambda: ("CP-1", "StatusNotification") in [x[:2] for x in csms.said])
         assert at.count("upstream_disconnects") == 0
-    assert at.count("upstream_disconnects") == 1
+        await at.hub.drain(5)
+        await eventually("hung up", lambda: at.count("upstream_disconnects") == 1)
+        assert at.metrics.upstream_disconnects.cell("main", "drain").n == 1
     await csms.stop()
 
 

@@ -230,7 +230,7 @@ def test_the_identity_goes_into_the_url() -> None:
     assert address("ws://h/{id}/ocpp?x={id}", "A#/B") == "ws://h/A%23%2FB/ocpp?x=A%23%2FB"
 
 
-@pytest.mark.parametrize(("status", "event"), [(401, "http"), (404, "http"), (503, "unavailable")])
+@pytest.mark.parametrize(("status", "event"), [(401, "http"), (404, "unknown_identity"), (503, "unavailable")])
 async def test_backs_off_when_refused(status: int, event: str, script: Script, dial: MakeOurs) -> None:
     script.refuse = status
     ours = dial(reconnect_min=0.01, reconnect_max=0.02)
@@ -417,6 +417,11 @@ async def test_a_silent_peer_is_pinged_and_then_given_up(script: Script, dial: M
     [socket] = script.sockets
     socket.transport.pause_reading()  # it does not even answer pings any more
     await until(lambda: "lost" in ours.events)
+    assert ours.upstream.ended == "ping_timeout"
+    await until(lambda: ours.upstream.state == "connected")
+    ours.upstream.stop()
+    await until(lambda: ours.upstream.state == "idle")
+    assert ours.upstream.ended == "charger_gone"
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
