@@ -13,7 +13,16 @@ import yaml
 
 PREFIX = "OCPPGW_"
 
-RESERVED = frozenset({"OCPPGW_CONFIG", "OCPPGW_FAILPOINT", "OCPPGW_REPLAY_PASSWORD", "OCPPGW_SERVER", "OCPPGW_TOKEN"})
+RESERVED = frozenset(
+    {
+        "OCPPGW_BOOT_PASSWORD",
+        "OCPPGW_CONFIG",
+        "OCPPGW_FAILPOINT",
+        "OCPPGW_REPLAY_PASSWORD",
+        "OCPPGW_SERVER",
+        "OCPPGW_TOKEN",
+    }
+)
 """Variables with the prefix that are no configuration key: the file to read, a token for commands."""
 
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT(_.*)?)$|_PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$")

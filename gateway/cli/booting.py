@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ssl as tls
 import time
 import uuid
-from typing import Any
+from base64 import b64encode
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
@@ -17,13 +21,40 @@ from gateway import __version__
 STATUSES = ("Accepted", "Pending", "Rejected")
 
 
+class Credentials(NamedTuple):
+    """What a charger shows, and whom it trusts."""
+
+    password: str = ""
+    ca: Path | None = None
+    """Roots, instead of the machine's."""
+    cert: Path | None = None
+    key: Path | None = None
+
+    def headers(self, url: str) -> dict[str, str]:
+        """For HTTP Basic; the user is the identity, the end of the URL's path."""
+        if not self.password:
+            return {}
+        user = unquote(urlsplit(url).path.rpartition("/")[2])
+        return {"Authorization": "Basic " + b64encode(f"{user}:{self.password}".encode()).decode()}
+
+    def context(self, url: str) -> tls.SSLContext | None:
+        """For a wss:// URL. Raises OSError."""
+        if not url.lower().startswith("wss:"):
+            return None
+        context = tls.create_default_context(cafile=self.ca)
+        if self.cert is not None:
+            context.load_cert_chain(self.cert, self.key)
+        return context
+
+
 class Failed(Exception):
     """The charger did not get its answer; the text says why."""
 
 
-def booted(url: str, version: str, timeout: float) -> str:
-    """Boots the charger whose identity ends `url`; a line with the answer. `timeout` is seconds. Raises Failed."""
+def booted(url: str, version: str, timeout: float, credentials: Credentials) -> str:
+    """Boots the charger whose identity ends `url`; a line with the answer. `timeout` is seconds. Raises Failed, OSError."""
     began = time.monotonic()
+    context = credentials.context(url)
     try:
         with connect(
             url,
@@ -32,6 +63,8 @@ def booted(url: str, version: str, timeout: float) -> str:
             close_timeout=2,
             compression=None,
             proxy=None,
+            ssl=context,
+            additional_headers=credentials.headers(url),
             user_agent_header=f"ocpp-gateway/{__version__}",
         ) as socket:
             answer = _ask(socket, version, began + timeout)

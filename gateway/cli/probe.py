@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.cli.options import OcppVersion
+from gateway.cli.options import OcppVersion, fail
 from gateway.cli.server import DEFAULT_SERVER, Server
 
 
@@ -40,18 +42,50 @@ def boot(
     ],
     version: Annotated[OcppVersion, typer.Option("--version", help="OCPP version to speak.")] = OcppVersion.ocpp16,
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Time for all of it.")] = 30,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--password-file", metavar="FILE", exists=True, dir_okay=False, help="Its password for HTTP Basic."
+        ),
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Trust these roots (PEM) instead of the machine's.",
+        ),
+    ] = None,
+    cert: Annotated[
+        Path | None,
+        typer.Option(
+            "--cert", metavar="FILE", exists=True, dir_okay=False, help="Its client certificate (PEM), with --key."
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", exists=True, dir_okay=False, help="The key of it.")
+    ] = None,
 ) -> None:
     """Connect as a charger, send a BootNotification and show the answer; the CSMS behind hears it.
 
-    Exits with 0 when the answer is one of OCPP (Accepted, Pending or Rejected), else with 1. A user and password for HTTP
-    Basic can be in the URL. Example:
+    Exits with 0 when the answer is one of OCPP (Accepted, Pending or Rejected), else with 1. The password can also be in
+    OCPPGW_BOOT_PASSWORD, or with the user in the URL. Example:
 
     ocpp-gateway boot ws://gateway/ocpp/TEST-1 --version ocpp2.0.1
     """
-    from gateway.cli.booting import Failed, booted
+    from gateway.cli.booting import Credentials, Failed, booted
 
+    if (cert is None) != (key is None):
+        fail(["--cert and --key belong together"])
     try:
-        typer.echo(booted(url, version.value, timeout))
+        password = os.environ.get("OCPPGW_BOOT_PASSWORD", "")
+        if password_file is not None:
+            password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        typer.echo(booted(url, version.value, timeout, Credentials(password, ca, cert, key)))
+    except (OSError, UnicodeDecodeError) as error:
+        fail([str(error)])
     except Failed as failed:
         typer.echo(str(failed), err=True)
         raise typer.Exit(1) from None

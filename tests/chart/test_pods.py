@@ -6,6 +6,9 @@ import re
 from typing import Any
 
 import pytest
+from typer.main import get_command
+
+from gateway.cli.commands import app
 
 from .rendering import CI, Doc, of, pods, render
 
@@ -146,6 +149,36 @@ def test_only_what_needs_a_restart_restarts_pods() -> None:
     assert template("config.charger.answer_timeout=20s") == before
     assert template("config.listen.ping_interval=20s") != before
     assert template("config.redis.partitions=32") != before
+
+
+@every
+def test_the_charger_of_helm_test_has_what_it_is_told_to_show(values: str) -> None:
+    docs = render(values, sets=("tests.existingSecret=pass", "tests.caSecret=roots", "tests.certSecret=own"))
+    test = of(docs, "Pod")
+    [container] = test["spec"]["containers"]
+    command, url, *options = container["args"]
+    known = {option for each in get_command(app).commands[command].params for option in each.opts}  # type: ignore[attr-defined]
+    given = dict(option.split("=", 1) for option in options)
+    assert given.keys() <= known and url.startswith(("ws://", "wss://"))
+    files = {given[option] for option in ("--password-file", "--ca", "--cert", "--key")}
+    places = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    secrets = {volume["name"]: volume["secret"]["secretName"] for volume in test["spec"]["volumes"]}
+    assert {secrets[places[file.rpartition("/")[0]]] for file in files} == {"pass", "roots", "own"}
+    for policy in [doc for doc in docs if doc["kind"] == "NetworkPolicy" and doc["spec"]["ingress"][0].get("from")]:
+        labels = test["metadata"]["labels"].items()
+        peers = [peer.get("podSelector", {}).get("matchLabels") for peer in policy["spec"]["ingress"][0]["from"]]
+        assert any(peer and peer.items() <= labels for peer in peers), "it may come in"
+    assert not selected_pod(docs, test), "but nobody is led to it"
+
+
+def selected_pod(docs: list[Doc], pod: Doc) -> list[str]:
+    """Services that have this pod behind them."""
+    labels = pod["metadata"]["labels"].items()
+    return [
+        doc["metadata"]["name"]
+        for doc in docs
+        if doc["kind"] == "Service" and doc["spec"]["selector"].items() <= labels
+    ]
 
 
 def test_several_listeners() -> None:
