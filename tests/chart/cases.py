@@ -25,6 +25,17 @@ def _calls(good: str, bad: str) -> dict[str, str]:
     }
 
 
+def _stages(near: str) -> dict[str, str]:
+    """Of two stages, each 100 messages a minute: one is fast, of the other so many are."""
+    name = "ocppgw_processing_duration_seconds"
+    fast = {
+        f'{name}_bucket{{stage="translate", le="0.05"}}': "0+100x145",
+        f'{name}_count{{stage="translate"}}': "0+100x145",
+    }
+    slow = {f'{name}_bucket{{stage="dequeue", le="0.05"}}': near, f'{name}_count{{stage="dequeue"}}': "0+100x145"}
+    return fast | slow
+
+
 def _upstream(name: str, labels: str = "") -> str:
     return f'ocppgw_{name}{{upstream="main"{", " + labels if labels else ""}}}'
 
@@ -51,7 +62,7 @@ LIFELINE = {
 }
 LAG = {"0.1": 'ocppgw_event_loop_lag_seconds_bucket{le="0.1"}', "0.5": 'ocppgw_event_loop_lag_seconds_bucket{le="0.5"}',
        "all": 'ocppgw_event_loop_lag_seconds_bucket{le="+Inf"}'}  # fmt: skip
-WAIT = {"near": _upstream("stream_wait_seconds_bucket", 'le="0.05"'), "all": _upstream("stream_wait_seconds_count")}
+BUSY = _calls("0+600x120", "0+0x120")
 END, SECOND = (
     f'ocppgw_tls_certificate_not_after_timestamp_seconds{{listener="0.0.0.0:{port}"}}' for port in (9000, 9443)
 )
@@ -66,8 +77,10 @@ CASES = (
     Case("ErrorBudgetSlowBurn", False, _calls("0+5990x70", "0+10x70"), "11h", "10m"),
     Case("ErrorBudgetLeak", True, _calls("0+5990x440", "0+10x440"), "73h", "10m"),
     Case("ErrorBudgetLeak", False, _calls("0+60000x440", "0+10x440"), "73h", "10m"),
-    Case("OverheadHigh", True, {WAIT["near"]: "0+90x100", WAIT["all"]: "0+100x100"}, "60m"),
-    Case("OverheadHigh", False, {WAIT["near"]: "0+98x100", WAIT["all"]: "0+100x100"}, "60m"),
+    Case("OverheadHigh", True, _stages("0+97x100") | BUSY, "90m"),
+    Case("OverheadHigh", False, _stages("0+99.5x100") | BUSY, "90m"),
+    Case("OverheadHigh", False, _stages("0+97x45 4365+100x100") | BUSY, "90m"),  # it is over
+    Case("OverheadHigh", False, _stages("0+97x100") | _calls("0+1x120", "0+0x120"), "90m"),  # hardly any traffic
     Case("FleetDropped", True, {FLEET: "100x30 60x60"}, "50m"),
     Case("FleetDropped", False, {FLEET: "100x30 90x60"}, "50m"),
     Case("FleetDropped", False, {FLEET: "10x30 3x60"}, "50m"),  # a small fleet

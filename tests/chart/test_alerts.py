@@ -94,8 +94,8 @@ def test_a_rolling_update_is_silent(tmp_path: Path) -> None:
     add('ocppgw_stream_delivered_total{upstream="main"}', calls)
     add('ocppgw_stream_pending_messages{upstream="main"}', life)
     add('ocppgw_stream_oldest_undelivered_age_seconds{upstream="main"}', life)
-    add('ocppgw_stream_wait_seconds_count{upstream="main"}', calls)
-    add('ocppgw_stream_wait_seconds_bucket{upstream="main", le="0.05"}', calls)
+    add('ocppgw_processing_duration_seconds_count{stage="dequeue"}', calls)
+    add('ocppgw_processing_duration_seconds_bucket{stage="dequeue", le="0.05"}', calls)
     add(
         'ocppgw_messages_dropped_total{upstream="main", class="transaction", reason="retention"}',
         {pod: value.replace("1x", "0x") for pod, value in life.items()},

@@ -106,7 +106,7 @@ INTERNALS = Dashboard(
             (
                 Panel(
                     "Wait between edge and hub",
-                    "Seconds from append to delivery: what the gateway adds. The objective is 99 % under 50 ms.",
+                    "Seconds from append to delivery: most of what the gateway adds.",
                     "s",
                     (
                         Query(
@@ -118,7 +118,7 @@ INTERNALS = Dashboard(
                 ),
                 Panel(
                     "Own time by stage",
-                    "decode, enqueue (stored), dequeue (arrival to hub), translate, send (stored before it leaves): 99th percentile.",
+                    "decode, enqueue (stored), dequeue (arrival to hub), translate, send (stored before it leaves): 99th percentile; objective: 50 ms.",
                     "s",
                     (Query(quantile(0.99, "ocppgw_processing_duration_seconds", "$s", "stage"), "{{stage}}"),),
                     width=12,
