@@ -11,13 +11,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from gateway.config_print import FIXED
+from gateway.config_print import FIXED, FREE
 
 from .rendering import CHART, CI, Doc, of, render
 
@@ -121,6 +122,10 @@ def test_what_a_running_gateway_cannot_change_restarts_the_pods() -> None:
     template = (CHART / "templates" / "_config.tpl").read_text(encoding="utf-8")
     omitted = re.search(r"omit \.Values\.config ([^}]*?) -", template)
     assert omitted and set(re.findall(r'"(\w+)"', omitted[1])) == set(FIXED)
+    free = re.search(r'define "ocpp-gateway.free" -}}\n(.*?)\n{{- end', template, re.S)
+    assert free
+    kept = {f"{section}.{key}" for section, keys in yaml.safe_load(free[1]).items() for key in keys}
+    assert kept == set(FREE), "and what it can does not"
 
 
 def test_fixed_sections_are_variables_of_the_pod(tmp_path: Path) -> None:

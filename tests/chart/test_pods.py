@@ -147,6 +147,7 @@ def test_only_what_needs_a_restart_restarts_pods() -> None:
     before = template()
     assert template("config.upstreams.main.url=wss://other.example/ocpp", "config.log.level=debug") == before
     assert template("config.charger.answer_timeout=20s") == before
+    assert template("config.listen.accept_rate=7", "config.admin.tokens[0].name=a") == before
     assert template("config.listen.ping_interval=20s") != before
     assert template("config.redis.partitions=32") != before
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from .rendering import CI, HELMS, NEWEST, OLDEST, TOOLS, helm, render, text
+from .rendering import CHART, CI, HELMS, NEWEST, OLDEST, TOOLS, helm, pods, render, text
 
 CUSTOM = ("monitoring.coreos.com/", "keda.sh/", "gateway.networking.k8s.io/")
 
@@ -30,8 +31,6 @@ def test_both_helms_render_the_same_every_time(values: str) -> None:
 @pytest.mark.parametrize("values", CI)
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 def test_kubernetes_schemas(values: str, version: str, tmp_path: Path) -> None:
-    import yaml
-
     core = [doc for doc in render(values, kube=version) if not doc["apiVersion"].startswith(CUSTOM)]
     file = tmp_path / "objects.yaml"
     file.write_text(yaml.safe_dump_all(core))
@@ -40,6 +39,12 @@ def test_kubernetes_schemas(values: str, version: str, tmp_path: Path) -> None:
     said = done.stdout + done.stderr
     # It exits with 0 when it has no schema for a kind, and only warns.
     assert done.returncode == 0 and "WARN" not in said and "rror" not in said, said
+
+
+def test_the_chart_names_its_images() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    named = {each["image"] for each in yaml.safe_load(chart["annotations"]["artifacthub.io/images"])}
+    assert named == {pod["containers"][0]["image"] for _, pod in pods(render("minimal-values.yaml"))}
 
 
 def checked(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -118,7 +118,8 @@ INTERNALS = Dashboard(
                 ),
                 Panel(
                     "Own time by stage",
-                    "decode, enqueue (stored), dequeue (arrival to hub), translate, send (stored before it leaves): 99th percentile; objective: 50 ms.",
+                    "decode, enqueue (stored), dequeue (arrival to hub), translate, send (stored before it leaves): 99th percentile. "
+                    "The objective is 50 ms.",
                     "s",
                     (Query(quantile(0.99, "ocppgw_processing_duration_seconds", "$s", "stage"), "{{stage}}"),),
                     width=12,

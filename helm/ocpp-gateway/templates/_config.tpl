@@ -1,4 +1,10 @@
-{{/* What a running process can take over: everything but the sections of staticConfig, with the files of the Secrets. */}}
+{{/* Keys of the sections of staticConfig that a running process can take over all the same. */}}
+{{- define "ocpp-gateway.free" -}}
+listen: [max_connections, max_frame, write_buffer, handshake_timeout, accept_rate, accept_burst, allow_from, hide_unknown, allow_downgrade, exact_username]
+admin: [tokens]
+{{- end -}}
+
+{{/* What a running process can take over: everything but what is in staticConfig, with the files of the Secrets. */}}
 {{- define "ocpp-gateway.dynamicConfig" -}}
 {{- $config := omit .Values.config "listen" "redis" "admin" "registry" "vault" -}}
 {{- $upstreams := dict -}}
@@ -16,6 +22,19 @@
 {{- $_ := set $upstreams $name $upstream -}}
 {{- end -}}
 {{- $_ := set $config "upstreams" $upstreams -}}
+{{- $free := include "ocpp-gateway.free" . | fromYaml -}}
+{{- $listeners := list -}}
+{{- range $listener := include "ocpp-gateway.listeners" . | fromYamlArray -}}
+{{- $part := dict -}}
+{{- range $free.listen -}}
+{{- if hasKey $listener . -}}{{- $_ := set $part . (index $listener .) -}}{{- end -}}
+{{- end -}}
+{{- $listeners = append $listeners $part -}}
+{{- end -}}
+{{- $_ := set $config "listen" (ternary (first $listeners) $listeners (eq (len $listeners) 1)) -}}
+{{- with (default dict .Values.config.admin).tokens -}}
+{{- $_ := set $config "admin" (dict "tokens" .) -}}
+{{- end -}}
 {{- range $key := keys $config | sortAlpha -}}
 {{- if empty (index $config $key) -}}{{- $_ := unset $config $key -}}{{- end -}}
 {{- end -}}
@@ -25,11 +44,21 @@
 {{/* What needs a restart, as environment variables: sections as JSON, which is YAML too. */}}
 {{- define "ocpp-gateway.staticConfig" -}}
 {{- $listeners := include "ocpp-gateway.listeners" . | fromYamlArray -}}
-{{- $admin := merge (deepCopy (default dict .Values.config.admin)) (dict "host" "0.0.0.0" "port" 9001) -}}
+{{- $free := include "ocpp-gateway.free" . | fromYaml -}}
+{{- $admin := merge (omit (deepCopy (default dict .Values.config.admin)) "tokens") (dict "host" "0.0.0.0" "port" 9001) -}}
 {{- $redis := deepCopy (default dict .Values.config.redis) -}}
 {{- if eq .Values.redis.mode "cluster" -}}{{- $_ := set $redis "cluster" true -}}{{- end -}}
-OCPPGW_LISTEN: {{ ternary (first $listeners) $listeners (eq (len $listeners) 1) | toJson | quote }}
-OCPPGW_ADMIN: {{ toJson $admin | quote }}
+{{- range $index, $listener := $listeners }}
+{{- $place := ternary "" (printf "%d__" $index) (eq (len $listeners) 1) }}
+{{- range $key, $value := $listener }}
+{{- if not (has $key $free.listen) }}
+OCPPGW_LISTEN__{{ $place }}{{ upper $key }}: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $key, $value := $admin }}
+OCPPGW_ADMIN__{{ upper $key }}: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
 {{- range $section := list "registry" "vault" }}
 {{- with index $.Values.config $section }}
 OCPPGW_{{ upper $section }}: {{ toJson . | quote }}
