@@ -48,6 +48,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 __all__ = ["CONTENT_TYPE", "OPENMETRICS", "Cell", "Family", "HistogramCell", "Metrics", "action_group", "store_timer"]
 
 
+REMEMBERED_SECONDS = 900.0
+"""For so long what an upstream has counted is exported after it has left the configuration: its end is seen."""
+
+
 class Cell:
     """One series of a counter or gauge. Counters only ever grow."""
 
@@ -97,8 +101,11 @@ class Family(Generic[C]):
     that has reached its limit gives out `other` cells for what is new.
     """
 
-    def __init__(self, spec: Spec, new: Callable[[], C], upstreams: frozenset[str]) -> None:
+    def __init__(self, spec: Spec, new: Callable[[], C], upstreams: frozenset[str], gone: dict[str, float]) -> None:
+        """`gone`: upstreams that are not configured any more -> since when (monotonic clock)."""
         self.spec = spec
+        self._gone = gone
+        self._place = next((i for i, label in enumerate(spec.labels) if label.values is UPSTREAMS), -1)
         self._new: Callable[[], C] = new
         self.upstreams = upstreams
         """Names that the label `upstream` may have."""
@@ -122,7 +129,20 @@ class Family(Generic[C]):
 
     def items(self) -> list[tuple[tuple[str, ...], C]]:
         """What is exported: label values and cell."""
-        return list(self._cells.items())
+        series = list(self._cells.items())
+        if not self._gone or self._place < 0:
+            return series
+        before = time.monotonic() - REMEMBERED_SECONDS
+        forgotten = {name for name, since in list(self._gone.items()) if since < before}
+        # The cells stay: whoever counts has them at hand, and goes on if the upstream comes back.
+        return [(values, cell) for values, cell in series if values[self._place] not in forgotten]
+
+    def forget(self) -> None:
+        """Stops exporting the present state of upstreams that are gone. These cells must not be used on."""
+        if self._place >= 0:
+            self._cells = {
+                values: cell for values, cell in self._cells.items() if values[self._place] not in self._gone
+            }
 
     def _find(self, values: tuple[str, ...]) -> C:
         key = self._closed(values)
@@ -170,6 +190,7 @@ class Metrics(Collector):
 
     def __init__(self, upstreams: Iterable[str] = (), *, revision: str = "") -> None:
         self._upstreams = frozenset(upstreams)
+        self._gone: dict[str, float] = {}
         self._families: list[Family[Cell] | Family[HistogramCell]] = []
         self.sources: list[Callable[[], None]] = []
         """Called before each exposition, to copy what is counted elsewhere; in the scrape's thread."""
@@ -277,18 +298,18 @@ class Metrics(Collector):
             GCCollector(registry=registry)
 
     def know(self, upstreams: Iterable[str]) -> None:
-        """These upstreams are configured now: new names may be label values from now on, and what can be said of the present
-        state of one that is not configured any more is not exported further."""
+        """These upstreams are configured now: new names may be label values from now on. Of one that is not configured any
+        more the present state is not exported further, and what it has counted only for a while."""
         now = frozenset(upstreams)
-        gone = self._upstreams - now
+        for name in self._upstreams - now:
+            self._gone.setdefault(name, time.monotonic())
+        for name in now:
+            self._gone.pop(name, None)
         self._upstreams |= now
         for family in self._families:
             family.upstreams = self._upstreams
-            place = next((i for i, label in enumerate(family.spec.labels) if label.values is UPSTREAMS), -1)
-            if family.spec.kind == "gauge" and place >= 0:
-                for values, _ in family.items():
-                    if values[place] in gone:
-                        family.drop(*values)
+            if family.spec.kind == "gauge":
+                family.forget()
             if family.spec.kind == "counter":
                 self._begin(family)
 
@@ -314,13 +335,13 @@ class Metrics(Collector):
             yield _exposed(family)
 
     def _plain(self, name: str) -> Family[Cell]:
-        family = Family(_SPECS[name], Cell, self._upstreams)
+        family = Family(_SPECS[name], Cell, self._upstreams, self._gone)
         self._families.append(family)
         return family
 
     def _histogram(self, name: str) -> Family[HistogramCell]:
         spec = _SPECS[name]
-        family = Family(spec, lambda: HistogramCell(spec.buckets), self._upstreams)
+        family = Family(spec, lambda: HistogramCell(spec.buckets), self._upstreams, self._gone)
         self._families.append(family)
         return family
 

@@ -89,6 +89,23 @@ def test_counters_exist_before_the_first_event() -> None:
         assert value(metrics, "dead_letters_total", upstream=upstream, reason="poisoned") == 0
 
 
+def test_what_a_removed_upstream_has_counted_is_exported_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Metrics(NAMES)
+    acked, wait = metrics.stream_acked.cell("legacy"), metrics.stream_wait.cell("legacy")
+    acked.n, metrics.parked_bytes.cell("legacy").n = 3, 7
+    wait.observe(1)
+    metrics.know(["main"])
+    assert value(metrics, "stream_acked_total", upstream="legacy") == 3, "its end is seen"
+    assert b'parked_bytes{upstream="legacy"}' not in metrics.render(), "a state of now is none any more"
+    monkeypatch.setattr("gateway.metrics.REMEMBERED_SECONDS", -1)
+    assert b"legacy" not in metrics.render() and b"legacy" not in metrics.render(exemplars=True)
+    assert value(metrics, "stream_acked_total", upstream="main") == 0
+    acked.n += 1  # it is removed and added again; whoever counts has kept the cell
+    metrics.know(NAMES)
+    assert value(metrics, "stream_acked_total", upstream="legacy") == 4
+    assert value(metrics, "stream_wait_seconds_count", upstream="legacy") == 1
+
+
 def families(metrics: Metrics) -> list[Family]:
     return [each for each in vars(metrics).values() if isinstance(each, Family)]
 
