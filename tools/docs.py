@@ -104,7 +104,8 @@ _METRICS_INTRODUCTION = """
 `GET /metrics` on the admin port, in Prometheus' text format. No metric has a charger, a connector, a transaction, a
 token or an address as label; every label has a closed set of values. One process exports at most 3,000 series with two
 upstreams: a metric that has reached its share counts what is new under `other`. The process also exports `process_*`
-and `python_gc_*`.
+and `python_gc_*`. What an upstream has counted is exported for 15 minutes after it has left the configuration.
+What is not counted, and why: [What operators see](observability.md#metrics-objectives-alerts-dashboards).
 """
 
 
