@@ -101,7 +101,7 @@ class Backlog(deque[Exchange]):
             later = first_only and not exchange.goes_first and not (blocked and exchange.perishable)
             if later or (only is not None and not only(exchange)):
                 index += 1
-            elif exchange.perishable and not exchange.answered and head.deadline and now > head.deadline:
+            elif head.deadline and now > head.deadline and not exchange.answered and exchange.perishable:
                 del self[index]
                 expired.append(exchange)
             elif exchange.not_before > now or (blocked and not exchange.perishable):

@@ -62,6 +62,7 @@ class Session:
         "observer",
         "opened_at",
         "operator",
+        "partition",
         "passwords",
         "rekeying",
         "route",
@@ -84,6 +85,8 @@ class Session:
         hold_ms: int = HOLD_MS,
     ) -> None:
         self.charger = charger
+        self.partition = -1
+        """Number of the charger's partition."""
         self.effects = effects
         self.links: dict[str, Link] = {}
         self.shared = Shared()

@@ -139,6 +139,7 @@ class Sessions:
             gate_ms=round(self.config.charger.boot_gate_seconds * 1000),
             call_timeout_ms=round(self.config.charger.call_timeout * 1000),
         )
+        session.partition = partition.number
         session.absent_since = now_ms()
         session.ended = [] if self.following else None
         session.habits.resets = self.config.charger.reset_deaf
@@ -214,7 +215,7 @@ class Sessions:
             else []
         )
         told = [exchange for exchange in told if self.settings[name].forward.allows(exchange.call.action)]
-        partition = self._partitions.get(self._journal.partition(session.charger))
+        partition = self._partitions.get(session.partition)
         if partition is not None and (begun := partition.begun.get(name)):
             # What is replayed comes by itself; transactions do not begin twice.
             told = [x for x in told if x.call.action != "StartTransaction" or order(x.entry.id) <= order(begun)]
@@ -403,7 +404,7 @@ class Sessions:
 
     def partition_of(self, session: Session) -> Partition | None:
         """Where a session is, if it still is."""
-        partition = self._partitions.get(self._journal.partition(session.charger))
+        partition = self._partitions.get(session.partition)
         return partition if partition and partition.sessions.get(session.charger.casefold()) is session else None
 
     def _close_upstreams(self, session: Session) -> None:
