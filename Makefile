@@ -55,7 +55,6 @@ bench-full: install
 	$(BIN)/python -m tests.bench --full $(ARGS)
 
 bench-profile: install
-	tests/peers/install.sh profile
 	$(BIN)/python -m tests.bench.profile $(ARGS)
 
 soak-memory: install

@@ -27,15 +27,14 @@ Upstreams: TypeAlias = dict[str, dict[str, Any]]
 """Name -> settings, the primary first."""
 
 
-def _start(name: str, args: list[str], config: dict[str, Any], directory: Path) -> Process:
+def _start(name: str, args: list[str], config: dict[str, Any], directory: Path, program: Sequence[str] = ()) -> Process:
     command = Path(sys.executable).with_name("ocpp-gateway")
     if not command.exists():
         raise Failed("the ocpp-gateway command is not installed")
     file = directory / f"{name}.yaml"
     file.write_text(json.dumps(config))  # JSON is YAML
-    return Process(
-        name, [str(command), "run", "--config", str(file), *args], GATEWAY_CORE, log=directory / f"{name}.log"
-    )
+    run = [*(program or [str(command)]), "run", "--config", str(file), *args]
+    return Process(name, run, GATEWAY_CORE, log=directory / f"{name}.log")
 
 
 def _config(upstreams: Upstreams, directory: Path, redis: str, **route: Any) -> dict[str, Any]:
@@ -57,11 +56,16 @@ def upstream(url: str, version: str, **more: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def gateway(
-    csms: str, version: str, mirrors: Sequence[str] = (), certificate: Path | None = None
+    csms: str,
+    version: str,
+    mirrors: Sequence[str] = (),
+    certificate: Path | None = None,
+    program: Sequence[str] = (),
 ) -> Iterator[tuple[Process, str]]:
     """Both roles in one process with the embedded store; yields it and the URL for chargers. Raises Failed.
 
-    `certificate`: with its key in the same file; the chargers come over TLS.
+    `certificate`: with its key in the same file; the chargers come over TLS. `program`: runs in place of the
+    command.
     """
     upstreams = {"main": upstream(csms, version)}
     upstreams |= {f"mirror{at}": upstream(url, version) for at, url in enumerate(mirrors, 1)}
@@ -73,7 +77,7 @@ def gateway(
             config["registry"] = {"source": "file", "file": str(directory / "chargers.csv")}
             lines = (f"{prefix}{number:06d},{PASSWORD}" for prefix in PREFIXES for number in range(CHARGERS))
             (directory / "chargers.csv").write_text("\n".join(("id,password", *lines)))
-        with running(_start("gateway", [], config, directory)) as process:
+        with running(_start("gateway", [], config, directory, program)) as process:
             wait_ready(process, config["admin"]["port"], READY_S)
             yield process, f"{'wss' if certificate else 'ws'}://127.0.0.1:{config['listen']['port']}/ocpp"
 

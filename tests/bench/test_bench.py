@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
@@ -13,11 +15,12 @@ from typing import Any, cast
 import jsonschema
 import pytest
 
+from gateway.journal.reply import Reply
 from tests.schemas import Version, validate
 from translators.frames import Side
 
 from . import __main__ as bench
-from . import backlog, connecting, ladder, memory, mirrors, peers, profile, recovery, soak, store, translation
+from . import backlog, connecting, ladder, memory, mirrors, peers, profiled, recovery, soak, store, translation
 from .conversations import Script
 from .csms import ANSWERS
 from .load import BOOT, HEARTBEAT, METER_VALUES, START, STATUS, STEPS_PER_S, TOP, percentile
@@ -165,15 +168,12 @@ def test_percentile_of_a_histogram() -> None:
     assert percentile([0] * (TOP + 1), 0.5) == 0
 
 
-def test_a_sample_counts_for_the_innermost_frame_of_ours() -> None:
-    folded = (
-        "run (uvloop/__init__.py:1);data_received (gateway/wire.py:9);on_text (gateway/edge/hearing.py:3);loads (json/x.py:1) 3\n"
-        "run (uvloop/__init__.py:1);data_received (gateway/wire.py:9) 2\n"
-        "run (uvloop/__init__.py:1) 1\n"
-    )
-    files, functions = profile.by_cost(folded)
-    assert files == {"gateway/edge/hearing.py": 3, "gateway/wire.py": 2, "event loop": 1}
-    assert functions["on_text (gateway/edge/hearing.py)"] == 3
+async def test_a_sample_counts_for_the_innermost_frame_of_ours() -> None:
+    found = [profiled.own_frame(sys._getframe())]
+    reply: Reply[None] = Reply(loop=asyncio.get_running_loop())
+    reply.callback = lambda _: found.append(profiled.own_frame(sys._getframe()))
+    reply.tell()
+    assert found == [profiled.LOOP, ("gateway/journal/reply.py", "Reply.tell")]
 
 
 def test_the_slope_of_a_soak_is_that_of_a_line_through_all_looks() -> None:

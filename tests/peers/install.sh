@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the chargers, CSMSs and testers of others that `make test-full` uses into .peers/ of the project.
 # Does nothing when .peers/ already holds these versions. Needs node >= 18, npm and redis-server on PATH.
-# With `bench` the proxies of others for `make bench` instead, with `profile` the profiler of `make bench-profile`.
+# With `bench` the proxies of others for `make bench` instead.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,7 +11,6 @@ python=${PYTHON:-python3}
 missing=
 case ${1:-} in
 bench) needed="node npm" ;;
-profile) needed= ;;
 *) needed="node npm redis-server" ;;
 esac
 for tool in $needed; do
@@ -22,7 +21,7 @@ if [ -n "$missing" ]; then
     echo "  redis-server: apt-get install redis-server; node and npm: Node.js 18 or newer" >&2
     exit 1
 fi
-[ -z "$needed" ] || node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || {
+node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || {
     echo "tests/peers/install.sh: node $(node --version) is too old, 18 or newer is needed" >&2
     exit 1
 }
@@ -53,10 +52,6 @@ case ${1:-} in
 bench)
     environment ocpp-broker
     packages
-    exit
-    ;;
-profile)
-    environment py-spy
     exit
     ;;
 esac
