@@ -31,6 +31,11 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     for a while. 0: any. Whoever waits for its answers has no limit: they set the pace."""
     frame_burst: Count = 200
     """Such messages at once, before `frame_rate` counts."""
+    send_rate: Rate = 20
+    """Messages of 2.1 that nobody answers (SEND) per second, after a burst of `frame_burst`; more are dropped. 0: any."""
+    heartbeat_rate: Rate = 1
+    """Heartbeats per second that a CSMS hears of a charger which sends them without waiting for answers; the others are answered
+    here. 0: all of them."""
     byte_rate: Annotated[int, Meta(ge=0, extra={"kind": "size"})] = 64 * 1024
     """Bytes per second of such messages. 0: any."""
     pause_longest: Positive = 300

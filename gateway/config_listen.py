@@ -53,8 +53,8 @@ class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the certificate's common name, or a DNS name in it, must be: the charger's `identity`, its `serial` in the
     registry, or `either`."""
     check_serial: bool = True
-    """Close the connection of a charger whose BootNotification has a serial number that is neither the one of its
-    certificate nor the one in the registry."""
+    """Close the connection of a 2.x charger whose BootNotification has a serial number that is neither the one of its
+    certificate nor the one in the registry. Of 1.x chargers it is told in log and metric; those that are `strict` are closed too."""
 
 
 class Proxy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

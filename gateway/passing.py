@@ -39,7 +39,11 @@ class Passing:
         """The header; None: it is not known, or was sealed under a key that is gone, until the charger comes again."""
         try:
             sealed = await self._journal.sealed(PLACE, charger)
-            return None if sealed is None else self._box.open(PLACE, charger, sealed)
+            if sealed is None:
+                return None
+            header = self._box.open(PLACE, charger, sealed)
         except (StoreDown, Sealed) as error:
             log.warning("authorization_not_read", charger_id=charger, reason=str(error))
             return None
+        log.info("vault_read", upstream=PLACE, charger_id=charger)
+        return header

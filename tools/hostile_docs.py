@@ -50,7 +50,7 @@ _END = """\
 
 | Tool | What it does here | Result | Where |
 |---|---|---|---|
-| kosoku (PyPI), the Autobahn cases | both ends of the WebSocket shell, as an echo | all pass but those that `tests/gateway/wire/test_autobahn.py` lists with the reason: binary messages that are no text (1.2.2 to 1.2.8, 9.2, 9.4, 9.6, 9.8: 1007, OCPP is text), more than 4,096 fragments (9.3.1, 9.3.2: 1009), and 7.1.5, in which the `websockets` library says 1002 | fast ones in `make test`, all in `make test-full` |
+| kosoku (PyPI), the Autobahn cases | both ends of the WebSocket shell, as an echo | all pass but those that `tests/gateway/wire/test_autobahn.py` lists with the reason: binary messages that are no text (1.2.2 to 1.2.8, 9.2, 9.4, 9.6, 9.8, 12.2, 12.3, 12.5: 1007, OCPP is text), more than 4,096 fragments (9.3.1, 9.3.2: 1009), and 7.1.5, in which the `websockets` library says 1002. Compression (12, 13: every window and context a client may ask for) on the side of chargers only: the gateway offers none to a CSMS | fast ones in `make test`, all in `make test-full` |
 | hypothesis | any stream of bytes in any pieces: the shell and the `websockets` library make the same of it | {agree}; it had found a frame that was misread when it was cut inside its header | `tests/gateway/wire/test_agrees.py` |
 | atheris (PyPI), coverage-guided | the guard of each version, usual and strict, and what reads a CSMS's frames | {atheris} | `python -m tests.fuzz.atheris_frames` |
 | slowhttptest (Debian) | slow headers, slow bodies, slow reading with 1,000 connections | chargers get in and are answered within 3 s all the while; every connection is let go | `tests/hostile/test_tools.py` |
@@ -99,7 +99,7 @@ def _reaction(case: dict[str, Any], family: str) -> str:
     if "elsewhere" in case:
         return f"see `{case['elsewhere']}`"
     if "scene" in case:
-        return str(case["does"])
+        return str(case["does"]) + (f" [{case['strict does']}]" if "strict does" in case else "")
     if "status" in case:
         found = case["status"] if isinstance(case["status"], list) else [case["status"]]
         text = " or ".join("closed" if each == 0 else str(each) for each in found)
@@ -121,7 +121,7 @@ def _metric(case: dict[str, Any], row: str) -> str:
     if "elsewhere" in case:
         return ""
     name, _, labels = counts.partition("{")
-    labels = labels.rstrip("}*").strip("*")
+    labels = labels.rstrip("}").replace('action="{bill}",', "")
     return f"`{name}{{{labels}}}`" if labels else f"`{name}`"
 
 

@@ -77,7 +77,8 @@ def remove(upstream: UpstreamName, charger: Id, config: ConfigFile = None, outpu
 
 @app.command("list")
 def list_chargers(upstream: UpstreamName, config: ConfigFile = None, output: OutputOption = Output.table) -> None:
-    """The chargers of which a password is kept for a CSMS, and whether the present keys open it."""
+    """The chargers of which a password is kept for a CSMS, and whether the present keys open it: all are opened for that, which the
+    audit keeps."""
     from gateway.vault import Sealed
 
     found: list[dict[str, str]] = []
@@ -91,7 +92,7 @@ def list_chargers(upstream: UpstreamName, config: ConfigFile = None, output: Out
                 state = str(error)
             found.append({"charger": charger, "trouble": state})
 
-    _with_box(config, upstream, work)
+    _with_box(config, upstream, work, f"vault list {upstream}")
     if output is not Output.table:
         return show(found, output)
     for each in found:

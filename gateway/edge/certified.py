@@ -1,4 +1,7 @@
-"""A charger that came with a certificate: its BootNotification must name the same serial number (2.0.1 B01.FR.11, .12)."""
+"""A charger that came with a certificate: its BootNotification must name the same serial number (2.0.1 B01.FR.11, .12).
+
+A 1.x charger that names another is told of in the log and the metric, and let be unless it is strict (row S04).
+"""
 
 from __future__ import annotations
 
@@ -59,6 +62,8 @@ class CertifiedConnection(ChargerConnection):
             if told and not told & self._serials:
                 count(self._edge.counters.security, "serial")
                 log.warning("security_event", type="serial", charger_id=self.charger, source=self.peer[0])
-                self.part("wrong_serial", CLOSE_CODE, "serial number is not that of the certificate")
-                return
+                # Only 2.x demands the same number in both: 1.6 chargers put what they like into either.
+                if self.guard.strict or not self.guard.version.startswith("ocpp1"):
+                    self.part("wrong_serial", CLOSE_CODE, "serial number is not that of the certificate")
+                    return
         super()._append(pending)

@@ -42,7 +42,9 @@ Pending: TypeAlias = tuple[Take, Head, Fingerprint]
 class Hearing(Knocking):
     """The way in of a charger's connection, once it is let in."""
 
-    __slots__ = ("_home", "_pace", "_pings", "_pings_since", "_reopen", "_thaw", "_waiting", "epoch")
+    __slots__ = (
+        *("_beat_at", "_home", "_pace", "_pings", "_pings_since", "_reopen", "_sends", "_thaw", "_waiting", "epoch"),
+    )
 
     def __init__(self, edge: Edge, gate: Gate, source: str = "") -> None:
         """`source`: address of the client if it is not the peer."""
@@ -52,6 +54,10 @@ class Hearing(Knocking):
         self._thaw: Timer | None = None
         """Until it fires the charger, which has sent too fast, is not read."""
         self._pace: Pace | None = None
+        self._sends: Pace | None = None
+        """Of messages that nobody answers: beyond it they are dropped."""
+        self._beat_at = 0
+        """When a Heartbeat that did not wait for the answers before it was last told (ms)."""
         self._waiting: list[Pending] | None = None
         self._pings = 0
         self._pings_since = 0.0
@@ -116,7 +122,12 @@ class Hearing(Knocking):
             edge.counters.in_flight += 1
             if guard.hurried:
                 self._spend(len(data))
+                if take.action == "Heartbeat" and self._beats_fast(now):
+                    count(counters.limits, "heartbeat_rate")
+                    self._shed(take)
+                    return
             if edge.overload >= SHED and take.cls == "K2":
+                count(counters.limits, "memory_shed")
                 self._shed(take)
                 return
             mark = fingerprint(take.action, take.cls, take.payload, take.message_id, self.epoch)
@@ -124,7 +135,8 @@ class Hearing(Knocking):
                 self._fill()
         elif take.kind == "send":
             edge.counted("in", "send", take.action, guard.version)
-            self._spend(len(data))
+            if not self._has_room(len(data)):
+                return
         else:
             edge.counted("in", "result" if take.frame.startswith(b"[3") else "error", take.action, guard.version)
         head = Head(
@@ -202,9 +214,28 @@ class Hearing(Knocking):
         self._edge.counters.paused -= 1
         self._read_on()
 
+    def _has_room(self, size: int) -> bool:
+        """Whether a SEND goes on (row S16). One that does not is dropped, and costs the charger what any hurried message does."""
+        limits, now = self._edge.limits, self._edge.wheel.loop.time()
+        if self._sends is None:
+            self._sends = Pace(limits, now)
+        if self._sends.take(limits, now):
+            return True
+        count(self._edge.counters.limits, "send_rate")
+        self._edge.counters.refused += 1
+        self._spend(size)
+        return False
+
+    def _beats_fast(self, now: int) -> bool:
+        """Whether a Heartbeat that does not wait for the answers before it is one of too many (row S10)."""
+        rate = self._edge.limits.heartbeat_rate
+        if not rate or self.guard.strict or now - self._beat_at >= 1000 / rate:
+            self._beat_at = now
+            return False
+        return True
+
     def _shed(self, take: Take) -> None:
-        """A heartbeat while memory is short: it is answered here, and goes nowhere."""
-        count(self._edge.counters.limits, "memory_shed")
+        """A heartbeat while memory is short, or one of too many: it is answered here, and goes nowhere."""
         self._answer(take.seq, "result", b'{"currentTime":"%b"}' % format_time(self._edge.now_ms()).encode())
 
     def _fill(self) -> None:

@@ -39,6 +39,16 @@ class Pace:
         self._paused_at = now + wait
         return wait
 
+    def take(self, limits: Limits, now: float) -> bool:
+        """A message that may be thrown away: whether there is room for it. One that is thrown away costs nothing here."""
+        passed, self._at = now - self._at, now
+        if limits.send_rate:
+            self._frames = min(limits.frame_burst, self._frames + passed * limits.send_rate)
+            if self._frames < 1:
+                return False
+            self._frames -= 1
+        return True
+
     def too_long(self, limits: Limits, now: float) -> bool:
         """Whether it has gone on like that for too long."""
         return now - self._paused_at <= CALM_SECONDS and now - self._since >= limits.pause_longest

@@ -21,6 +21,7 @@ from .refused import again, dead
 from .shared import LEARNED_FROM, Shared
 
 if TYPE_CHECKING:
+    from .habits import Habits
     from .link import Link
 
 
@@ -29,6 +30,7 @@ class Owner(Protocol):
 
     charger: str
     effects: Effects
+    habits: Habits
     shared: Shared
     observer: Observer
     opened_at: int

@@ -48,7 +48,7 @@ def _basic(settings: Upstream, charger: str, password: bytes) -> dict[str, str]:
 
 
 class Secrets:
-    """Opens the sealed secrets of chargers. Who reads one is told in the log."""
+    """Opens the sealed secrets of chargers. Each time one is read, or cannot be opened, is told in the log."""
 
     def __init__(self, journal: Journal, config: VaultConfig) -> None:
         self._journal = journal
@@ -65,6 +65,7 @@ class Secrets:
         try:
             secret = self._box.open(upstream, charger, sealed)
         except Sealed as error:
+            log.warning("vault_not_opened", upstream=upstream, charger_id=charger, reason=str(error))
             raise DialFailed("credentials", f"its password in the vault {error}") from None
         log.info("vault_read", upstream=upstream, charger_id=charger)
         return secret

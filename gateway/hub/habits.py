@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from msgspec import Raw
@@ -33,6 +33,10 @@ MAKES_BOOT: Final = frozenset(
 """Commands after which a CSMS waits for a boot."""
 
 
+MOST_SEQUENCES: Final = 32
+"""Transactions of one charger whose numbers are kept."""
+
+
 class _Status(msgspec.Struct):
     status: str = ""
 
@@ -43,7 +47,7 @@ _status = msgspec.json.Decoder(_Status)
 class Habits:
     """Of one charger; not stored, a new owner learns them anew."""
 
-    __slots__ = ("_boot", "_boot_answer", "_boot_at", "_reset_at", "_unanswered", "resets")
+    __slots__ = ("_boot", "_boot_answer", "_boot_at", "_reset_at", "_sequences", "_unanswered", "resets")
 
     def __init__(self) -> None:
         self._boot = ""
@@ -52,8 +56,23 @@ class Habits:
         self._boot_at = 0
         self._unanswered = 0
         self._reset_at = 0
+        self._sequences: dict[str, int] = {}
+        """Open transaction of 2.x -> its highest seqNo so far."""
         self.resets = False
         """The connection of a deaf charger is reset."""
+
+    def sequence(self, transaction: str, number: int, event: str) -> Literal["", "gap", "regressed"]:
+        """What is odd about the number of a TransactionEvent (row S07). Nothing is, of the first one that is heard."""
+        highest = self._sequences.get(transaction)
+        if event == "Ended":
+            self._sequences.pop(transaction, None)
+        else:
+            self._sequences[transaction] = number if highest is None else max(number, highest)
+            if len(self._sequences) > MOST_SEQUENCES:
+                del self._sequences[next(iter(self._sequences))]
+        if highest is None or number == highest + 1:
+            return ""
+        return "gap" if number > highest else "regressed"
 
     def booted(self, entry: Entry, answer: bytes) -> None:
         """A boot was answered by an upstream."""

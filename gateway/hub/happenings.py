@@ -23,6 +23,7 @@ class _Said(msgspec.Struct):
     eventType: str = ""
     offline: bool = False
     transactionId: int = 0
+    seqNo: int = 0
     transactionInfo: _Info | None = None
 
 
@@ -48,7 +49,8 @@ class Happenings:
             status: metrics.boot_notifications.cell(status.lower()) for status in ("Accepted", "Pending", "Rejected")
         }
         self._transactions = {
-            event: metrics.transactions.cell(event) for event in ("started", "ended", "orphaned", "replayed")
+            event: metrics.transactions.cell(event)
+            for event in ("started", "ended", "orphaned", "replayed", "gap", "regressed")
         }
         self._skew = metrics.charger_clock_skew.cell()
 
@@ -64,6 +66,10 @@ class Happenings:
         except msgspec.MsgspecError:
             return
         known = link.owner.shared.open
+        if said.transactionInfo is not None:
+            jump = link.owner.habits.sequence(said.transactionInfo.transactionId, said.seqNo, said.eventType)
+            if jump:
+                self._transactions[jump].n += 1
         if action == "StartTransaction" or said.eventType == "Started":
             self._transactions["started"].n += 1
         elif action == "StopTransaction":

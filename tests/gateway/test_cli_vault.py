@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
@@ -51,7 +52,9 @@ async def test_a_charger_is_shown_with_its_own_password(place: Path) -> None:
         vault = VaultConfig(key=KEY)
         secrets, dials, events = Secrets(journal, vault), Dials(8), list[str]()
         dials.secret = secrets.read
-        assert await secrets.read("main", "CP2") == "0012"
+        with capture_logs() as told:
+            assert await secrets.read("main", "CP2") == "0012"
+        assert told == [{"event": "vault_read", "log_level": "info", "upstream": "main", "charger_id": "CP2"}]
         with pytest.raises(Unknown):
             await secrets.read("main", "CP9")
         url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/ocpp"
@@ -66,10 +69,12 @@ async def test_a_charger_is_shown_with_its_own_password(place: Path) -> None:
         (place / "gateway.yaml").write_text(CONFIG.format(NEXT, KEY))
         assert run("vault", "rotate", cwd=place).stdout == "sealed anew: 3\n"
         assert await Secrets(journal, VaultConfig(key=NEXT)).read("main", "CP3") == "three"
-        with pytest.raises(DialFailed, match="another key"):
+        with capture_logs() as told, pytest.raises(DialFailed, match="another key"):
             await secrets.read("main", "CP3")
+        assert [(each["event"], each["charger_id"]) for each in told] == [("vault_not_opened", "CP3")]
         assert run("vault", "remove", "main", "CP1", cwd=place).returncode == 0
         assert run("vault", "list", "main", cwd=place).stdout == "cp2\ncp3\n"
+        assert [each.path for each in await journal.deeds(2)] == ["vault list main", "vault remove main CP1"]
 
 
 @pytest.mark.parametrize(

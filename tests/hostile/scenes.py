@@ -19,7 +19,7 @@ from .client import Plug, Raw, framed, source, upgrade
 from .csms import polite
 from .site import BOOTS, PASSWORD, Site
 
-ROUTES = {"primary_away": "gone", "before_the_boot_local": "local", "pending_here": "local"}
+ROUTES = {"primary_away": "gone", "before_the_boot_local": "local", "pending_here": "local", "refused_early": "early"}
 """Scene -> route of its charger; the others go the road of their case."""
 WITH_PASSWORD = frozenset({"wrong_passwords", "lower_profile"})
 LOCKED_OUT = frozenset(
@@ -297,9 +297,25 @@ async def same_id_answered(site: Site, charger: str, version: str) -> None:
 
 
 async def pipelined(site: Site, charger: str, version: str) -> None:
+    """While sixteen are open nothing more is read."""
+    held: list[list[Any]] = []
+
+    def hold(call: list[Any]) -> str | None:
+        held.append(call)
+        return None
+
+    site.csms.scripts[charger] = hold
+    labels = f'action="DataTransfer",direction="in",ocpp_version="{version.removeprefix("ocpp")}",side="charger"'
+    came = f'messages_total{{{labels},type="call"}}'
+    before = (await site.metrics()).get(came, 0)
     plug = await site.plug(charger, version)
     for number in range(20):
         await plug.say(DATA.format(number, number))
+    await site.csms.until(lambda: held)
+    await asyncio.sleep(0.3)
+    assert (await site.metrics())[came] - before == 16
+    site.csms.scripts[charger] = polite
+    await site.csms.say(charger, polite(held[0]))
     answers = [json.loads(await plug.hear())[1] for _ in range(20)]
     assert answers == [str(number) for number in range(20)]
     assert [each["data"] for each in site.csms.said(charger, "DataTransfer")] == answers
@@ -330,6 +346,24 @@ async def wrong_answer(site: Site, charger: str, version: str) -> None:
     await plug.say(f'[3,"{id}",{{"status":17}}]')
     await plug.works()  # nothing came back
     await site.csms.until(lambda: site.csms.answers[charger])
+    assert site.csms.answers[charger] == [[3, "c1", {"status": 17}]], "between equal versions: as it came"
+    await plug.leave()
+
+
+async def wrong_answer_translated(site: Site, charger: str, version: str) -> None:
+    plug = await site.booted(charger, version)
+    await site.csms.say(charger, command(version))
+    frame = [2, "", ""]
+    while frame[2] != "ClearCache":
+        if frame[1]:
+            await plug.say(json.dumps([4, frame[1], "NotSupported", "", {}]))
+        frame = json.loads(await plug.hear(calls=True))
+    await plug.say(f'[3,"{frame[1]}",{{"status":["no"]}}]')
+    await plug.works()
+    await site.csms.until(lambda: site.csms.answers[charger])
+    ((kind, id, code, *_),) = site.csms.answers[charger]
+    formation = "FormatViolation" if version == "ocpp1.6" else "FormationViolation"  # the CSMS has the other version
+    assert (kind, id, code) == (4, "c1", formation), site.csms.answers[charger]
     await plug.leave()
 
 
@@ -387,6 +421,8 @@ async def pending_here(site: Site, charger: str, version: str) -> None:
         await plug.ask('[2,"1","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]')
     )
     assert answer[:3] == [4, "1", "SecurityError"], answer
+    answer = json.loads(await plug.ask(bill(version, "2", 1)))
+    assert answer[:2] == [3, "2"], answer
     await plug.leave()
 
 
@@ -400,14 +436,17 @@ async def _into_local(site: Site, charger: str, version: str) -> Plug:
 
 
 async def many_boots(site: Site, charger: str, version: str) -> None:
-    """Each gets one answer; the CSMS hears fewer of them."""
+    """Each gets the same answer; the CSMS hears those that came before it had answered the first. Then reading slows down."""
     plug = await site.plug(charger, version)
-    boot = BOOTS["1" if version.startswith("ocpp1") else "2"]
-    for number in range(100):
+    boot, wanted = BOOTS["1" if version.startswith("ocpp1") else "2"], 'limit_hits_total{limit="frame_rate"}'
+    before = (await site.metrics()).get(wanted, 0)
+    for number in range(230):  # limits.frame_burst is 200
         await plug.say(boot.replace('"boot"', f'"{number}"'))
-    answered = [json.loads(await plug.hear(20)) for _ in range(100)]
-    assert sorted(int(each[1]) for each in answered) == list(range(100))
-    assert len(site.csms.said(charger, "BootNotification")) < 100
+    answered = [json.loads(await plug.hear(20)) for _ in range(230)]
+    assert sorted(int(each[1]) for each in answered) == list(range(230))
+    assert {(each[0], each[2]["status"], each[2]["interval"]) for each in answered} == {(3, "Accepted", 300)}
+    assert 1 <= len(site.csms.said(charger, "BootNotification")) <= 16
+    assert (await site.metrics())[wanted] > before
     await plug.leave()
 
 
@@ -417,12 +456,17 @@ async def wrong_serial(site: Site, charger: str, version: str) -> None:
     tls.check_hostname = False
     tls.load_verify_locations(site.authority.file)
     tls.load_cert_chain(shown.cert, shown.key)
+    strict = charger.endswith("-strict")
     plug = await site.plug(charger, version, "mutual", ssl=tls)
     boot = BOOTS["1" if version == "ocpp1.6" else "2"]
     serial = "chargePointSerialNumber" if version == "ocpp1.6" else "serialNumber"
     await plug.say(boot.replace('"M"', f'"M","{serial}":"OTHER"'))
-    assert await plug.closed() == 1008
-    assert not site.csms.said(charger, "BootNotification")
+    if strict or version != "ocpp1.6":
+        assert await plug.closed() == 1008
+        assert not site.csms.said(charger, "BootNotification")
+    else:
+        assert json.loads(await plug.hear())[:2] == [3, "boot"]
+        await plug.leave()
     plug = await site.plug(charger, version, "mutual", ssl=tls)
     answer = json.loads(await plug.ask(boot.replace('"M"', f'"M","{serial}":"{charger}"')))
     assert answer[:2] == [3, "boot"], answer
@@ -448,20 +492,27 @@ async def sequence_numbers(site: Site, charger: str, version: str) -> None:
         '"transactionInfo":{{"transactionId":"t9"}}}}]'
     )
     plug = await site.plug(charger, version)
+    back = 'transactions_total{event="regressed"}'
+    before = (await site.metrics())[back]
     for number, (kind, at, seq) in enumerate(
         (("Started", 0, 0), ("Updated", 1, 3), ("Updated", 1, 3), ("Updated", 2, 2))
     ):
         assert json.loads(await plug.ask(event.format(number, kind, at, seq)))[:2] == [3, str(number)]
     assert [each["seqNo"] for each in site.csms.said(charger, "TransactionEvent")] == [0, 3, 2]
+    assert (await site.metrics())[back] == before + 1
     await plug.leave()
 
 
 async def many_heartbeats(site: Site, charger: str, version: str) -> None:
     plug = await site.plug(charger, version)
+    began = asyncio.get_running_loop().time()
     for number in range(50):
         await plug.say(f'[2,"{number}","Heartbeat",{{}}]')
     answers = [json.loads(await plug.hear()) for _ in range(50)]
-    assert [each[1] for each in answers] == [str(number) for number in range(50)]
+    assert sorted(int(each[1]) for each in answers) == list(range(50))
+    assert all(each[0] == 3 and each[2]["currentTime"] for each in answers)
+    told = len(site.csms.said(charger, "Heartbeat"))
+    assert 1 <= told <= 3 + asyncio.get_running_loop().time() - began, "one a second, and the one before the hurry"
     await plug.leave()
 
 
@@ -515,6 +566,21 @@ async def charger_away(site: Site, charger: str, version: str) -> None:
     assert site.csms.answers[charger][0][:4] == [4, "c1", "GenericError", "charger offline"]
 
 
+async def refused_early(site: Site, charger: str, version: str) -> None:
+    """The charger has had its answer: what the CSMS says no to for good, a person is to look at."""
+    site.csms.scripts[charger] = lambda call: (
+        json.dumps([4, call[1], "PropertyConstraintViolation", "never", {}])
+        if call[2] == "StopTransaction"
+        else polite(call)
+    )
+    plug = await site.plug(charger, version)
+    answer = json.loads(await plug.ask(bill(version, "1", 1)))
+    assert answer[:2] == [3, "1"], answer
+    await plug.works()
+    assert len(site.csms.said(charger, "StopTransaction")) == 1
+    await plug.leave()
+
+
 async def refused_for_ever(site: Site, charger: str, version: str) -> None:
     site.csms.scripts[charger] = lambda call: (
         json.dumps([4, call[1], "InternalError", "never", {}]) if call[2] == "StartTransaction" else polite(call)
@@ -525,7 +591,8 @@ async def refused_for_ever(site: Site, charger: str, version: str) -> None:
     )
     for number in range(3):
         answer = json.loads(await plug.ask(start.format(number)))
-        assert answer[:3] == [4, str(number), "InternalError"], answer
+        assert answer[:4] == [4, str(number), "InternalError", "never"], answer
+        assert len(site.csms.said(charger, "StartTransaction")) == number + 1, "it is told again"
     await plug.works()
     await plug.leave()
 
@@ -545,10 +612,20 @@ async def stream(site: Site, charger: str, version: str) -> None:
 
 
 async def many_sends(site: Site, charger: str, version: str) -> None:
+    """As many as `limits.frame_burst` are told; what comes at once beyond that is dropped, and reading goes on."""
     plug = await site.plug(charger, version)
-    for _ in range(180):
-        await plug.say(
-            '[6,"s","NotifyPeriodicEventStream",{"id":1,"pending":0,"basetime":"2026-01-02T03:04:05Z","data":[]}]'
-        )
-    await plug.works()
+    await plug.works("1")  # its CSMS is there
+    dropped = 'limit_hits_total{limit="send_rate"}'
+    before = (await site.metrics()).get(dropped, 0)
+    for number in range(300):
+        await plug.say(f'[6,"s{number}","NotifyPeriodicEventStream",{{"id":{number},"data":[]}}]')
+    await plug.works("2")  # and nothing came before that
+
+    def told() -> int:
+        return sum(text.startswith("[6,") for text in site.csms.texts[charger])
+
+    gone = int((await site.metrics())[dropped] - before)
+    assert 50 <= gone <= 100
+    await site.csms.until(lambda: told() >= 300 - gone)
+    assert told() == 300 - gone
     await plug.leave()

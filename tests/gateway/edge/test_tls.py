@@ -223,7 +223,7 @@ BOOT_16 = {"chargePointVendor": "v", "chargePointModel": "m"}
         ("ocpp1.6", {**BOOT_16, "chargePointSerialNumber": "SN-2"}, True),
         ("ocpp1.6", {**BOOT_16, "chargePointSerialNumber": "other", "chargeBoxSerialNumber": "sn-2"}, True),
         ("ocpp1.6", BOOT_16, True),
-        ("ocpp1.6", {**BOOT_16, "chargePointSerialNumber": "other"}, False),
+        ("ocpp1.6", {**BOOT_16, "chargePointSerialNumber": "other"}, True),
         (
             "ocpp2.0.1",
             {"reason": "PowerUp", "chargingStation": {"model": "m", "vendorName": "v", "serialNumber": "SN-2"}},
@@ -246,7 +246,8 @@ async def test_the_serial_number_of_the_boot(
     authority: Authority,
     known: Registry,
 ) -> None:
-    """B01.FR.11, .12: a boot with another serial number than the certificate's ends the connection; it is not kept."""
+    """B01.FR.11, .12: a boot of 2.x with another serial number than the certificate's ends the connection; it is not kept. One of
+    1.6 is told (row S04)."""
     edge = await mutual(world, hub, server, authority, known)
     tls = with_certificate(authority, authority.issue("SN-2"))
     async with dial_tls(edge.addresses[0][1], tls, "CP2", subprotocols=[version]) as ws:
@@ -255,6 +256,8 @@ async def test_the_serial_number_of_the_boot(
             assert (await hear(ws))[1] == "1"
             await say(ws, 2, "2", "Heartbeat", {})
             assert (await hear(ws))[1] == "2"
+            told = isinstance(boot, dict) and boot.get("chargePointSerialNumber") == "other" and len(boot) == 3
+            assert edge.counters.security == ({"serial": 1} if told else {})
         else:
             assert await closed(ws) == (1008, "serial number is not that of the certificate")
             assert not [entry for entry in hub.entries if entry.kind == "call"]
