@@ -19,7 +19,7 @@ TICK: Final = 0.05
 
 async def drain(edge: Edge, sockets: Collection[ChargerConnection], timeout: float, rate: float) -> None:  # noqa: ASYNC109
     """Close all sockets with 1012 within `timeout` seconds, `rate` per second (or `edge.close_rate`, if that is set); those without
-    an open exchange go first, in random order. `edge.hurried` ends both restraints."""
+    an open exchange go first, in random order, and those last that are slow to come back. `edge.hurried` ends both restraints."""
     rate = edge.close_rate or rate
     clock = edge.wheel.loop.time
     end, all_told = clock() + timeout, 0.0
@@ -29,7 +29,9 @@ async def drain(edge: Edge, sockets: Collection[ChargerConnection], timeout: flo
         ready = [wire for wire in sockets if wire.is_open and (late or wire.idle)]
         step = len(ready) if edge.hurried else rate * TICK
         allowed = min(allowed + step, max(1.0, step))
-        for wire in random.sample(ready, min(len(ready), int(allowed))):
+        random.shuffle(ready)
+        ready.sort(key=_slow_to_return)  # stable: otherwise in random order
+        for wire in ready[: int(allowed)]:
             wire.part("drain", 1012, "service restart")
             allowed -= 1
         if late and not ready:
@@ -41,9 +43,15 @@ async def drain(edge: Edge, sockets: Collection[ChargerConnection], timeout: flo
         await asyncio.sleep(TICK)
 
 
+def _slow_to_return(wire: ChargerConnection) -> bool:
+    """Who is given long silences is also slow to come back, or does not (Q15): its connection ends last."""
+    return wire.manners.silence > 0
+
+
 def make_room(sockets: Collection[ChargerConnection], most: int) -> int:
     """Close up to so many idle sockets with 1013, those that came last first; gives how many."""
-    idle = sorted((wire for wire in sockets if wire.is_open and wire.idle), key=lambda wire: wire.since, reverse=True)
+    idle = [wire for wire in sockets if wire.is_open and wire.idle]
+    idle.sort(key=lambda wire: (_slow_to_return(wire), -wire.since))
     for wire in idle[:most]:
         wire.part("memory", 1013, "short of memory")
     return len(idle[:most])

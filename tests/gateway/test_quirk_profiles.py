@@ -25,6 +25,7 @@ def test_what_ships_can_be_used() -> None:
         ("EN+", "en-plus"),
         ("EN+ Technologies", "en-plus"),
         ("FoxESS", "foxess"),
+        ("TEISON", "teison"),
         ("Amperfied GmbH", "amperfied"),
         ("Vestel", "vestel"),
         ("sonnen", "sonnen"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -53,8 +54,11 @@ async def raw(edge: Edge) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
 
 
 async def treated(hub: EchoHub, edge: Edge, treatment: Treatment) -> None:
-    """A hub says what kind of charger it is."""
-    opened = (await hub.until(lambda entries: [each for each in entries if each.kind == "open"]))[-1].head
+    """A hub says what kind of charger CP1 is."""
+    ours = await hub.until(
+        lambda entries: [each for each in entries if each.kind == "open" and each.head.charger == "CP1"]
+    )
+    opened = ours[-1].head
     await hub.journal.deliver(opened.home, [ToCharger("CP1", opened.epoch, "treat", encode(treatment))])
 
 
@@ -120,6 +124,28 @@ async def test_q14_reset_instead_of_close(edge: Edge, hub: EchoHub) -> None:
         await asyncio.wait_for(reader.read(), 10)
     writer.close()
     assert only(edge, "close_reset") == 1
+
+
+async def test_q15_who_comes_back_late_is_closed_last(world: World, hub: EchoHub) -> None:
+    edge = await world.edge(hub.journal)
+    async with contextlib.AsyncExitStack() as stack:
+        others = [await stack.enter_async_context(dial(edge, f"OTHER{n}")) for n in range(2)]
+        late = await stack.enter_async_context(dial(edge, "CP1"))
+        await treated(hub, edge, Treatment(silence=1200))
+        await eventually(lambda: any(wire.manners.silence for wire in edge._sockets))
+        edge.make_room(2)
+        assert [(await closed(each))[0] for each in others] == [1013, 1013], "though it came last"
+        others = [await stack.enter_async_context(dial(edge, f"MORE{n}")) for n in range(5)]
+        ended: list[ClientConnection] = []
+
+        async def end(socket: ClientConnection) -> None:
+            assert (await closed(socket))[0] == 1012
+            ended.append(socket)
+
+        waiting = asyncio.gather(*(end(each) for each in (late, *others)))
+        await edge.drain(5, rate=20)
+        await waiting
+        assert ended[-1] is late
 
 
 async def test_q16_a_second_connection(edge: Edge) -> None:
