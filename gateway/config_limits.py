@@ -8,12 +8,13 @@ import msgspec
 from msgspec import Meta
 
 from gateway.config_kinds import Count, Duration, Percent, Positive
+from gateway.edge.jsontext import Bounds
 
 Rate = Annotated[int, Meta(ge=0)]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits against floods and hogs, for all listeners together; each has a counter in `ocppgw_limit_hits_total`. More are keys of
+    """Limits against floods and hogs, for all listeners together; most have a counter in `ocppgw_limit_hits_total`. More are keys of
     a listener: `max_frame`, `write_buffer`, `handshake_timeout`, `max_connections`, `accept_rate`, `backlog`."""
 
     pending: Count = 2000
@@ -26,6 +27,23 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source_exempt: tuple[str, ...] = ("private",)
     """Addresses and networks without `source_rate`: proxies, load balancers and sites that hide many chargers. Addresses that
     `listen.proxy` trusts are exempt too: their clients count instead."""
+    lockout_failures: Count = 10
+    """Wrong credentials of one charger from one network (IPv4: /24, IPv6: /56) within `lockout` after which it gets 429 from there."""
+    lockout: Positive = 300
+    """For how long, and within how long they count."""
+    lockout_network: Count = 100
+    """Wrong credentials of anybody from one network within a minute, after which nobody of it is listened to for the rest of it."""
+    take_overs: Count = 3
+    """Times within ten minutes that a charger's connection takes the place of another, from two networks or more, that are told as
+    `identity_conflict`."""
+    json_depth: Annotated[int, Meta(ge=8, le=200)] = 32
+    """Levels of objects and arrays in a message; deeper ones are refused, and the third in a minute ends the connection."""
+    json_nodes: Annotated[int, Meta(ge=1000)] = 20_000
+    """Values in a message; the same."""
+    open_calls: Count = 16
+    """CALLs of a charger that may wait for their answers; then it is not read until one has its answer."""
+    ping_rate: Count = 50
+    """Pings per second, over ten seconds, that a charger may send; more end its connection (1008)."""
     frame_rate: Rate = 20
     """Messages per second that a charger may send without waiting for the answers to those before; then the gateway stops reading
     for a while. 0: any. Whoever waits for its answers has no limit: they set the pace."""
@@ -53,3 +71,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Heartbeats are answered here and reach no CSMS."""
     memory_close: Percent = 95
     """Chargers without an open exchange are disconnected (1013), those that came last first."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """What one connection may have at once."""
+        return Bounds(self.open_calls, self.json_depth, self.json_nodes)

@@ -14,9 +14,9 @@ import msgspec
 
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS, SIGNED, canonical
 from gateway.edge.jsontext import (
+    BOUNDS,
     LONGEST_TEXT,
-    MOST_DEPTH,
-    MOST_NODES,
+    Bounds,
     as_text,
     doubled,
     escaped,
@@ -32,8 +32,6 @@ from gateway.edge.jsontext import (
 from gateway.edge.reactions import REACTIONS, WINDOW_MS
 from gateway.journal.entry import Class
 
-MOST_OPEN: Final = 16
-"""Open CALLs of one charger after which its socket is not read until one is answered (row R20)."""
 LONGEST_ID: Final = 128
 AGAIN_MS: Final = 5_000
 """After which the same CALL under the same id is no twin but another attempt of a charger that has waited for its answer."""
@@ -128,6 +126,7 @@ class Guard:
         "_open",
         "_reactions",
         "_strikes",
+        "bounds",
         "budget_ms",
         "seq",
         "version",
@@ -136,12 +135,13 @@ class Guard:
     strict: ClassVar[bool] = False
     """Nothing is tolerated."""
 
-    def __init__(self, version: str, budget_ms: int = 25_000) -> None:
+    def __init__(self, version: str, budget_ms: int = 25_000, bounds: Bounds = BOUNDS) -> None:
         """`version`: the subprotocol. `budget_ms`: how long a charger's CALL waits for its answer."""
         self.version = version
         self.seq = 0
         """Number of the last frame taken, from 1."""
         self.budget_ms = budget_ms
+        self.bounds = bounds
         self._actions = FROM_CHARGER[version]
         self._bits = _BITS[version]
         self._looked = 0
@@ -163,7 +163,7 @@ class Guard:
     @property
     def full(self) -> bool:
         """Whether reading must stop until a CALL is answered."""
-        return len(self._open) >= MOST_OPEN
+        return len(self._open) >= self.bounds.open
 
     @property
     def hurried(self) -> bool:
@@ -203,7 +203,8 @@ class Guard:
     def read(self, data: bytes, now: int) -> Verdict:
         """Judges one text message. `now` in ms."""
         brackets = data.count(b"[") + data.count(b"{")
-        if (brackets > MOST_DEPTH or len(data) > 2 * MOST_NODES) and too_deep(data):
+        bounds = self.bounds
+        if (brackets > bounds.depth or len(data) > 2 * bounds.nodes) and too_deep(data, bounds):
             return self._broken(data, "R37", now)
         try:
             frame = _decode(data)

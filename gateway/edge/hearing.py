@@ -32,9 +32,8 @@ CROWD: Final = 500
 """CALLs of all chargers that wait for their answers here; when there are more, who sends without waiting is read less often, so that
 the others do not wait behind them."""
 CROWD_SECONDS: Final = 1.0
-MOST_PINGS: Final = 500
-"""Pings of a charger within `PINGS_SECONDS`; one more closes its socket with 1008 (row W09)."""
 PINGS_SECONDS: Final = 10.0
+"""Within which `limits.ping_rate` times as many pings are borne; one more closes the socket with 1008 (row W09)."""
 
 Pending: TypeAlias = tuple[Take, Head, Fingerprint]
 
@@ -95,7 +94,7 @@ class Hearing(Knocking):
         if now - self._pings_since > PINGS_SECONDS:
             self._pings, self._pings_since = 0, now
         self._pings += 1
-        if self._pings > MOST_PINGS and self.is_open:
+        if self._pings > self._edge.limits.ping_rate * PINGS_SECONDS and self.is_open:
             count(self._edge.counters.malformed, "W09")
             self.part("protocol_error", 1008, "too many pings")
 
@@ -239,7 +238,7 @@ class Hearing(Knocking):
         self._answer(take.seq, "result", b'{"currentTime":"%b"}' % format_time(self._edge.now_ms()).encode())
 
     def _fill(self) -> None:
-        """Sixteen CALLs are open: read on when one is answered, or gives up (row R20)."""
+        """As many CALLs are open as may be: read on when one is answered, or gives up (row R20)."""
         self.pause()
         if self._reopen is None:
             delay = (self.guard.oldest_deadline - self._edge.now_ms()) / 1000

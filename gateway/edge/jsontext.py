@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-MOST_DEPTH: Final = 32
-MOST_NODES: Final = 20_000
 MOST_DIGITS: Final = 40
 """Of one number, its exponent included."""
 LONGEST_TEXT: Final = 64 * 1024
 """Bytes of one string as it is written; no member of any version is allowed half of that, but the data of a DataTransfer."""
+
+
+class Bounds(NamedTuple):
+    """How much a charger may have at once."""
+
+    open: int = 16
+    """CALLs that wait for their answers, after which its socket is not read until one is answered (row R20)."""
+    depth: int = 32
+    """Levels of one message (row R37)."""
+    nodes: int = 20_000
+    """Values of one message."""
+
+
+BOUNDS: Final = Bounds()
 
 _HEADER = re.compile(
     rb'\s*\[\s*2\s*,\s*("(?:[^"\\\x00-\x1f]|\\.){0,512}"|-?\d{1,64}(?:\.\d{1,64})?)\s*,\s*"[^"\\]{0,128}"\s*[,\]]'
@@ -115,22 +127,23 @@ def _mend(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if escape[1] is None and len(whole) == 6 else whole
 
 
-def too_deep(data: bytes) -> bool:
-    """Whether arrays and objects nest deeper than 32 inside the frame, or there are more than 20,000 values."""
-    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_NODES:
+def too_deep(data: bytes, bounds: Bounds = BOUNDS) -> bool:
+    """Whether arrays and objects nest deeper inside the frame, or there are more values."""
+    most, deepest = bounds.nodes, bounds.depth + 1
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > most:
         bare = _STRINGS.sub(b"", data)
-        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MOST_NODES:
+        if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > most:
             return True
-    if _depth(data.translate(None, _NOT_BRACKETS)) <= MOST_DEPTH + 1:
+    if _depth(data.translate(None, _NOT_BRACKETS), deepest) <= deepest:
         return False
     # Brackets inside strings may have deceived the quick look.
-    return _depth(_STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS)) > MOST_DEPTH + 1
+    return _depth(_STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS), deepest) > deepest
 
 
-def _depth(brackets: bytes) -> int:
+def _depth(brackets: bytes, deepest: int) -> int:
     """Nesting of a text of nothing but brackets; of an unbalanced one, at least as much as a parser would see."""
     rounds = 0
-    while rounds <= MOST_DEPTH + 1:
+    while rounds <= deepest:
         inner = brackets.replace(b"[]", b"").replace(b"{}", b"")
         if len(inner) == len(brackets):
             break

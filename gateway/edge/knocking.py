@@ -110,7 +110,8 @@ class Knocking(ServerWire):
 
     def _welcome(self, admission: Admission) -> None:
         self.charger = admission.charger
-        self.guard = (StrictGuard if admission.strict else Guard)(admission.version, self._edge.budget_ms)
+        kind, edge = StrictGuard if admission.strict else Guard, self._edge
+        self.guard = kind(admission.version, edge.budget_ms, edge.limits.bounds)
         self.accept(admission.subprotocol or None, deflate=not admission.version.startswith("ocpp1"))
 
     def _deny(self, denied: Denied, charger: str) -> None:

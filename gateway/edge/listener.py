@@ -107,7 +107,7 @@ class Edge:
         self.pins: dict[str, tuple[str, ...]] = {}
         """Charger (casefolded) -> the OCPP versions that it shall speak."""
         terms = Terms(
-            journal, self.registry, self.counters, self._checker, Lockout(), lambda: self.wheel.loop.time(),
+            journal, self.registry, self.counters, self._checker, Lockout(lambda: self.limits), lambda: self.wheel.loop.time(),
             present=lambda charger: charger.casefold() in self._chargers,
             closed=self._closed, sources=Sources(), limits=lambda: self.limits, answers=self._answers,
             refuse=refuse, native=native, pins=self.pins,
@@ -140,8 +140,9 @@ class Edge:
         for door, each in zip(self._doors, listen, strict=True):
             if each != door.gate.listen:
                 door.gate.change(each)
+        bounds = limits.bounds
         for wire in self._chargers.values():
-            wire.guard.budget_ms = self.budget_ms
+            wire.guard.budget_ms, wire.guard.bounds = self.budget_ms, bounds
 
     async def drain(self, timeout: float = 10.0, rate: float = CLOSES_PER_SECOND) -> None:  # noqa: ASYNC109
         """Accept nobody any more; let open exchanges finish within `timeout` seconds; close all sockets with 1012.
@@ -281,7 +282,9 @@ class Edge:
     def taken_over(self, wire: ChargerConnection) -> None:
         """This connection has taken the place of another one of its charger."""
         odd(self.counters, "takeover", wire.version)
-        if self._conflicts.taken_over(wire.charger.casefold(), prefix(wire.source), self.wheel.loop.time()):
+        if self._conflicts.taken_over(
+            wire.charger.casefold(), prefix(wire.source), self.wheel.loop.time(), self.limits.take_overs
+        ):
             count(self.counters.security, "identity_conflict")
             log.warning("security_event", type="identity_conflict", charger_id=wire.charger, source=wire.source)
 

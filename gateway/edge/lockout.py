@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-MOST_FAILURES: Final = 10
-WINDOW_SECONDS: Final = 300.0
-"""So many failures of one charger from one network within this time lock it out, for as long again."""
-MOST_FROM_NETWORK: Final = 100
+from gateway.config_limits import Limits
+
 NETWORK_SECONDS: Final = 60.0
-"""So many failures of anybody from one network within this time lock the network out for the rest of it."""
+"""`limits.lockout_network` failures of anybody from one network within this time lock the network out for the rest of it."""
 REMEMBERED: Final = 20_000
 """Chargers and networks with failures that are remembered, the latest ones."""
 
@@ -30,7 +29,9 @@ def prefix(address: str) -> str:
 class Lockout:
     """Failures by (charger, network) and by network."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Callable[[], Limits] = Limits) -> None:
+        """`limits`: those of now."""
+        self._limits = limits
         self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
         self._networks: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._locked: OrderedDict[tuple[str, str], float] = OrderedDict()
@@ -41,23 +42,24 @@ class Lockout:
         if until > now:
             return until - now
         begun, count = self._networks.get(network, (0.0, 0))
-        return begun + NETWORK_SECONDS - now if count >= MOST_FROM_NETWORK and now < begun + NETWORK_SECONDS else 0.0
+        shut = count >= self._limits().lockout_network and now < begun + NETWORK_SECONDS
+        return begun + NETWORK_SECONDS - now if shut else 0.0
 
     def failed(self, identity: str, network: str, now: float) -> bool:
         """A failure; whether it locks the charger or the network out."""
-        key = (identity, network)
-        recent = [at for at in self._failures.pop(key, ()) if now - at < WINDOW_SECONDS]
+        key, limits = (identity, network), self._limits()
+        recent = [at for at in self._failures.pop(key, ()) if now - at < limits.lockout]
         recent.append(now)
         self._failures[key] = recent
         begun, count = self._networks.pop(network, (now, 0))
         if now >= begun + NETWORK_SECONDS:
             begun, count = now, 0
         self._networks[network] = begun, count + 1
-        locks = len(recent) >= MOST_FAILURES
+        locks = len(recent) >= limits.lockout_failures
         if locks:
             del self._failures[key]
-            self._locked[key] = now + WINDOW_SECONDS
+            self._locked[key] = now + limits.lockout
         for table in (self._failures, self._networks, self._locked):
             if len(table) > REMEMBERED:
                 table.popitem(last=False)
-        return locks or count + 1 == MOST_FROM_NETWORK
+        return locks or count + 1 == limits.lockout_network

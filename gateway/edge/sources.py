@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 REMEMBERED: Final = 20_000
 """Addresses, or identities, that are remembered: the latest ones."""
-TAKE_OVERS: Final = 3
-"""So many take-overs of one identity within `WINDOW_SECONDS` from at least two networks are a conflict."""
 WINDOW_SECONDS: Final = 600.0
+"""Within which `limits.take_overs` take-overs of one identity from at least two networks are a conflict."""
 
 
 def one(address: str) -> str:
@@ -62,14 +61,14 @@ class Conflicts:
     def __init__(self) -> None:
         self._taken: OrderedDict[str, list[tuple[float, str]]] = OrderedDict()
 
-    def taken_over(self, identity: str, network: str, now: float) -> bool:
-        """A connection from this network has taken the place of another one; whether that is a conflict now. Once it is, counting
-        begins anew."""
+    def taken_over(self, identity: str, network: str, now: float, most: int = 3) -> bool:
+        """A connection from this network has taken the place of another one; whether that is a conflict now, the `most`th of late.
+        Once it is, counting begins anew."""
         recent = [each for each in self._taken.pop(identity, ()) if now - each[0] < WINDOW_SECONDS]
         recent.append((now, network))
-        if len(recent) >= TAKE_OVERS and len({each[1] for each in recent}) > 1:
+        if len(recent) >= most and len({each[1] for each in recent}) > 1:
             return True
-        self._taken[identity] = recent[-8:]
+        self._taken[identity] = recent[-max(8, most) :]
         if len(self._taken) > REMEMBERED:
             self._taken.popitem(last=False)
         return False

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from gateway.edge.guard import Guard, Verdict
-from gateway.edge.jsontext import doubled
+from gateway.edge.jsontext import BOUNDS, Bounds, doubled
 from gateway.edge.reactions import STRICT
 from gateway.journal.entry import Class
 from gateway.schemas import validator
@@ -35,8 +35,8 @@ class StrictGuard(Guard):
     __slots__ = ()
     strict = True
 
-    def __init__(self, version: str, budget_ms: int = 25_000) -> None:
-        super().__init__(version, budget_ms)
+    def __init__(self, version: str, budget_ms: int = 25_000, bounds: Bounds = BOUNDS) -> None:
+        super().__init__(version, budget_ms, bounds)
         self._reactions = STRICT[version]
 
     def _call(

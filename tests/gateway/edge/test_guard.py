@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge.guard import MOST_OPEN, Guard, Refuse, Take
+from gateway.edge.guard import Guard, Refuse, Take
+from gateway.edge.jsontext import BOUNDS
 from translators.frames import Call, decode
 
 
@@ -40,13 +41,13 @@ def test_a_call_is_answered_once_and_only_in_time() -> None:
 
 def test_sixteen_open_calls_fill_it_and_deadlines_empty_it() -> None:
     guard = Guard("ocpp1.6", 1_000)
-    for number in range(MOST_OPEN):
+    for number in range(BOUNDS.open):
         assert not guard.full
         take(guard, f'[2,"{number}","Heartbeat",{{}}]', number)
     assert guard.full
     assert guard.oldest_deadline == 1_000
     assert [call.id for call in guard.expire(1_002)] == [b'"0"', b'"1"']
-    assert len(guard.abandon()) == MOST_OPEN - 2
+    assert len(guard.abandon()) == BOUNDS.open - 2
     assert guard.oldest_deadline == 0
 
 

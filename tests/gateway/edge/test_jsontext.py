@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.edge.jsontext import MOST_DEPTH, doubled, header_id, long_number, mended, sound, too_deep
+from gateway.edge.jsontext import BOUNDS, doubled, header_id, long_number, mended, sound, too_deep
 
 keys = st.sampled_from(["a", "b", 'q"', "\\", "ä", "\n", ":", '":'])
 scalars = st.none() | st.booleans() | st.integers(-99, 99) | st.text(max_size=5)
@@ -58,12 +58,12 @@ def test_what_is_whole_stays(value: Any) -> None:
     assert mended(text) == text
 
 
-@pytest.mark.parametrize("depth", [1, MOST_DEPTH, MOST_DEPTH + 1, MOST_DEPTH + 2, 5000])
+@pytest.mark.parametrize("depth", [1, BOUNDS.depth, BOUNDS.depth + 1, BOUNDS.depth + 2, 5000])
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
 def test_depth(depth: int, brackets: str) -> None:
     opening = "[" if brackets == "[]" else '{"a":'
     text = opening * depth + "1" + brackets[1] * depth
-    assert too_deep(text.encode()) == (depth > MOST_DEPTH + 1)
+    assert too_deep(text.encode()) == (depth > BOUNDS.depth + 1)
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e999", "9" * 5000, "-" + "9" * 5000])

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.config import Limits, Listen, Proxy, Tls
 from gateway.edge.listener import Edge
+from gateway.edge.lockout import Lockout
 from gateway.edge.overload import CLOSE, REFUSE, SHED, Usage, level
 from gateway.edge.pace import Pace
 from gateway.edge.sources import Conflicts, Sources, one
@@ -308,6 +309,40 @@ async def test_memory_runs_short(world: World, hub: EchoHub, used: list[int], mo
     await eventually(lambda: not edge.overload)
     assert (await knock(edge, "/CP3"))[0] == 101
     await first.close()
+
+
+async def test_what_one_connection_may_have_is_configured(world: World, hub: EchoHub) -> None:
+    edge = await world.edge(hub.journal, limits=Limits(json_depth=8, json_nodes=1000, open_calls=2, ping_rate=1))
+    hub.silent = {"a", "b", "c"}
+    async with dial(edge) as ws:
+        for id, data in (("1", "[" * 9 + "]" * 9), ("2", "[" + "1," * 1000 + "1]")):
+            await ws.send(f'[2,"{id}","DataTransfer",{{"vendorId":"a","data":{data}}}]')
+            assert (await hear(ws))[:3] == [4, id, "FormationViolation"]
+        for id in hub.silent:
+            await say(ws, 2, id, "DataTransfer", {"vendorId": id})
+        await asyncio.sleep(0.3)
+        taken = [entry for entry in hub.entries if entry.head.action == "DataTransfer"]
+        assert len(taken) == 2, "the third is not read"
+    async with dial(edge, "CP2") as ws:
+        for _ in range(11):
+            await ws.ping()
+        assert (await closed(ws))[0] == 1008
+    # A new configuration holds for those who are connected, too.
+    async with dial(edge, "CP3") as ws:
+        edge.change([door.gate.listen for door in edge._doors], Limits(json_depth=20), 25)
+        await ws.send('[2,"3","DataTransfer",{"vendorId":"a","data":' + "[" * 15 + "]" * 15 + "}]")
+        assert (await hear(ws))[:2] == [3, "3"]
+
+
+def test_lock_outs_are_configured() -> None:
+    limits = Limits(lockout_failures=3, lockout=60, lockout_network=5)
+    lockout = Lockout(lambda: limits)
+    assert [lockout.failed("cp1", "n", at) for at in range(3)] == [False, False, True]
+    assert lockout.wait("cp1", "n", 3) == 59 and not lockout.wait("cp2", "n", 3)
+    assert [lockout.failed("cp2", "n", at) for at in (3, 4)] == [False, True]
+    assert lockout.wait("cp9", "n", 5) > 0
+    conflicts = Conflicts()
+    assert not conflicts.taken_over("cp", "a", 0.0, 2) and conflicts.taken_over("cp", "b", 1.0, 2)
 
 
 def test_limits_are_told_by_their_keys() -> None:
