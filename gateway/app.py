@@ -173,6 +173,7 @@ class App:
                     registry=self._registry,
                     limits=config.limits,
                 )
+                self._edge.forwards = self._live.forwards
                 self._pass_on(self._edge, config)
                 watch(self._edge.counters, self._metrics)
             async with asyncio.TaskGroup() as tasks:

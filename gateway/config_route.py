@@ -118,6 +118,9 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     charger the `minimum` of all as one profile."""
     repair: Literal["", "off", "safe", "full"] = ""
     """Like `charger.repair`, which counts where this is empty."""
+    unknown_actions: Literal["refuse", "forward"] = "refuse"
+    """A CALL of a charger with an action that its version does not have: NotImplemented, or, if the primary speaks the same version,
+    told to it as it is (`strict` chargers: never). Holds from the next connection of a charger."""
     canary: Canary = Canary()
     lifeline: Lifeline = Lifeline()
 

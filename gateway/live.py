@@ -25,7 +25,7 @@ from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.metrics import Metrics
 from gateway.registry import Change, Registry
-from gateway.routes import Override, Routes, matcher
+from gateway.routes import NoRoute, Override, Routes, matcher
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +62,14 @@ class Live:
         self._reading = asyncio.Lock()
         self._known: frozenset[Path] = frozenset()
         self._reloaded()
+
+    def forwards(self, charger: str, version: str) -> bool:
+        """Whether a charger of this version may send its CSMS what no version knows."""
+        try:
+            route = self.routes.of(charger)
+        except NoRoute:
+            return False
+        return route.forwards and self.config.upstreams[route.primary].version == version
 
     # -- the file ----------------------------------------------------------------------------------------------------
 

@@ -109,6 +109,8 @@ class Route(msgspec.Struct, frozen=True):
     charging_profiles: Literal["stack", "minimum"] = "stack"
     repair: Literal["", "off", "safe", "full"] = ""
     """Of payloads between equal versions; "": like everybody's."""
+    forwards: bool = False
+    """Unknown actions go to a primary of the charger's version."""
     lifeline: Lifeline | None = None
     """What a CSMS may change of that by which the charger reaches the gateway; None: the defaults."""
 
@@ -225,6 +227,7 @@ class _Rule:
             },
             charging_profiles=config.charging_profiles,
             repair=config.repair,
+            forwards=config.unknown_actions == "forward",
             lifeline=config.lifeline,
         )
         self.canary = config.canary

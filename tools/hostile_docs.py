@@ -109,7 +109,8 @@ def _reaction(case: dict[str, Any], family: str) -> str:
     if "bytes" in case:
         strict = f" [{case['strict']['close']}]" if "strict" in case else ""
         return ("ok" if case.get("ok") else str(case["close"])) + strict
-    usual = str(case.get(family, case.get("all", "")))
+    policy = "with `unknown_actions: forward` " if case.get("prefix") and case.get("heard") else ""
+    usual = policy + str(case.get(family, case.get("all", "")))
     if family == "2.x" and "2.1" in case:
         usual += f" (2.1: {case['2.1']})"
     strict = case.get(f"strict {family}", case.get("strict all", ""))

@@ -7,6 +7,7 @@ what each defect gets is data: malformed.yaml (reliability 6.3).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar, Final, Literal, TypeAlias
 
@@ -110,6 +111,8 @@ SENT: Final = "NotifyPeriodicEventStream"
 _STREAM: Final = b'"NotifyPeriodicEventStream"'
 _SHORT: Final = 8
 """Bytes of a payload in which there is no room for a number that is none, nor for two keys."""
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,49}")
+"""What an action that no version knows may look like to be forwarded."""
 _TYPES = {b'"2"': b"2", b'"3"': b"3", b'"4"': b"4", b"2.0": b"2", b"3.0": b"3", b"4.0": b"4"}
 
 
@@ -128,6 +131,7 @@ class Guard:
         "_strikes",
         "bounds",
         "budget_ms",
+        "forward",
         "seq",
         "version",
     )
@@ -142,6 +146,8 @@ class Guard:
         """Number of the last frame taken, from 1."""
         self.budget_ms = budget_ms
         self.bounds = bounds
+        self.forward = False
+        """Actions that no version knows are taken too (row R22)."""
         self._actions = FROM_CHARGER[version]
         self._bits = _BITS[version]
         self._looked = 0
@@ -241,7 +247,7 @@ class Guard:
                 return self._refuse("R40", now, id)
             if len(payload) > LONGEST_TEXT and action != "DataTransfer" and long_text(payload):
                 return self._refuse("R37.text", now, id)
-            bit = self._bits[action.removesuffix(SIGNED)]
+            bit = self._bits.get(action.removesuffix(SIGNED), 0)
             if not self._looked & bit:
                 self._looked |= bit
                 row = row or ("R38" if doubled(payload) else "")
@@ -335,10 +341,11 @@ class Guard:
         if cls is None and action.endswith(SIGNED) and not self.version.startswith("ocpp1"):
             cls = self._actions.get(action.removesuffix(SIGNED))
         if cls is None:
-            name = canonical(self.version, action)
-            if not name:
-                return self._refuse(_unknown(self.version, action), now, id)
-            row, action, cls = row or "R23", name, self._actions[name]
+            name, cls = canonical(self.version, action), "K3"
+            if name:
+                row, action, cls = row or "R23", name, self._actions[name]
+            elif (kind := _unknown(self.version, action)) != "R22" or not (self.forward and _NAME.fullmatch(action)):
+                return self._refuse(kind, now, id)
         payload = parts[3] if len(parts) > 3 else b"{}"
         if len(parts) < 4:
             row = row or "R06"

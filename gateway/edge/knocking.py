@@ -112,6 +112,7 @@ class Knocking(ServerWire):
         self.charger = admission.charger
         kind, edge = StrictGuard if admission.strict else Guard, self._edge
         self.guard = kind(admission.version, edge.budget_ms, edge.limits.bounds)
+        self.guard.forward = not admission.strict and edge.forwards(admission.charger, admission.version)
         self.accept(admission.subprotocol or None, deflate=not admission.version.startswith("ocpp1"))
 
     def _deny(self, denied: Denied, charger: str) -> None:

@@ -87,6 +87,8 @@ class Edge:
         self.close_rate = 0.0  # of a drain, if not the configured one
         self.passes_authorization = False
         """Some upstream wants the chargers' own credentials: the header is kept in memory while the charger is connected."""
+        self.forwards: Callable[[str, str], bool] = lambda _charger, _version: False
+        """Whether a charger of this version may send actions that are unknown (row R22)."""
         self.pass_on: Callable[[str, str], Awaitable[None]] | None = None
         """Given it for the hubs of other processes, before the charger is let in: charger, header."""
         self.addresses: list[tuple[str, int]] = []

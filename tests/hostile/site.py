@@ -63,6 +63,7 @@ class Site:
             for road, pairs in ROADS.items()
             for version, csms in pairs.items()
         ]
+        routes += [{**each, "name": "forward-" + each["name"], "unknown_actions": "forward"} for each in routes]
         routes += [
             {"name": "gone", "match": [], "primary": "gone", "hold": 0.5},
             {"name": "local", "match": [], "primary": "gone", "primary_down": "local", "hold": 0},

@@ -94,7 +94,7 @@ PLAYS = list(plays())
 
 def settings(play: Play) -> dict[str, Any]:
     """What the registry says of a charger."""
-    road = f"{play.road}-{play.version}"
+    road = f"{play.case.get('prefix', '')}{play.road}-{play.version}"
     found: dict[str, Any] = {"route": scenes.ROUTES.get(play.case.get("scene", ""), road)}
     if play.strict:
         found["strict"] = True
