@@ -57,12 +57,16 @@ class Lane:
     def __len__(self) -> int:
         return self.waiting
 
-    def offer(self, call: Call, source: str = "", timeout_ms: int = 0) -> bool:
-        """Queue a CALL of `source`; False if the lane is full. `timeout_ms` 0: the lane's default."""
+    def offer(self, call: Call, source: str = "", timeout_ms: int = 0, since: int = 0) -> bool:
+        """Queue a CALL of `source`; False if the lane is full. `timeout_ms` 0: the lane's default. `since`: its time runs from then
+        on, for there is no socket; 0: from when it is written."""
         if self.waiting >= self._limit:
             return False
-        self._queues.setdefault(source, deque()).append(Waiting(call, timeout_ms or self.timeout_ms))
+        time = timeout_ms or self.timeout_ms
+        self._queues.setdefault(source, deque()).append(Waiting(call, time, since + time if since else 0))
         self.waiting += 1
+        if since:
+            self._look_again()
         return True
 
     def take(self, call: Call, source: str, timeout_ms: int, now: int) -> bool:

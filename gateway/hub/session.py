@@ -64,6 +64,7 @@ class Session:
         "operator",
         "partition",
         "passwords",
+        "patient",
         "rekeying",
         "route",
         "shared",
@@ -129,6 +130,8 @@ class Session:
         """Where several upstreams may command, or one not everything."""
         self.comparison: Comparison | None = None
         """Where an upstream is a shadow, or was."""
+        self.patient = False
+        """CALLs for the charger wait while it is away (`charger.offline_commands`)."""
         self.operator: Callable[[str, Result | Error | None], None] | None = None
         """Takes (id, answer) of CALLs that no upstream but an operator has asked; no answer: the charger gave none."""
         self.compared = b""
@@ -368,15 +371,15 @@ class Session:
         """Queue a CALL of `link` for the charger; it fails at once when the charger is absent or the queue is full."""
         if not link.may_command:  # nor may its translation ask, on behalf of a mirror, what the primary would hear of
             link.command_failed(call.id, "NotSupported", "this upstream may not command the charger", now)
-        elif not self.edge:
+        elif not self.edge and not (self.patient and self.arbiter is None):
             link.command_failed(call.id, "GenericError", OFFLINE, now)
         elif (told := call if link.filter is None else self._sift(link, call, now)) is None or (
             self.arbiter is not None and self.arbiter.begin(link.name, told, timeout_ms, now)
         ):
             return
-        elif not self.lane.offer(told, link.name, timeout_ms):
+        elif not self.lane.offer(told, link.name, timeout_ms, 0 if self.edge else now):
             link.command_failed(call.id, "InternalError", "queue full", now)
-        elif not self._gate_open:
+        elif self.edge and not self._gate_open:
             self.observer.quirk("cmd_gated", self.version)
 
     def _sift(self, link: Link, call: Call, now: int) -> Call | None:

@@ -234,6 +234,7 @@ class Sessions:
         mend(session, route.repair or usual.repair, profile)
         treat(session, profile, usual.call_timeout)
         session.habits.resets = usual.reset_deaf
+        session.patient = usual.offline_commands == "queue"
         session.gate_ms = round(usual.boot_gate_seconds * 1000)
 
     def forget(self, session: Session, name: str) -> None:

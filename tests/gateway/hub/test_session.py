@@ -192,6 +192,32 @@ def test_command_for_an_absent_charger_fails_at_once() -> None:
     assert bench.upstream_frames() == [[4, "s1", "GenericError", "charger offline", {}]]
 
 
+def test_commands_for_an_absent_charger_wait_if_they_may() -> None:
+    """`charger.offline_commands: queue`: for the time that the charger would have had for its answer."""
+    bench = Bench()
+    bench.session.patient = True
+    bench.up()
+    bench.session.closed(1, bench.now)
+    bench.csms([2, "s1", "Reset", {"type": "Hard"}])
+    bench.csms([2, "s2", "ClearCache", {}])
+    assert not bench.upstream_frames() and not bench.session.idle
+    bench.now = bench.session.deadline() - 1
+    bench.session.tick(bench.now)
+    bench.session.opened("edge", 2, "ocpp1.6", bench.now, gate_open=True)
+    (item,) = [each for each in bench.charger_items() if each.kind == "call"]
+    assert json.loads(item.body)[2] == "Reset"
+    bench.charger([3, item.message_id, {"status": "Accepted"}], epoch=2)
+    assert bench.upstream_frames() == [[3, "s1", {"status": "Accepted"}]]
+    bench.clear()
+    bench.session.closed(2, bench.now)
+    bench.csms([2, "s3", "ClearCache", {}])
+    for _ in range(2):
+        bench.now = bench.session.deadline()
+        bench.session.tick(bench.now)
+    assert {frame[1]: frame[3] for frame in bench.upstream_frames() if frame[0] == 4}["s3"] == "charger offline"
+    assert bench.session.idle
+
+
 def test_commands_of_a_lost_connection_end_by_their_class() -> None:
     """Reliability 5.7: what was not written goes to the next connection, so does what is harmless twice; of the rest
     nobody knows what became."""
