@@ -112,8 +112,8 @@ class Charger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reset_deaf: bool = False
     """Reset the TCP connection of a charger that has left three CALLs in a row unanswered, once in 15 minutes at the most."""
     offline_commands: Literal["fail", "queue"] = "fail"
-    """A CALL of a CSMS for a charger that is away: `fail` answers GenericError at once, `queue` keeps it for `call_timeout`; it is sent
-    if the charger comes back by then. Where several upstreams may command a charger, or one not everything, it is always `fail`."""
+    """A CALL of a CSMS for a charger that is away: `fail` answers GenericError at once, `queue` keeps it for `call_timeout` and sends
+    it if the charger comes back. Where several upstreams may command a charger, or one not everything, it is always `fail`."""
     boot_gate_seconds: Duration = 60
     """A charger gets no CALL before its BootNotification was answered, or for this long after it connected."""
 

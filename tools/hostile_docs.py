@@ -41,7 +41,8 @@ works, a metric counts it, and the log has no error.
 * A billing frame that is refused is kept first (`ocppgw_quarantined_frames_total`).
 * In brackets: a charger with `strict: true` in the registry, for certification runs. Nothing is mended then, and payloads must
   conform to the official schemas.
-* Payloads are looked into where they are translated. A charger and a CSMS of the same version hear each other byte by byte.
+* Payloads are looked into where they are translated. A charger and a CSMS of the same version hear each other byte by byte,
+  but for what `charger.repair` mends; of 2.1 nothing is mended.
 * A key twice in an object (R38) is looked for in the first message of each action on a connection.
 """
 _END = """\
