@@ -23,17 +23,20 @@ async def drain(edge: Edge, sockets: Collection[ChargerConnection], timeout: flo
     rate = edge.close_rate or rate
     clock = edge.wheel.loop.time
     end, all_told = clock() + timeout, 0.0
-    allowed = 1.0
+    before, left = clock(), 1.0
     while sockets:
-        late = edge.hurried or clock() >= end
+        now = clock()
+        late = edge.hurried or now >= end
         ready = [wire for wire in sockets if wire.is_open and (late or wire.idle)]
-        step = len(ready) if edge.hurried else rate * TICK
-        allowed = min(allowed + step, max(1.0, step))
+        # What a round takes longer than a tick counts, and so do fractions: `grace.py` promises when the last one is closed.
+        step = len(ready) if edge.hurried else rate * (now - before)
+        before, allowed = now, step + left
         random.shuffle(ready)
         ready.sort(key=_slow_to_return)  # stable: otherwise in random order
         for wire in ready[: int(allowed)]:
             wire.part("drain", 1012, "service restart")
             allowed -= 1
+        left = min(allowed, 1.0)
         if late and not ready:
             for wire in [wire for wire in sockets if not wire.opened]:
                 wire.abort()

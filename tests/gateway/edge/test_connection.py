@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import AsyncExitStack
 
 import pytest
@@ -344,6 +345,28 @@ async def test_a_drain_closes_no_faster_than_its_rate_until_it_is_hurried(edge: 
         edge.hurried = True
         await asyncio.wait_for(drained, 1)
     assert edge.counters.disconnects == {"drain": 12}
+
+
+@pytest.mark.parametrize("rate", [30, 39])
+async def test_a_drain_is_as_fast_as_its_rate_also_when_the_loop_is_busy(edge: Edge, hub: EchoHub, rate: int) -> None:
+    """An orchestrator waits as long as this rate promises, and no longer."""
+
+    async def work() -> None:
+        while True:
+            time.sleep(0.02)  # noqa: ASYNC251
+            await asyncio.sleep(0.01)
+
+    count = 2 * rate
+    async with AsyncExitStack() as stack:
+        for number in range(count):
+            await stack.enter_async_context(dial(edge, f"CP{number}"))
+        await hub.until(lambda entries: len([e for e in entries if e.kind == "open"]) == count)
+        working = asyncio.create_task(work())
+        began = time.monotonic()
+        await edge.drain(0, rate=rate)
+        took = time.monotonic() - began
+        working.cancel()
+    assert 1.8 < took < 2.4
 
 
 async def test_a_charger_that_is_sent_elsewhere_ends_its_exchange_first(edge: Edge, hub: EchoHub) -> None:
