@@ -1,15 +1,21 @@
 """One open CALL at a time in one direction of one socket: queue, limit, deadline (reliability 1.3).
 
-Several sources share a lane fairly: each has a queue of its own, and the lane takes from them in turn.
+Several sources share a lane fairly: each has a queue of its own, and the lane takes from them in turn: one CALL of each, up to four of
+the favoured one, for which the others leave room.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from translators.frames import Call
+
+WEIGHT: Final = 4
+"""How many CALLs of the favoured source are written in its turn."""
+ROOM: Final = 4
+"""One in so many places is for the favoured source alone."""
 
 
 class Waiting(NamedTuple):
@@ -30,7 +36,9 @@ class Lane:
         "_limit",
         "_open",
         "_queues",
+        "_turn",
         "deadline",
+        "favoured",
         "open_id",
         "open_source",
         "timeout_ms",
@@ -42,6 +50,11 @@ class Lane:
         self._limit = limit
         self.timeout_ms = timeout_ms
         self._queues: dict[str, deque[Waiting]] = {}
+        """In the order of their turns."""
+        self._turn = 0
+        """How many CALLs the favoured source has had in its present turn."""
+        self.favoured = ""
+        """Source of which more is taken than of any other; empty: of all alike."""
         self.waiting = 0
         """How many CALLs are queued."""
         self._open: Waiting | None = None
@@ -58,10 +71,14 @@ class Lane:
         return self.waiting
 
     def offer(self, call: Call, source: str = "", timeout_ms: int = 0, since: int = 0) -> bool:
-        """Queue a CALL of `source`; False if the lane is full. `timeout_ms` 0: the lane's default. `since`: its time runs from then
-        on, for there is no socket; 0: from when it is written."""
+        """Queue a CALL of `source`; False if there is no room for it. `timeout_ms` 0: the lane's default. `since`: its time runs
+        from then on, for there is no socket; 0: from when it is written."""
         if self.waiting >= self._limit:
             return False
+        if self.favoured and source != self.favoured:
+            others = self.waiting - len(self._queues.get(self.favoured, ()))
+            if others >= self._limit - self._limit // ROOM:
+                return False
         time = timeout_ms or self.timeout_ms
         self._queues.setdefault(source, deque()).append(Waiting(call, time, since + time if since else 0))
         self.waiting += 1
@@ -86,9 +103,12 @@ class Lane:
             return None  # it is overdue
         waiting = self._open = queue.popleft()
         self.waiting -= 1
-        del self._queues[source]  # to the end of the turn order, if anything is left
-        if queue:
-            self._queues[source] = queue
+        self._turn = self._turn + 1 if source == self.favoured else 0
+        if not queue or not 0 < self._turn < WEIGHT:
+            self._turn = 0
+            del self._queues[source]  # to the end of the turn order, if anything is left
+            if queue:
+                self._queues[source] = queue
         self.open_id, self.open_source = waiting.call.id, source
         self.deadline = waiting.until or now + waiting.timeout_ms
         return waiting.call

@@ -108,6 +108,8 @@ def fit(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upst
 def _allow(link: Link, session: Session, route: Route, upstreams: Mapping[str, Upstream]) -> None:
     settings = upstreams[link.name]
     link.primary = link.name == route.primary
+    if link.primary:
+        session.lane.favoured = link.name
     link.answers = link.name in route.answerers
     link.numbers = route.role(link.name) != "mirror"
     link.policy = route.primary_down if link.answers else "buffer"

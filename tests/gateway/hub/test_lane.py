@@ -51,6 +51,53 @@ def test_sources_take_turns() -> None:
     assert order == ["a1", "b1", "a2", "a3"]
 
 
+def test_the_favoured_source_has_four_in_its_turn() -> None:
+    lane = Lane(40, 1000)
+    lane.favoured = "p"
+    for number in range(9):
+        for source in "mpn":
+            lane.offer(call(f"{source}{number}"), source)
+    order = ""
+    while (open_call := lane.next(0)) is not None:
+        order += open_call.id
+        lane.settle(open_call.id)
+    assert order == "m0 p0p1p2p3 n0 m1 p4p5p6p7 n1 m2 p8 n2 m3n3m4n4m5n5m6n6m7n7m8n8".replace(" ", "")
+
+
+def test_a_turn_that_ends_early_is_a_whole_one() -> None:
+    lane = Lane(40, 1000)
+    lane.favoured = "p"
+    for id in ("p0", "p1", "m0", "m1", "m2"):
+        lane.offer(call(id), id[0])
+    order = []
+    while (open_call := lane.next(0)) is not None:
+        order.append(open_call.id)
+        if open_call.id == "m0":
+            for number in range(2, 8):
+                lane.offer(call(f"p{number}"), "p")
+        lane.settle(open_call.id)
+    assert order == ["p0", "p1", "m0", "m1", "p2", "p3", "p4", "p5", "m2", "p6", "p7"]
+
+
+def test_the_others_leave_room_for_the_favoured_source() -> None:
+    lane = Lane(8, 1000)
+    lane.favoured = "p"
+    taken = [lane.offer(call(f"{source}{number}"), source) for number in range(4) for source in "mn"]
+    assert taken == [True] * 6 + [False] * 2
+    assert lane.offer(call("p0"), "p") and lane.offer(call("p1"), "p")
+    assert not lane.offer(call("p2"), "p"), "full is full"
+    lane.next(0)
+    lane.settle("m0")
+    assert lane.offer(call("m9"), "m")
+
+
+def test_the_favoured_source_may_fill_the_lane() -> None:
+    lane = Lane(8, 1000)
+    lane.favoured = "p"
+    assert all(lane.offer(call(f"p{number}"), "p") for number in range(8))
+    assert not lane.offer(call("m0"), "m")
+
+
 def test_expiry_frees_the_lane() -> None:
     lane = Lane(4, 1000)
     lane.offer(call("a"), "s", timeout_ms=50)
