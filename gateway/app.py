@@ -8,7 +8,6 @@ import gc
 import os
 import resource
 import signal
-import time
 from contextlib import AsyncExitStack
 
 import structlog
@@ -17,6 +16,7 @@ import uvloop
 from gateway import __version__, logs, processes
 from gateway.admin.api import AdminApi
 from gateway.admin.per_charger import PerCharger, Seen, wall
+from gateway.clock import Clock, now_ms
 from gateway.config import Config
 from gateway.console.serving import Console
 from gateway.counting import Counting
@@ -48,11 +48,6 @@ GC_THRESHOLD = (20_000, 20, 50)
 """Garbage is nearly always freed by its reference count here: look for cycles less often than the default 700."""
 HEALTH_SECONDS = 1.0
 """Between two looks of an edge at what the hubs say about the upstreams."""
-
-
-def now_ms() -> int:
-    """Wall clock, milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 def run(config: Config, roles: frozenset[str], reread: Reread | None = None) -> int:
@@ -98,6 +93,7 @@ class App:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._journal = Journal(config.redis, now_ms=now_ms)
+        self._clock = Clock(self._journal)
         self._registry = registry_of(config.registry)
         known = config.registry.source != "open"
         self._given = Given(self._registry, config.registry, self._journal) if known else None
@@ -198,6 +194,7 @@ class App:
                 shared=processes.PARENT in os.environ
             )  # listens at once: a charger that comes before the store does gets a 503
         await self._open_store()
+        await self._clock.look()
         await self._live.settle()
         if (feed := feed_of(self._registry, self._config.registry, self._journal)) is not None:
             await feed.begin()  # routes may depend on it
@@ -209,6 +206,7 @@ class App:
                 self._operators.serves(self._hub)
             self._operators.edge = edge
             tasks.create_task(self._operators.fleet.run())
+            tasks.create_task(self._clock.watch())
             tasks.create_task(self._live.watch())
             tasks.create_task(self._live.follow())
             if feed is not None:
@@ -368,6 +366,7 @@ class App:
         """Called at each scrape."""
         self._metrics.redis_up.cell().n = float(self._journal.healthy)
         self._metrics.store_durability.cell().n = self._journal.durability.level
+        self._metrics.clock_skew.cell().n = self._clock.ahead
         self._metrics.store_resets.cell().n = self._journal.resets
         self._metrics.store_reappended.cell().n = self._journal.again
         for kind, n in list(self._journal.errors.items()):

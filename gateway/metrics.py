@@ -275,6 +275,7 @@ class Metrics(Collector):
         self.partition_takeovers = self._plain("partition_takeovers_total")
         self.redis_up = self._plain("redis_up")
         self.store_durability = self._plain("store_durability_level")
+        self.clock_skew = self._plain("clock_skew_seconds")
         self.store_resets = self._plain("store_resets_total")
         self.store_reappended = self._plain("store_reappended_total")
         self.redis_errors = self._plain("redis_errors_total")

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from gateway.clock import SUSPECT_SECONDS
 from gateway.config import Config
 from gateway.config_file import ConfigError, load
 from gateway.edge.tls import expiry
@@ -23,7 +24,6 @@ from gateway.journal import Journal, StoreDown, UnsafeStore
 
 Verdict = Literal["ok", "warn", "fail"]
 
-SKEW_SECONDS: Final = 2.0
 OLD_SECONDS: Final = 60.0
 FULL: Final = 0.7
 
@@ -74,7 +74,7 @@ async def store(config: Config, opened: Any) -> AsyncIterator[Finding]:
         )  # fmt: skip
         before = time.time()
         skew = abs(await journal.clock() / 1000 - (before + time.time()) / 2)
-        good = skew < SKEW_SECONDS
+        good = skew < SUSPECT_SECONDS
         yield Finding(
             "ok" if good else "warn", "clocks", f"{skew:.1f} s between this machine and the store",
             "" if good else "let both keep time by NTP: leases and deadlines compare clocks",

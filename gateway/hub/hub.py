@@ -10,6 +10,7 @@ import uuid
 import structlog
 
 from gateway import tap
+from gateway.clock import now_ms
 from gateway.config import Config
 from gateway.journal.entry import Dead, Entry, exchange_of
 from gateway.journal.journal import Journal
@@ -38,7 +39,7 @@ from .session import SESSION, Session
 from .sessions import Sessions
 from .shared import FIELD, Shared
 from .shared import decode as decode_shared
-from .turn import LocalEdge, Turn, now_ms
+from .turn import LocalEdge, Turn
 
 log = structlog.get_logger(__name__)
 

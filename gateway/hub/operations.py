@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.clock import now_ms
 from gateway.fleet import Refused, Reply
 from gateway.ids import new_id
 from gateway.journal.journal import Journal
@@ -25,7 +26,7 @@ from .sessions import BACK_PER_SECOND, Sessions
 from .shared import FIELD, Shared
 from .shared import decode as decode_shared
 from .trying import attempt
-from .turn import Turn, now_ms
+from .turn import Turn
 
 OPERATOR: Final = "\n"
 """Source of an operator's CALLs in a session's lane: no upstream has this name."""

@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 import structlog
 
+from gateway.clock import now_ms
 from gateway.journal.entry import Dead, Entry
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
@@ -24,7 +25,7 @@ from .link import Link
 from .lot import LOW, WINDOW, Lot, park
 from .partition import Partition
 from .session import Session
-from .turn import Turn, now_ms
+from .turn import Turn
 
 log = structlog.get_logger(__name__)
 

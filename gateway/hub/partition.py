@@ -13,6 +13,7 @@ from asyncio import Future
 from collections.abc import Callable
 
 from gateway import failpoints
+from gateway.clock import now_ms
 from gateway.journal.entry import Entry
 from gateway.journal.errors import StoreDown
 from gateway.journal.facts import Commit
@@ -248,7 +249,7 @@ class Partition:
                 failpoints.hit("before_commit")
             acks, passed = self._settle(effects)
             if self.effects.unstored:
-                facts |= self.effects.unstored.take(time.time_ns() // 1_000_000)
+                facts |= self.effects.unstored.take(now_ms())
             self._commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
             self._sends.append(effects)
             self._send_commit(self._commit)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
+from gateway.clock import now_ms
 from gateway.config import Config
 from gateway.ids import new_id
 from gateway.journal.entry import Entry, ToCharger
@@ -29,7 +30,7 @@ from .partition import Partition
 from .session import Session
 from .sessions import Sessions
 from .shared import parts_of
-from .turn import Turn, now_ms
+from .turn import Turn
 
 log = structlog.get_logger(__name__)
 

@@ -8,13 +8,14 @@ from typing import Protocol
 
 import structlog
 
+from gateway.clock import now_ms
 from gateway.journal.entry import ToCharger
 from gateway.journal.errors import StoreDown
 
 from .partition import Partition
 from .rekeying import Rekey
 from .session import Session
-from .turn import Turn, now_ms
+from .turn import Turn
 
 log = structlog.get_logger(__name__)
 

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import msgspec
 import structlog
 
+from gateway.clock import now_ms
 from gateway.config import Upstream
 from gateway.journal.entry import Dead, Entry
 from gateway.journal.errors import Fenced, StoreDown
@@ -29,7 +30,7 @@ from .metering import Metering
 from .parking import Linked, Parking
 from .partition import Partition
 from .session import SESSION
-from .turn import Turn, now_ms
+from .turn import Turn
 
 log = structlog.get_logger(__name__)
 

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from gateway import failpoints, tap
+from gateway.clock import now_ms
 from gateway.config import Config
 from gateway.ids import new_id
 from gateway.journal.entry import Entry
@@ -42,7 +43,7 @@ from .shared import FIELD, field_of, parts_of
 from .shared import decode as decode_shared
 from .terms import FIELD as TERMS
 from .terms import decode as decode_terms
-from .turn import Turn, now_ms
+from .turn import Turn
 from .upstream import Dials, Upstream
 
 log = structlog.get_logger(__name__)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
 from gateway import failpoints, tap
+from gateway.clock import now_ms
 from gateway.journal.entry import ToCharger
 from gateway.journal.journal import Journal
 from gateway.wheel import Wheel
@@ -30,11 +30,6 @@ TIMER_MS = 1000
 
 MOST_COMMITS = 4
 """Commits under way beyond which what is decided waits for one of them: under load fewer commits carry more each."""
-
-
-def now_ms() -> int:
-    """Wall clock, milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class LocalEdge(Protocol):
