@@ -8,7 +8,7 @@ import msgspec
 from msgspec import inspect
 
 from gateway.admin.table import PREFIX, Endpoint
-from gateway.app import now_ms
+from gateway.clock import now_ms
 from gateway.config import Config
 from gateway.config_texts import field_texts
 from gateway.journal.journal import Journal

@@ -57,6 +57,8 @@ class Gateway:
         self.log = directory / "gateway.log"
         self.process: asyncio.subprocess.Process | None = None
         self.arguments: tuple[str, ...] = ()
+        self.environment: dict[str, str] = {}
+        """Of its process, beside that of the tests."""
         self.deaths = 0
         """How often a fail-point killed it."""
 
@@ -82,7 +84,7 @@ class Gateway:
             self.arguments = arguments
         self.directory.mkdir(parents=True, exist_ok=True)
         self.file.write_text(yaml.safe_dump(self.config, sort_keys=False))
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.environment}
         if failpoint:
             environment["OCPPGW_FAILPOINT"] = failpoint
         with self.log.open("ab") as log:

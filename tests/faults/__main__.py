@@ -1,5 +1,5 @@
 """Runs the fault tests: `python -m tests.faults [pytest arguments]`. Most of their time they wait for leases and time-outs, so
-five pytests run side by side, each with its part; without arguments all tests, else those that the arguments select.
+six pytests run side by side, each with its part; without arguments all tests, else those that the arguments select.
 
 `--failed`: those that failed when all were run last, one after the other.
 """
@@ -16,16 +16,17 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FAILED = ROOT / ".pytest_cache" / "faults-failed"
 PARTS = (
-    ["test_smoke.py", "test_handover.py"],
+    ["test_smoke.py"],
     ["test_durability.py", "test_matrix.py"],
     ["test_conversation.py", "test_bounds.py"],
     ["test_delivery.py"],
     ["test_ownership.py"],
+    ["test_worst.py", "test_handover.py"],
 )
 
 
 def main(arguments: list[str]) -> int:
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "faults", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "faults and not soak", "-p", "no:cacheprovider"]
     if arguments == ["--failed"]:
         arguments = FAILED.read_text().splitlines() if FAILED.exists() else []
         if not arguments:

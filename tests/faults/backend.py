@@ -70,6 +70,8 @@ class Backend:
         """Whether it has one open CALL for both directions: it reads none while one of its own is open."""
         self.texts: list[str] | None = None
         """If a list: every frame that came, as text."""
+        self.data = ""
+        """What it answers to a DataTransfer."""
         self.poison = ""
         """A timestamp: whatever tells it is treated as `poisoned` says."""
         self.poisoned = "hang up before"
@@ -266,6 +268,8 @@ class Backend:
             firmware = payload.get("firmwareVersion") or payload.get("chargingStation", {}).get("firmwareVersion", "")
             return Said(charger, "boot", firmware)
         if action == "StatusNotification":
+            if payload["connectorId"] == 0:  # the station's own, which 2.0.1 does not know
+                return None
             value = payload.get("status") or payload["connectorStatus"]
             return Said(charger, "status", stamp(payload["timestamp"]), value=coarse(value))
         if action == "StartTransaction":
@@ -301,6 +305,8 @@ class Backend:
             return {"currentTime": now()}
         if action == "Authorize":
             return {"idTagInfo" if self.version == "ocpp1.6" else "idTokenInfo": accepted}
+        if action == "DataTransfer" and self.data:
+            return {**accepted, "data": self.data}
         if action in ("DataTransfer", "SignCertificate"):
             return accepted
         if action == "StartTransaction":

@@ -16,8 +16,18 @@ BUSIEST: Final = 4.0
 """By how much a busy machine makes that longer at the most."""
 COMMAND_DEADLINE: Final = 65.0
 """Seconds after which a command must have ended: the boot gate, and the time a charger has."""
-ONCE: Final = frozenset({"RemoteStartTransaction", "RemoteStopTransaction", "Reset", "UnlockConnector", "ReserveNow"})
-"""Commands that must not be done twice (class C1), in the spelling of a 1.6 charger."""
+ONCE: Final = frozenset(
+    {
+        "RemoteStartTransaction",
+        "RequestStartTransaction",
+        "RemoteStopTransaction",
+        "Reset",
+        "UnlockConnector",
+        "ReserveNow",
+    }
+    | {"DataTransfer"}
+)
+"""Commands that must not be done twice (class C1), in the spelling of either version."""
 GROWTH: Final = 0.05
 RSS_ALLOWANCE: Final = 48 << 20
 """Bytes that a young process may still grow: code that runs for the first time, buffers, the share of a hub that died."""
@@ -38,14 +48,14 @@ def delivered_or_put_aside(h: History) -> Iterator[str]:
     for upstream in h.upstreams:
         has = {each.message.key for each in h.delivered if each.upstream == upstream and each.answered}
         has |= {key for name, key in h.letters if name == upstream}
-        folded = upstream in h.folding and any(_concerns(fault, upstream) for fault in h.faults)
+        doubt = any(_concerns(fault, upstream) for fault in h.faults)
         thinned = {charger: count for (name, charger), count in h.thinned.items() if name == upstream}
         for key in accepted:
             if key not in has and key[1] == "meter" and thinned.get(key[0], 0) > 0:
                 thinned[key[0]] -= 1
-            elif key not in has and not (folded and key[1] == "status"):
+            elif key not in has and not (doubt and key[1] == "status" and h.folds(upstream, key[0])):
                 yield f"{_name(key)} was acknowledged and never came to {upstream}"
-        if folded:
+        if doubt:
             yield from _last_status(h, upstream, accepted)
 
 
@@ -53,6 +63,8 @@ def _last_status(h: History, upstream: str, accepted: dict[Key, None]) -> Iterat
     said = {x.message.charger: x.message for x in h.sent if x.message.kind == "status" and x.message.key in accepted}
     heard = {x.message.charger: x.message for x in h.delivered if x.message.kind == "status" and x.upstream == upstream}
     for charger, last in said.items():
+        if not h.folds(upstream, charger):
+            continue
         value = heard[charger].value if charger in heard else "nothing"
         if value != last.value:
             yield f"{charger} is {last.value} since {last.stamp}, the last that {upstream} has heard is {value}"
@@ -61,10 +73,13 @@ def _last_status(h: History, upstream: str, accepted: dict[Key, None]) -> Iterat
 def nothing_invented(h: History) -> Iterator[str]:
     """What an upstream hears was said, with these values, in that transaction. Boots may be synthetic."""
     said = {each.message.key: each.message for each in h.sent}
+    events = {(each.message.charger, each.message.stamp) for each in h.sent}
     for each in h.delivered:
         message = each.message
         if message.kind == "boot":
             continue
+        if message.kind == "status" and message.charger in h.modern and (message.charger, message.stamp) in events:
+            continue  # what a TransactionEvent says of the connector, in the words of 1.6
         original = said.get(message.key)
         if original is None:
             yield f"{each.upstream} heard {_name(message.key)}, which nobody said"
@@ -93,7 +108,11 @@ def in_order(h: History) -> Iterator[str]:
         if each.message.kind == "boot" or (each.upstream, key) in seen or key not in place:
             continue
         seen.add((each.upstream, key))
-        lane = each.upstream, each.message.charger, each.upstream in h.folding and each.message.kind == "status"
+        lane = (
+            each.upstream,
+            each.message.charger,
+            each.message.kind == "status" and h.folds(each.upstream, each.message.charger),
+        )
         before = last.get(lane)
         if before is not None and place[before.key] > place[key]:
             yield f"{each.upstream} heard {_name(key)} after {_name(before.key)}"

@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -132,8 +132,10 @@ class Fleet:
         """Where chargers connect."""
         return [f"ws://127.0.0.1:{each.from_chargers.port}/ocpp" for each in self.edges if each.from_chargers]
 
-    def charger(self, identity: str, urls: list[str] | None = None, **options: Any) -> Charger:
-        charger = Charger(self.history, identity, urls or self.urls, seed=self.seed, **options)
+    def charger(
+        self, identity: str, urls: list[str] | None = None, *, kind: type[Charger] = Charger, **options: Any
+    ) -> Charger:
+        charger = kind(self.history, identity, urls or self.urls, seed=self.seed, **options)
         self.chargers.append(charger)
         return charger
 
@@ -145,11 +147,16 @@ class Fleet:
         return charger
 
     @contextlib.asynccontextmanager
-    async def load(self, count: int = 20, *, prefix: str = "CP", **options: Any) -> AsyncIterator[list[Charger]]:
-        """So many chargers that charge meanwhile; afterwards they end what they have begun."""
+    async def load(
+        self, count: int = 20, *, prefix: str = "CP", kinds: Sequence[type[Charger]] = (Charger,), **options: Any
+    ) -> AsyncIterator[list[Charger]]:
+        """So many chargers that charge meanwhile, in turn of these kinds; afterwards they end what they have begun."""
         enough = asyncio.Event()
         habits = ("uuid", "counter", "kept")
-        chargers = [self.charger(f"{prefix}{number}", ids=habits[number % 3], **options) for number in range(count)]
+        chargers = [
+            self.charger(f"{prefix}{number}", ids=habits[number % 3], kind=kinds[number % len(kinds)], **options)
+            for number in range(count)
+        ]
         lives = [asyncio.create_task(each.live(enough)) for each in chargers]
         try:
             async with asyncio.timeout(PATIENCE):

@@ -155,7 +155,9 @@ class History:
     primary: str
     upstreams: tuple[str, ...]
     folding: frozenset[str] = frozenset()
-    """Upstreams of another version than the chargers: of the statuses that they missed they hear the last only."""
+    """Upstreams of 2.0.1. One of another version than the charger hears of the statuses that it missed the last only."""
+    modern: frozenset[str] = frozenset()
+    """Chargers of 2.0.1; the others are of 1.6."""
     opened: list[Opened] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
@@ -176,3 +178,7 @@ class History:
     loads: list[Load] = field(default_factory=list)
     backlog: dict[str, int] = field(default_factory=dict)
     """Upstream -> journal entries that it has not acknowledged, once all is quiet."""
+
+    def folds(self, upstream: str, charger: str) -> bool:
+        """Whether they are of different versions."""
+        return (upstream in self.folding) != (charger in self.modern)

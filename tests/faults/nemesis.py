@@ -1,12 +1,15 @@
-"""Breaks a fleet by a schedule drawn from a seed, and mends it again."""
+"""Breaks a fleet by a schedule drawn from a seed, and mends it again; operators meddle with it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
+
+from tests.e2e.operator import ask
 
 from .fleet import Fleet
 from .nodes import Node
@@ -106,6 +109,36 @@ class Nemesis:
             await self.last(1, 2)
             await self.fleet.backends[name].start()
 
+    async def operate(self, path: str, body: dict[str, Any] | None = None) -> None:
+        """An operator asks any process, again and again until one does it: it may just be starting."""
+        async with asyncio.timeout(30):
+            while True:
+                node = self.dice.choice(self.fleet.nodes)
+                with contextlib.suppress(OSError, TimeoutError, IndexError):
+                    status, answer = await ask(node, "POST", f"/api/v1/{path}", body or {})
+                    if status < 300:
+                        return
+                    assert status in (404, 409, 503, 504), (
+                        answer
+                    )  # absent, busy with the last one, no store, somebody is silent
+                await asyncio.sleep(0.2)
+
+    async def operator_pauses(self) -> None:
+        name = self.dice.choice(list(self.fleet.backends))
+        with self.fleet.fault(f"pause upstream {name}", f"upstream:{name}"):
+            await self.operate(f"upstreams/{name}/pause")
+            await self.last(0.5, 1)
+            await self.operate(f"upstreams/{name}/resume")
+
+    async def operator_reconnects(self) -> None:
+        name = self.dice.choice(list(self.fleet.backends))
+        with self.fleet.fault(f"reconnect {name}", f"upstream:{name}"):
+            await self.operate(f"upstreams/{name}/reconnect")
+
+    async def operator_moves(self) -> None:
+        await self.operate("config/reload")
+        await self.operate("rebalance")
+
     async def store_stalls(self) -> None:
         with self.fleet.fault("pause the store", "store"):
             self.fleet.store.signal(signal.SIGSTOP)
@@ -138,6 +171,9 @@ BLOWS: Final[dict[str, Blow]] = {
     "store dies": lambda n: n.store_dies(),
     "store is full": lambda n: n.store_is_full(),
     "upstream away": lambda n: n.upstream_away(),
+    "operator pauses": lambda n: n.operator_pauses(),
+    "operator reconnects": lambda n: n.operator_reconnects(),
+    "operator moves": lambda n: n.operator_moves(),
     **{f"store link {mode}": (lambda n, mode=mode: n.store_link(mode)) for mode in STORE_MODES},  # type: ignore[misc]
     **{f"upstream link {mode}": (lambda n, mode=mode: n.upstream_link(mode)) for mode in OUTER_MODES},  # type: ignore[misc]
     **{f"charger link {mode}": (lambda n, mode=mode: n.charger_link(mode)) for mode in OUTER_MODES},  # type: ignore[misc]

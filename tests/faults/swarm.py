@@ -44,12 +44,15 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 
 def token_of(action: str, payload: dict[str, Any]) -> str:
-    """The name of an order, from what a 1.6 charger hears of it: the tag of a remote start, the text of a DataTransfer."""
-    return str(payload.get("idTag") or payload.get("data") or "") if action != "GetConfiguration" else ""
+    """The name of an order, from what a charger hears of it: the tag of a remote start, the text of a DataTransfer."""
+    tag = payload.get("idTag") or payload.get("idToken", {}).get("idToken")
+    return str(tag or payload.get("data") or "") if action != "GetConfiguration" else ""
 
 
 class Charger:
     """One identity. `urls` are the gateways that it tries in turn."""
+
+    version = "ocpp1.6"
 
     def __init__(
         self,
@@ -120,7 +123,7 @@ class Charger:
         try:
             socket = await connect(
                 f"{url}/{self.identity}",
-                subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+                subprotocols=[self.version],  # type: ignore[list-item]
                 additional_headers=basic(self.identity, self.password) if self.password else None,
                 compression=None,
                 open_timeout=10,

@@ -104,6 +104,10 @@ BROKEN: list[tuple[int, str, Break]] = [
     (1, "never came to copy", lambda h: setattr(delivery(h, COPY, "CP2", 5), "answered", False)),
     (1, "boot of", lambda h: h.delivered.remove(delivery(h, COPY, "CP2", 0))),
     (1, "never came", lambda h: h.letters.add((MAIN, said("CP1", 3).key)) or h.delivered.remove(delivery(h, COPY, "CP1", 3))),
+    (2, "nobody said", lambda h: (setattr(h, "modern", frozenset({"CP1"})), connector(h, "other"))),
+    (2, "nobody said", lambda h: connector(h, said("CP1", 3).stamp)),
+    (1, "status of CP2-1", lambda h: (fold(h), setattr(h, "modern", frozenset({"CP2"})))),
+    (6, "2 times", lambda h: (setattr(h.ordered[0], "action", "RequestStartTransaction"), h.commanded.append(h.commanded[0]))),
     (2, "nobody said", lambda h: setattr(delivery(h, MAIN, "CP1", 3), "message", Said("CP1", "meter", "other", 110, "CP1-2"))),
     (2, "111 Wh, not 110", lambda h: alter(h, register=111)),
     (1, "status of CP2-1", lambda h: (fold(h), h.faults.clear())),
@@ -181,8 +185,21 @@ ALLOWED: list[tuple[str, Break]] = [
     ("a process that takes long to start", lambda h: (h.faults.append(Fault("starts", "start", 20.5, 40, seen=True)), late(h, 50.0))),
     ("a status that was over when the upstream came back", lambda h: fold(h)),
     ("the last fault comes when all is said", lambda h: (setattr(h, "until", 30.0), h.faults.append(Fault("kill", "hub", 31, 32)))),
+    ("the connector of a 2.0.1 charger, as its transaction tells it", lambda h: modern(h)),
     ("not told accepted, not delivered", lambda h: unanswered(h)),
 ]  # fmt: skip
+
+
+def connector(h: History, stamp: str) -> None:
+    """A CSMS hears a status of CP1 with this time."""
+    h.delivered.append(
+        Delivered(9.5, MAIN, Said("CP1", "status", stamp, value="Occupied"), 1, "derived", answered=True)
+    )
+
+
+def modern(h: History) -> None:
+    h.modern, h.folding = frozenset({"CP1", "CP2"}), frozenset()
+    connector(h, said("CP1", 3).stamp)
 
 
 def thin(h: History, upstream: str, *numbers: int) -> None:

@@ -61,22 +61,36 @@ async def test_i14_a_stale_connection_cannot_change_what_the_newest_one_is(fleet
 
 
 async def test_i14_a_hub_that_slept_longer_than_its_lease_is_fenced_out(fleet: Fleet) -> None:
-    """Another one owns its partitions when it wakes up in the middle of what it did."""
+    """Another one owns its partitions when it wakes up, and when the store gets what it had decided before. Were that taken, what the
+    other one has learned meanwhile would be lost: so that one dies, and the sleeper goes on with what is stored."""
     await fleet.backend("main", "ocpp2.0.1", mood=slow)
     await fleet.start(edges=1, hubs=2)
-    sleeper = fleet.hubs[0]
+    sleeper, other = fleet.hubs
     async with fleet.load(16) as chargers:
+
+        async def told(count: int) -> None:
+            least = sum(each.told for each in chargers) + count
+            async with asyncio.timeout(30):
+                while sum(each.told for each in chargers) < least:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+
         with fleet.fault("pause hub", "hub"):
+            sleeper.to_store.set("blackhole")
+            await asyncio.sleep(0.3)
             sleeper.signal(signal.SIGSTOP)
             await fleet.expire(sleeper)
             await fleet.balanced(1)
-            told = sum(each.told for each in chargers)
-            async with asyncio.timeout(30):
-                while sum(each.told for each in chargers) < told + 100:  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
+            await told(100)
+            sleeper.to_store.heal()
+            await asyncio.sleep(0.05)
+            await other.kill()
             sleeper.signal(signal.SIGCONT)
+            await fleet.expire()
+            await fleet.balanced(1)
+            await told(100)
+            await other.run()
         await fleet.balanced(2)
-    assert re.search(r"partition_(fenced|lost)", sleeper.log.read_text())
+    assert re.search(r"partition_(fenced|lost|given_up)", sleeper.log.read_text())
     await fleet.right(100)
 
 
@@ -112,24 +126,32 @@ async def test_i15_the_newest_connection_wins_and_the_older_one_is_closed(fleet:
 
 
 async def test_i21_a_rolling_restart_loses_nothing_and_each_drain_ends_in_time(fleet: Fleet) -> None:
+    """An edge that drains has at least 80 chargers to close: enough to see how fast it does."""
     await fleet.backend("main", "ocpp2.0.1")
     await fleet.backend("copy", "ocpp1.6", mood=slow)
     await fleet.start(edges=2, hubs=2)
     async with fleet.load(30) as chargers:
         for node in fleet.nodes:
+            idle = []
+            if node.from_chargers is not None:
+                url = f"ws://127.0.0.1:{node.from_chargers.port}/ocpp"
+                idle = [fleet.charger(f"{node.name}-{number}", [url]) for number in range(80)]
+                await asyncio.gather(*(each.connect() for each in idle))
             began = time.monotonic()
             with fleet.fault(f"restart {node.name}", "hub" if node.role == "hub" else "edge"):
                 assert await node.stop(45) == 0
                 assert time.monotonic() - began < 45
+                ended = time.monotonic()
                 await node.run()
+            if idle:
+                ends = [each.at for each in fleet.history.closed if began < each.at < ended]
+                assert len(ends) >= len(idle)
+                assert max(ends) - min(ends) > 0.9 * len(ends) / 100, "a hundred a second"
             told = sum(each.told for each in chargers)
             async with asyncio.timeout(30):
                 while sum(each.told for each in chargers) < told + 60:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
-    closed = [each for each in fleet.history.closed if each.code != 1000]
-    assert {each.code for each in closed} == {1012}
-    ends = sorted(each.at for each in closed)
-    assert all(ends[number + 60] - ends[number] > 0.3 for number in range(len(ends) - 60)), "a hundred a second"
+    assert {each.code for each in fleet.history.closed if each.code != 1000} == {1012}
     await fleet.right(100)
 
 
@@ -207,7 +229,7 @@ async def test_i33_a_half_open_charger_is_noticed_and_what_it_said_before_counts
 
 async def test_i34_a_process_that_is_cut_off_from_the_store_stops_and_another_takes_over(fleet: Fleet) -> None:
     """Only the link to the store is cut. Until its lease ends nobody else serves its chargers; afterwards it does not."""
-    main = await fleet.backend("main", "ocpp1.6")
+    await fleet.backend("main", "ocpp1.6")
     await fleet.backend("copy", "ocpp2.0.1")
     await fleet.store.start()
     one, two = [await fleet.node("both") for _ in range(2)]
@@ -224,8 +246,9 @@ async def test_i34_a_process_that_is_cut_off_from_the_store_stops_and_another_ta
                     await asyncio.sleep(0.05)
             owners = {await fleet.owner(each.identity) for each in chargers}
             assert owners == {two}
-            assert total(await one.metrics(), "ocppgw_connections") == 0, "it has sent its chargers away"
+            metrics = await one.metrics()
+            assert total(metrics, "ocppgw_connections") == 0, "it has sent its chargers away"
+            assert total(metrics, "ocppgw_upstream_sessions") == 0, "nor does it listen to a CSMS for them"
             one.to_store.heal()
         await fleet.balanced(2)
-    assert main.heard()
     await fleet.right(100)

@@ -9,10 +9,14 @@ import pytest
 from .backend import hostile, slow
 from .fleet import Fleet
 from .nemesis import Nemesis
+from .ordering import commanding
+from .swarm import Charger
+from .swarm201 import Charger201
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 CHARGERS = 20
+KINDS = (Charger, Charger, Charger201)
 PATIENT = {"call_timeout": 4, "connect_timeout": 3, "options": {"tx_attempts": 20, "tx_retry_interval": 0.5}}
 
 
@@ -32,11 +36,13 @@ async def build(fleet: Fleet, seed: int, *, call_timeout: float = 4) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_i38_the_nine_rules_hold_after_random_faults(fleet: Fleet, seed: int) -> None:
     await build(fleet, seed)
-    async with fleet.load(CHARGERS, patience=12) as chargers:
+    async with fleet.load(CHARGERS, patience=12, kinds=KINDS) as chargers:
         fleet.weigh()
-        nemesis = Nemesis(fleet, seed)
-        await nemesis.strike(nemesis.hand())
-        await asyncio.sleep(2)
+        async with commanding(fleet, fleet.backends["main"], chargers):
+            nemesis = Nemesis(fleet, seed)
+            await nemesis.strike(nemesis.hand())
+            await asyncio.sleep(2)
     fleet.weigh_again()
     await fleet.right()
     assert sum(each.told for each in chargers) > 20 * CHARGERS
+    assert sum(each.outcomes[0][1] == "result" for each in fleet.history.ordered) > 20

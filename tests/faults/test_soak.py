@@ -14,7 +14,8 @@ from .checker import check
 from .fleet import Fleet
 from .history import History
 from .nemesis import BLOWS, Nemesis
-from .test_smoke import build
+from .ordering import commanding
+from .test_smoke import KINDS, build
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 
@@ -41,12 +42,13 @@ async def test_i37_i38_soak(fleet: Fleet) -> None:
         for backend in fleet.backends.values():
             backend.history = fleet.history
         fleet.chargers.clear()
-        async with fleet.load(CHARGERS, patience=12, prefix=f"R{round}C") as chargers:
+        async with fleet.load(CHARGERS, patience=12, prefix=f"R{round}C", kinds=KINDS) as chargers:
             nemesis = Nemesis(fleet, seed + round, scale=2.0)
-            await nemesis.strike(dice.sample(sorted(BLOWS), 3))
-            for each in dice.sample(chargers, CHARGERS // 4):
-                each.abort()
-            await asyncio.sleep(5)
+            async with commanding(fleet, fleet.backends["main"], chargers):
+                await nemesis.strike(dice.sample(sorted(BLOWS), 3))
+                for each in dice.sample(chargers, CHARGERS // 4):
+                    each.abort()
+                await asyncio.sleep(5)
         await asyncio.gather(*(each.close() for each in chargers))
         # A mirror that hangs up again and again may hear the last of a charger of an earlier round in this one.
         wrong = [each for each in await fleet.verdict() if not re.search(rf"\bR(?!{round}C)\d+C\d", each)]
