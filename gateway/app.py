@@ -136,7 +136,7 @@ class App:
                 config.admin.host,
                 config.admin.port,
                 metrics=self._metrics,
-                ready=self._unready,
+                checks=self._checks,
                 full=self._full,
                 parts=(
                     *self._operators.parts,
@@ -267,22 +267,23 @@ class App:
             with contextlib.suppress(StoreDown):
                 await self._journal.edge_gone(self._edge.id)
 
+    def _checks(self) -> dict[str, str]:
+        """What must be well before chargers can connect -> why it is not; empty: it is."""
+        store = self._store_problem or self._journal.problem
+        checks = {
+            "serving": "draining" if self._stop.is_set() else "",
+            "store": store or ("" if self._journal.healthy else "the store is unreachable or unsafe"),
+            "registry": "" if self._registry.ready else "the registry is not read yet",
+        }
+        if self._edge is not None:
+            checks["listener"] = "" if self._edge.addresses else "not listening yet"
+        if "hub" in self._roles:
+            ready = self._hub is not None and self._hub.ready.is_set()
+            checks["partitions"] = "" if ready else "the hub has no partitions yet"
+        return checks
+
     def _unready(self) -> list[str]:
-        """Why chargers cannot connect now."""
-        reasons = []
-        if self._stop.is_set():
-            reasons.append("draining")
-        if self._store_problem:
-            reasons.append(self._store_problem)
-        elif self._journal.problem or not self._journal.healthy:
-            reasons.append(self._journal.problem or "the store is unreachable or unsafe")
-        if self._edge is not None and not self._edge.addresses:
-            reasons.append("not listening yet")
-        if not self._registry.ready:
-            reasons.append("the registry is not read yet")
-        if "hub" in self._roles and (self._hub is None or not self._hub.ready.is_set()):
-            reasons.append("the hub has no partitions yet")
-        return reasons
+        return [reason for reason in self._checks().values() if reason]
 
     def _full(self) -> str:
         """Why no more chargers are taken here; empty: there is room."""

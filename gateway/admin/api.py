@@ -39,18 +39,18 @@ class AdminApi:
         port: int,
         *,
         metrics: Metrics,
-        ready: Callable[[], list[str]],
+        checks: Callable[[], dict[str, str]],
         full: Callable[[], str] = lambda: "",
         parts: Iterable[Part] = (),
         tokens: Sequence[AdminToken] = (),
         noted: Callable[[str, web.Request, int], None] | None = None,
     ) -> None:
-        """`ready` gives the reasons why chargers cannot connect now; none means ready. `full`: why there is no room for more.
-        It must not block. `tokens`: who may call what is not open to all; none: whoever is on this machine."""
+        """`checks`: what must be well before chargers can connect -> why it is not, empty when it is. `full`: why there is no room
+        for more. Neither may block. `tokens`: who may call what is not open to all; none: whoever is on this machine."""
         self._parts = tuple(parts)
         self._host, self._port = host, port
         self._metrics = metrics
-        self._ready = ready
+        self._checks = checks
         self._full = full
         self._guard = Guard(tokens, time.monotonic)
         if noted is not None:
@@ -104,11 +104,16 @@ class AdminApi:
         return web.Response(text="ok\n")
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        """200 once chargers can connect, else 503 with the reasons."""
-        reasons = self._ready()
-        if "room" in request.query and (full := self._full()):
-            reasons.append(full)
-        body = msgspec.json.encode({"ready": not reasons, "reasons": reasons}) + b"\n"
+        """200 once chargers can connect, else 503 with the reasons; `?verbose`: each thing that was looked at; `?room`: being full
+        is a reason too."""
+        checks = self._checks()
+        if "room" in request.query:
+            checks = checks | {"room": self._full()}
+        reasons = [reason for reason in checks.values() if reason]
+        said: dict[str, object] = {"ready": not reasons, "reasons": reasons}
+        if "verbose" in request.query:
+            said["checks"] = {name: reason or "ok" for name, reason in checks.items()}
+        body = msgspec.json.encode(said) + b"\n"
         return web.Response(status=503 if reasons else 200, body=body, content_type="application/json")
 
     async def _render(self, request: web.Request) -> web.Response:

@@ -145,6 +145,8 @@ async def test_settings_count_for_connected_chargers(
     with pytest.raises(TimeoutError):
         await Charger16(gateway.url, "CP2").connect(patience=0.5)
     assert (await ask(gateway, "GET", "/readyz"))[0] == 200
+    looked = (await ask(gateway, "GET", "/readyz?verbose"))[1]["checks"]
+    assert looked == dict.fromkeys(("serving", "store", "registry", "listener", "partitions"), "ok")
     status, found = await ask(gateway, "GET", "/readyz?room")
     assert status == 503 and found["reasons"] == ["as many chargers are connected as may be"]
     lines = len(gateway.log.read_text().splitlines())

@@ -14,9 +14,9 @@ from gateway.metrics import Metrics
 
 @pytest.fixture
 async def admin():
-    reasons: list[str] = []
+    reasons: dict[str, str] = {"store": ""}
     metrics = Metrics(["main"])
-    api = AdminApi("127.0.0.1", 0, metrics=metrics, ready=lambda: reasons)
+    api = AdminApi("127.0.0.1", 0, metrics=metrics, checks=lambda: reasons, full=lambda: "full")
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}") as client:
         yield api, client, reasons, metrics
@@ -28,9 +28,16 @@ async def test_live_and_ready(admin) -> None:
     assert (await client.get("/livez")).status == 200
     ready = await client.get("/readyz")
     assert (ready.status, await ready.json()) == (200, {"ready": True, "reasons": []})
-    reasons.append("store: down")
+    verbose = await client.get("/readyz?verbose")
+    assert (verbose.status, await verbose.json()) == (200, {"ready": True, "reasons": [], "checks": {"store": "ok"}})
+    reasons["store"] = "store: down"
     ready = await client.get("/readyz")
     assert (ready.status, await ready.json()) == (503, {"ready": False, "reasons": ["store: down"]})
+    verbose = await client.get("/readyz?verbose&room")
+    assert (verbose.status, await verbose.json()) == (
+        503,
+        {"ready": False, "reasons": ["store: down", "full"], "checks": {"store": "store: down", "room": "full"}},
+    )
     assert (await client.get("/livez")).status == 200
     assert (await client.get("/other")).status == 404
 
@@ -55,6 +62,6 @@ async def test_loop_lag_is_measured(admin) -> None:
 
 async def test_a_taken_port_is_an_oserror(admin) -> None:
     api, *_ = admin
-    second = AdminApi("127.0.0.1", api.port, metrics=Metrics(), ready=list)
+    second = AdminApi("127.0.0.1", api.port, metrics=Metrics(), checks=dict)
     with pytest.raises(OSError):
         await second.start()

@@ -43,7 +43,7 @@ def chargers(journal: Journal, config: Config) -> Chargers:
 
 @pytest.fixture
 async def client(journal: Journal) -> AsyncIterator[aiohttp.ClientSession]:
-    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=[chargers(journal, CONFIG)])
+    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), checks=dict, parts=[chargers(journal, CONFIG)])
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}/api/v1/") as client:
         yield client
@@ -128,7 +128,7 @@ async def test_what_is_wrong_is_told(body: object, status: int, client: aiohttp.
 
 
 async def test_a_registry_that_is_elsewhere(journal: Journal) -> None:
-    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=[chargers(journal, Config())])
+    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), checks=dict, parts=[chargers(journal, Config())])
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}/api/v1/") as client:
         assert (await client.put("chargers/CP1", json={})).status == 409

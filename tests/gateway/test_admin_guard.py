@@ -45,7 +45,7 @@ class Port:
 
 
 async def port_of(tokens: list[AdminToken], host: str = "127.0.0.1") -> AsyncIterator[Port]:
-    api = AdminApi(host, 0, metrics=Metrics(), ready=list, parts=[Echo()], tokens=tokens)
+    api = AdminApi(host, 0, metrics=Metrics(), checks=dict, parts=[Echo()], tokens=tokens)
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}") as client:
         yield Port(api, client)

@@ -37,7 +37,7 @@ async def client(journal: Journal, deeds: list[Deed]) -> AsyncIterator[aiohttp.C
         deeds.append(Deed(who, request.method, request.path, status, change=request[CHANGE]))
 
     parts = [chargers(journal, CONFIG), Importing(journal, CONFIG, lambda: None), Auditing(journal)]
-    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=parts, noted=noted)
+    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), checks=dict, parts=parts, noted=noted)
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}/api/v1/") as client:
         yield client

@@ -25,7 +25,7 @@ STATIC = ROOT / "gateway" / "console" / "static"
 @pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
     tokens = [AdminToken(name="someone", hash="0" * 64, scope="read")]
-    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), ready=list, parts=(Console(),), tokens=tokens)
+    api = AdminApi("127.0.0.1", 0, metrics=Metrics(), checks=dict, parts=(Console(),), tokens=tokens)
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}") as session:
         yield session
