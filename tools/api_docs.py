@@ -31,8 +31,8 @@ of them; processes that do not answer in time are named in `silent`. The same as
 - Whatever may have changed something is kept for 90 days: `GET /api/v1/audit`.
 
 `/livez`, `/readyz`, `/metrics` and the files of the [console](console.md) at `/console` are on the same port, and open.
-`/readyz?verbose` tells of each thing that was looked at: `{"ready": false, "reasons": ["draining"], "checks": {"store": "ok", ...}}`. A
-probe for the start has no address of its own: ask `/livez`, as the chart does, for a store that is away is no reason to start a
+`/readyz?verbose` tells of each thing that was looked at: `{"ready": false, "reasons": ["draining"], "checks": {"store": "ok", ...}}`.
+A probe for the start has no address of its own: ask `/livez`, as the chart does, for a store that is away is no reason to start a
 process over. Versions are in `GET /api/v1/processes` and `ocppgw_build_info`; the configuration in force with its digest, the log
 level and drains are below `/api/v1` as well. How late the event loop is tells `ocppgw_event_loop_lag_seconds`; there is no list of
 tasks over HTTP: `py-spy dump --pid PID` shows where a process is, also when its loop hangs.

@@ -70,19 +70,19 @@ def _commands() -> dict[str, tuple[list[str], list[str], dict[str, str], str]]:
 
 
 def _cases(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]]) -> str:
-    """Shell cases that set `words` (what may come) and `kind` (of names to ask for)."""
+    """Shell cases that set `offers` (what may come; zsh has a `words` of its own) and `kind` (of names to ask for)."""
     lines = []
     for path, (children, options, values, kind) in sorted(commands.items()):
         lines.append(f'    "{path}")')
         for name, choices in sorted(values.items()):
-            told = f"kind={choices[1:]}" if choices.startswith("@") else f'words="{choices}"'
+            told = f"kind={choices[1:]}" if choices.startswith("@") else f'offers="{choices}"'
             lines.append(f'      if [ "$previous" = "{name}" ]; then {told}; return; fi')
         words = " ".join([*children, *options])
-        lines.append(f'      words="{words}"')
+        lines.append(f'      offers="{words}"')
         if kind.startswith("@"):
             lines.append(f"      kind={kind[1:]}")
         elif kind:
-            lines.append(f'      words="$words {kind}"')
+            lines.append(f'      offers="$offers {kind}"')
         lines.append("      ;;")
     return "\n".join(lines)
 
@@ -90,7 +90,7 @@ def _cases(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]]
 def _common(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]]) -> str:
     paths = " ".join(f'"{path}"' for path in sorted(commands) if path)
     return f"""_ocpp_gateway_know() {{
-  words="" kind=""
+  offers="" kind=""
   case "$1" in
 {_cases(commands)}
   esac
@@ -108,7 +108,7 @@ _ocpp_gateway_is_command() {{
 def _bash(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]]) -> str:
     return f"""# Completion of ocpp-gateway for bash. Made by `ocpp-gateway completion bash`.
 {_common(commands)}_ocpp_gateway() {{
-  local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" path="" words kind index next
+  local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" path="" offers kind index next
   for ((index = 1; index < COMP_CWORD; index++)); do
     next="${{path:+$path }}${{COMP_WORDS[index]}}"
     _ocpp_gateway_is_command "$next" && path="$next"
@@ -117,7 +117,7 @@ def _bash(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]])
   if [ -n "$kind" ] && [ "${{current:0:1}}" != "-" ]; then
     mapfile -t COMPREPLY < <(ocpp-gateway __names "$kind" "$current" 2>/dev/null)
   else
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "$offers" -- "$current")
   fi
 }}
 complete -o default -F _ocpp_gateway ocpp-gateway
@@ -131,7 +131,7 @@ def _zsh(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]]) 
   local current="${{words[CURRENT]}}" previous="${{words[CURRENT-1]}}" line_path="" next index
   local -a line found
   line=("${{words[@]}}")
-  local words kind
+  local offers kind
   for ((index = 2; index < CURRENT; index++)); do
     next="${{line_path:+$line_path }}${{line[index]}}"
     _ocpp_gateway_is_command "$next" && line_path="$next"
@@ -140,7 +140,7 @@ def _zsh(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]]) 
   if [ -n "$kind" ] && [ "${{current[1]}}" != "-" ]; then
     found=("${{(@f)$(ocpp-gateway __names "$kind" "$current" 2>/dev/null)}}")
   else
-    found=(${{=words}})
+    found=(${{=offers}})
   fi
   compadd -- "${{found[@]}}"
 }}
@@ -157,6 +157,11 @@ def _fish(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]])
         "  set -l count (count $argv)",
         '  test (count $bare) -ge $count; and test "$bare[1..$count]" = "$argv"',
         "end",
+        "function __ocpp_gateway_just",
+        "  set -l words (commandline -opc)[2..-1]",
+        "  set -l bare (string match -v -- '-*' $words)",
+        '  test "$bare" = "$argv"',
+        "end",
         "complete -c ocpp-gateway -f",
     ]
     for path, (children, options, values, kind) in sorted(commands.items()):
@@ -166,7 +171,8 @@ def _fish(commands: dict[str, tuple[list[str], list[str], dict[str, str], str]])
             else "-n 'not string match -qv -- \"-*\" (commandline -opc)[2..-1]'"
         )
         if children:
-            lines.append(f"complete -c ocpp-gateway {at} -a '{' '.join(children)}'")
+            just = at.replace("__ocpp_gateway_at", "__ocpp_gateway_just")
+            lines.append(f"complete -c ocpp-gateway {just} -a '{' '.join(children)}'")
         for name in options:
             choices = values.get(name, "")
             given = (
