@@ -12,6 +12,7 @@ from gateway.routes import Route
 from gateway.treatment import USUAL
 from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
+from . import remote_starts
 from .arbiter import Arbiter
 from .backlog import Exchange, order
 from .comparing import Comparison
@@ -422,6 +423,8 @@ class Session:
     def _mended(self, link: Link, entry: Entry) -> Call:
         """The CALL of an entry as `link` is to hear it."""
         call = _call(entry)
+        if self.shared.remotes:
+            call = remote_starts.named(link, call, self.shared.remotes)
         return call if link.mend is None else link.mend.call(call, entry.head.received_at, self.shared.open)
 
     def _pump(self, now: int) -> None:
@@ -433,6 +436,8 @@ class Session:
             trace = self.observer.trace(self.charger, self.lane.open_source)
             item = ToCharger(self.charger, self.epoch, "call", encode(call), message_id=call.id, trace=trace)
             self.habits.commanded(call.action)
+            if call.action == remote_starts.COMMAND:
+                remote_starts.asked(self, call, self.lane.open_source)
             if not (self.passwords and rekeys(self, call, item)):
                 self.effects.to_charger.append((self.edge, item))
 

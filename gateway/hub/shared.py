@@ -55,6 +55,17 @@ class Accepted(msgspec.Struct, array_like=True, frozen=True, gc=False):
     interval: int
 
 
+class Remote(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A transaction that a 2.x charger was asked to begin."""
+
+    id: int
+    """Its remoteStartId."""
+    by: str
+    """The upstream that asked."""
+    token: bytes
+    """The idToken, as JSON."""
+
+
 class Shared(msgspec.Struct, omit_defaults=True):
     """The field `shared` of a charger's facts."""
 
@@ -70,6 +81,8 @@ class Shared(msgspec.Struct, omit_defaults=True):
     open: list[Open] = []
     accepted: dict[str, Accepted] = {}
     """Upstream -> the boot that it has accepted."""
+    remotes: list[Remote] = []
+    """The last transactions that upstreams have begun, where there are several."""
     linked: dict[str, str] | None = None
     """Upstream that serves the charger -> journal id up to which it is still to be told of what was there before it came;
     "" when it has been. None: the upstreams have been the same from the beginning."""
