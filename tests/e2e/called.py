@@ -58,7 +58,7 @@ def _main() -> None:
     def write() -> None:
         file = Path(os.environ["CALLED_FILE"] + f".{os.getpid()}")
         while True:
-            new = file.with_suffix(".new")
+            new = file.with_name(f"{file.name}.new")
             new.write_text(json.dumps(found.copy()))  # it grows meanwhile
             new.replace(file)
             time.sleep(WRITE_SECONDS)

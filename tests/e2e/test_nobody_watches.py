@@ -19,7 +19,7 @@ from .charger import Charger16
 from .conftest import Connect, StartCsms, StartGateway
 from .operator import until
 from .process import Gateway
-from .test_operate import TAG, two, watch
+from .test_operate import TAG, Watching, two, watch
 
 
 @pytest.fixture
@@ -104,15 +104,26 @@ async def test_several_processes(counted: Path, tmp_path: Path) -> None:
                 total += int(about[about.index(b"entries-added") + 1])
             return total
 
+        async def armed(watching: Watching) -> None:
+            """The others hear by mail that somebody watches."""
+
+            async def shown() -> bool:
+                await charger.status("Available")
+                return bool(watching.of("frame", action="StatusNotification"))
+
+            await until("a frame", shown)
+
         assert await session() == {}
         async with watch(fleet.edges[1], "chargers/CP1/frames") as watching:
+            await armed(watching)
             found = await session()
             assert found["posted"] > 0 and found["gateway/tap.py show"] > 4, found
             await until("frames", lambda: bool(watching.of("frame", action="TransactionEvent")))
         await charger.status("Faulted")  # that a watcher has left is seen when something is sent to it
         await asyncio.sleep(1)
         assert await session() == {}
-        async with watch(fleet.edges[1], "chargers/CP1/frames"):
+        async with watch(fleet.edges[1], "chargers/CP1/frames") as watching:
+            await armed(watching)
             assert (await session())["posted"] > 0
             await fleet.edges[1].kill()
         await session()  # what is sent to nobody ends the watch
