@@ -38,6 +38,8 @@ UPGRADE_TIMEOUT: Final = 10.0
 """Seconds from accept to the end of the HTTP upgrade; from dial to its end on the client side."""
 CLOSE_TIMEOUT: Final = 3.0
 """Seconds for the closing handshake, then the socket is reset."""
+LATE_LIMIT: Final = 32 * 1024
+"""Most bytes that are read after our Close frame; who sends more does not listen, and the socket is reset."""
 STALL_TIMEOUT: Final = 30.0
 """Seconds for which a peer may leave written bytes unread, then the socket is reset."""
 
@@ -66,11 +68,13 @@ class Wire(asyncio.Protocol):
         "_deadline",
         "_fragments",
         "_held",
+        "_late",
         "_paused",
         "_protocol",
         "_read_limit",
         "_stall",
         "_transport",
+        "_unread",
         "_wheel",
         "last_received",
         "opened",
@@ -87,6 +91,10 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._fragments: list[bytes] | None = None
         self._held: deque[bytes] | None = None
+        self._late = -1
+        """Bytes that came after our Close frame; -1 before it, or when the library drops them unread, after an error."""
+        self._unread = b""
+        """Came before reading was stopped, from the first frame on that nobody has looked at."""
         self._paused = False
         self._closing = False
         self._deadline: Timer | None = None
@@ -193,8 +201,9 @@ class Wire(asyncio.Protocol):
             self._closing = True
             cut = reason.encode()[:123].decode(errors="ignore")
             self._library().send_close(code, cut)
-            self._discard()
+            self._late = 0
             self._flush()
+            self._discard()
 
     def reset(self) -> None:
         """End the TCP connection with a reset, without a Close frame."""
@@ -225,6 +234,8 @@ class Wire(asyncio.Protocol):
             self._deliver(held.popleft())
         if not held:
             self._held = None
+        if self._unread and not self._paused:
+            self.data_received(b"")
         if not self._paused and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -241,11 +252,40 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.last_received = self._wheel.loop.time()
-        if self._protocol is None:
+        if self._unread:
+            data, self._unread = self._unread + data, b""
+        while self._protocol is None:
             data = self._read_plain(data)
             if not data:
                 return
+            if self._paused:
+                self._unread = data
+                return
+            size = self._control(data)
+            if not size:
+                break
+            self._parse(data[:size])
+            data = data[size:]
+            if not data:
+                return
+        self._parse(data)
+
+    def _control(self, data: bytes) -> int:
+        """Size of the whole ping or pong in front of `data`: the library is given that alone, and not all that follows; 0: none."""
+        if len(data) < 2 or data[0] not in (0x89, 0x8A):
+            return 0
+        length = data[1] ^ (0x80 if self.side is Side.SERVER else 0)
+        size = 2 + length + (4 if self.side is Side.SERVER else 0)
+        return size if length < 126 and size <= len(data) else 0
+
+    def _parse(self, data: bytes) -> None:
+        """Have the library read what is more than plain text frames."""
         protocol = self._library()
+        if self._late >= 0:
+            self._late += len(data)
+            if self._late > LATE_LIMIT:
+                self.abort()
+                return
         protocol.receive_data(data)
         if protocol.writes:
             self._flush()
@@ -264,6 +304,9 @@ class Wire(asyncio.Protocol):
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        unread, self._unread = self._unread, b""
+        if unread:  # the peer's Close frame may be in it
+            self._library().receive_data(unread)
         protocol = self._protocol
         if protocol is not None and not protocol.reader.eof:
             protocol.receive_eof()
@@ -427,11 +470,14 @@ class Wire(asyncio.Protocol):
             protocol.fail(code, reason)
         self._closing = True
         self._fragments = None
-        self._discard()
         self._flush()
+        self._discard()
 
     def _discard(self) -> None:
         """Forget what is held back and read on: only the peer's close frame matters now."""
+        unread, self._unread = self._unread, b""
+        if unread:
+            self._parse(unread)
         self._held = None
         if self._paused:
             self._paused = False

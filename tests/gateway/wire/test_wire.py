@@ -14,6 +14,7 @@ import websockets
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request
+from websockets.protocol import Protocol
 
 from gateway import wire as wire_module
 from gateway.dial import ClientWire, DialFailed
@@ -359,6 +360,69 @@ async def test_our_close_reaches_the_peer_and_later_frames_are_ignored(
     raw.frame(8, (1012).to_bytes(2, "big"))
     assert (await asyncio.wait_for(wire.lost, 5))[0] == 1012
     assert wire.texts == []
+
+
+async def test_a_peer_that_goes_on_after_our_close_is_reset_at_once(echo: EchoServer) -> None:
+    raw = await Raw.open(echo.port)
+    await raw.head()
+    await asyncio.sleep(0.01)
+    echo.wires[0].close(1008, "too fast")
+    assert await raw.close_code() == 1008
+    for _ in range(100):
+        raw.frame(1, b"x" * 500)
+    async with asyncio.timeout(wire_module.CLOSE_TIMEOUT / 2):
+        assert await echo.wires[0].lost == (1008, "too fast")
+    raw.end()
+
+
+async def test_what_came_before_a_pause_is_not_even_parsed_until_it_ends(
+    echo: EchoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = 0
+
+    def receive_data(self: Protocol, data: bytes) -> None:
+        nonlocal parsed
+        parsed += len(data)
+        library(self, data)
+
+    raw = await Raw.open(echo.port)
+    await raw.head()
+    await asyncio.sleep(0.01)
+    library = Protocol.receive_data
+    monkeypatch.setattr(Protocol, "receive_data", receive_data)
+    texts = [b"%04d" % number for number in range(1000)]
+    raw.frame(1, b"pause")
+    for text in texts[:500]:
+        raw.frame(1, text)
+    raw.frame(9, b"there?")
+    for text in texts[500:]:
+        raw.frame(1, text)
+    raw.frame(8, (1000).to_bytes(2, "big"))
+    assert await raw.read() == (1, b"pause")
+    await asyncio.sleep(0.05)
+    assert not parsed
+    wire = echo.wires[0]
+    wire.resume()
+    heard = [await raw.read() for _ in range(1001)]
+    assert heard.index((10, b"there?")) == 500
+    assert [text for _, text in heard if text != b"there?"] == texts
+    assert await raw.close_code() == 1000
+    assert await asyncio.wait_for(wire.lost, 5) == (1000, "")
+    assert parsed < 50, "only the ping and the close"
+
+
+async def test_a_close_among_what_nobody_has_looked_at_counts(echo: EchoServer) -> None:
+    raw = await Raw.open(echo.port)
+    await raw.head()
+    await asyncio.sleep(0.01)
+    raw.frame(1, b"pause")
+    raw.frame(1, b"more")
+    raw.frame(8, (1001).to_bytes(2, "big"))
+    assert await raw.read() == (1, b"pause")
+    await asyncio.sleep(0.05)
+    echo.wires[0].abort()
+    assert (await asyncio.wait_for(echo.wires[0].lost, 5))[0] == 1001
+    raw.end()
 
 
 async def test_a_peer_that_ignores_our_close_is_reset(echo: EchoServer, monkeypatch: pytest.MonkeyPatch) -> None:
