@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,37 +36,20 @@ def healthcheck(
         raise typer.Exit(1) from None
 
 
+def _file(name: str, help: str) -> Any:
+    return typer.Option(name, metavar="FILE", exists=True, dir_okay=False, help=help)
+
+
 def boot(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="ws://host:port/ocpp/<charger id>, or wss://.", show_default=False)
     ],
     version: Annotated[OcppVersion, typer.Option("--version", help="OCPP version to speak.")] = OcppVersion.ocpp16,
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Time for all of it.")] = 30,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--password-file", metavar="FILE", exists=True, dir_okay=False, help="Its password for HTTP Basic."
-        ),
-    ] = None,
-    ca: Annotated[
-        Path | None,
-        typer.Option(
-            "--ca",
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="Trust these roots (PEM) instead of the machine's.",
-        ),
-    ] = None,
-    cert: Annotated[
-        Path | None,
-        typer.Option(
-            "--cert", metavar="FILE", exists=True, dir_okay=False, help="Its client certificate (PEM), with --key."
-        ),
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", exists=True, dir_okay=False, help="The key of it.")
-    ] = None,
+    password_file: Annotated[Path | None, _file("--password-file", "Its password for HTTP Basic.")] = None,
+    ca: Annotated[Path | None, _file("--ca", "Trust these roots (PEM) instead of the machine's.")] = None,
+    cert: Annotated[Path | None, _file("--cert", "Its client certificate (PEM), with --key.")] = None,
+    key: Annotated[Path | None, _file("--key", "The key of it.")] = None,
 ) -> None:
     """Connect as a charger, send a BootNotification and show the answer; the CSMS behind hears it.
 

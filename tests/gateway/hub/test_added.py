@@ -12,11 +12,9 @@ import pytest
 from gateway.config import Config, RedisConfig, RouteConfig, Upstream
 from gateway.hub import retention
 from gateway.routes import Routes
-from tests.gateway.journal.conftest import Server, binary, server
+from tests.gateway.journal.conftest import Server
 
 from .site import Csms, eventually, site
-
-__all__ = ["binary", "server"]
 
 STAMP = "2026-01-01T00:00:00Z"
 

@@ -35,9 +35,7 @@ from gateway.journal.errors import Fenced
 from gateway.journal.facts import Commit
 from gateway.journal.streams import Batch, order
 from tests.e2e.process import Gateway
-from tests.gateway.journal.conftest import HEAD, Server, binary, now_ms, server, until
-
-__all__ = ["binary", "server"]
+from tests.gateway.journal.conftest import HEAD, Server, now_ms, until
 
 UPSTREAMS = ["a", "b"]
 GROUPS = [SESSION, *UPSTREAMS]

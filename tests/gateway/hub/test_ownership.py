@@ -17,24 +17,9 @@ from gateway.hub.metering import Metering
 from gateway.journal import Journal
 from gateway.journal.entry import ToCharger
 from gateway.wheel import Wheel
-from tests.gateway.journal.conftest import Server, binary, now_ms, server
+from tests.gateway.journal.conftest import Server, now_ms
 
 from .site import EDGE, Csms, Site, eventually, site
-
-__all__ = ["binary", "server"]
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[Csms]:
-    csms = Csms()
-    await csms.start()
-    yield csms
-    await csms.stop()
-
-
-@pytest.fixture
-def store(server: Server) -> RedisConfig:
-    return RedisConfig(url=server.url)
 
 
 def upstream(csms: Csms) -> Upstream:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,12 +10,9 @@ import pytest
 from gateway.config import RedisConfig, RouteConfig, Upstream
 from gateway.hub import parking, retention
 from gateway.journal.keys import partition
-from tests.gateway.journal.conftest import Server, binary, server
 from translators.options import Options
 
 from .site import Csms, Site, eventually, site
-
-__all__ = ["binary", "server"]
 
 NEIGHBOUR = next(f"CP-{n}" for n in range(2, 10_000) if partition(f"CP-{n}", 64) == partition("CP-1", 64))
 """A charger of the same partition."""
@@ -27,19 +23,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parking, "BLOCKED_MS", 500)
     monkeypatch.setattr(parking, "STALLED_MS", 300)
     monkeypatch.setattr(retention, "LOOK_SECONDS", 0.1)
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[Csms]:
-    csms = Csms()
-    await csms.start()
-    yield csms
-    await csms.stop()
-
-
-@pytest.fixture
-def store(server: Server) -> RedisConfig:
-    return RedisConfig(url=server.url)
 
 
 def upstream(csms: Csms, **more: Any) -> Upstream:

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from gateway.config import RedisConfig, Upstream
-from tests.gateway.journal.conftest import Server, binary, server
 from translators.frames import Call, Result
 from translators.options import Options
 from translators.untouched import Untouched
 
 from .site import Csms, eventually, site
-
-__all__ = ["binary", "server"]
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[Csms]:
-    csms = Csms()
-    await csms.start()
-    yield csms
-    await csms.stop()
-
-
-@pytest.fixture
-def store(server: Server) -> RedisConfig:
-    return RedisConfig(url=server.url)
 
 
 async def test_a_message_that_no_rule_can_decide_is_put_aside_with_a_trace(

@@ -6,11 +6,9 @@ import msgspec
 import pytest
 
 from gateway.config import RedisConfig, Upstream
-from tests.gateway.journal.conftest import Server, binary, server
+from tests.gateway.journal.conftest import Server
 
 from .site import Csms, eventually, site
-
-__all__ = ["binary", "server"]
 
 
 @pytest.mark.slow

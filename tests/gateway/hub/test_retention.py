@@ -12,11 +12,9 @@ from gateway.config import RedisConfig, RouteConfig, Upstream
 from gateway.hub import parking, retention
 from gateway.journal import Commit, Dead
 from gateway.journal.entry import Entry
-from tests.gateway.journal.conftest import HEAD, Server, binary, server
+from tests.gateway.journal.conftest import HEAD, Server
 
 from .site import Csms, Site, eventually, site
-
-__all__ = ["binary", "server"]
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +35,6 @@ async def csms() -> AsyncIterator[Csms]:
     await csms.start()
     yield csms
     await csms.stop()
-
-
-@pytest.fixture
-def store(server: Server) -> RedisConfig:
-    return RedisConfig(url=server.url)
 
 
 def fleet(csms: Csms, **mirror: Any) -> dict[str, Upstream]:

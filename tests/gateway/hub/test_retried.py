@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import pytest
 
 from gateway.config import RedisConfig, Upstream
 from gateway.hub.lot import Lot
 from gateway.journal.entry import Entry, Head
-from tests.gateway.journal.conftest import Server, binary, server
+from tests.gateway.journal.conftest import Server
 
 from .site import EDGE, Csms, eventually, site
 from .test_session import Bench
 
-__all__ = ["binary", "server"]
-
 STAMP = "2026-01-01T00:00:00Z"
 STOP = {"transactionId": 5, "meterStop": 10, "timestamp": STAMP}
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[Csms]:
-    csms = Csms()
-    await csms.start()
-    yield csms
-    await csms.stop()
 
 
 def again(bench: Bench, entry: Entry, seq: int) -> None:
