@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from gateway.metrics import HistogramCell, Metrics
+from gateway.metrics import Cell, Family, HistogramCell, Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
 from gateway.metrics_catalogue import CLOSE_CODES
 
@@ -13,16 +13,21 @@ from .counters import EdgeCounters
 
 def export(counters: EdgeCounters, metrics: Metrics) -> None:
     """Copy `counters` into `metrics`; runs in the scrape's thread, so it reads snapshots."""
-    for (version, profile), open_now in list(counters.connections.items()):
-        metrics.connections.cell(version or "other", str(profile)).n = open_now
-    for (version, outcome), n in list(counters.attempts.items()):
-        metrics.connection_attempts.cell(version or "other", outcome).n = n
-    closings: dict[tuple[str, str], int] = {}
-    for (reason, code), n in list(counters.closings.items()):
-        closing = (reason, str(code) if str(code) in CLOSE_CODES else "other")
-        closings[closing] = closings.get(closing, 0) + n
-    for (reason, shown), n in closings.items():
-        metrics.disconnects.cell(reason, shown).n = n
+    _copy(
+        metrics.connections,
+        (((version or "other", str(profile)), n) for (version, profile), n in list(counters.connections.items())),
+    )
+    _copy(
+        metrics.connection_attempts,
+        (((version or "other", outcome), n) for (version, outcome), n in list(counters.attempts.items())),
+    )
+    _copy(
+        metrics.disconnects,
+        (
+            ((reason, str(code) if str(code) in CLOSE_CODES else "other"), n)
+            for (reason, code), n in list(counters.closings.items())
+        ),
+    )
     for kind, n in list(counters.security.items()):
         metrics.security_events.cell(kind).n = n
     for limit, n in list(counters.limits.items()):
@@ -32,20 +37,18 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
     metrics.memory_used.cell().n = counters.memory
     metrics.memory_limit.cell().n = counters.memory_limit
     metrics.hex_passwords.cell().n = counters.hex_passwords
-    sums: dict[tuple[str, str, str, str, str], int] = {}
-    for (direction, kind, action, version), n in list(counters.messages.items()):
-        labels = ("charger", direction, kind, action or "other", version or "other")
-        sums[labels] = sums.get(labels, 0) + n
-    for labels, n in sums.items():
-        metrics.messages.cell(*labels).n = n
-    rows: dict[str, int] = {}
-    for row, n in list(counters.malformed.items()):
-        number = row.partition(".")[0]
-        rows[number] = rows.get(number, 0) + n
-    for row, n in rows.items():
-        metrics.malformed_frames.cell(row).n = n
-    for (action, outcome), n in list(counters.calls.items()):
-        metrics.calls.cell("charger", action or "other", outcome).n = n
+    _copy(
+        metrics.messages,
+        (
+            (("charger", direction, kind, action or "other", version or "other"), n)
+            for (direction, kind, action, version), n in list(counters.messages.items())
+        ),
+    )
+    _copy(metrics.malformed_frames, (((row.partition(".")[0],), n) for row, n in list(counters.malformed.items())))
+    _copy(
+        metrics.calls,
+        ((("charger", action or "other", outcome), n) for (action, outcome), n in list(counters.calls.items())),
+    )
     metrics.refused_frames.cell().n = counters.refused
     metrics.quarantined_frames.cell().n = counters.quarantined
     metrics.calls_in_flight.cell("charger").n = counters.in_flight
@@ -60,6 +63,16 @@ def export(counters: EdgeCounters, metrics: Metrics) -> None:
         metrics.quirks.cell(quirk, version or "other", "charger").n += n - counters.quirks_told.get(met, 0)
         counters.quirks_told[met] = n
     metrics.stream_published.cell().n = counters.appended.get("new", 0) + counters.appended.get("repeat", 0)
+
+
+def _copy(family: Family[Cell], counts: Iterable[tuple[tuple[str, ...], int]]) -> None:
+    """Sets the cells to what was counted; adds up what falls into one cell, as a family that is full makes it."""
+    sums: dict[Cell, int] = {}
+    for values, n in counts:
+        cell = family.cell(*values)
+        sums[cell] = sums.get(cell, 0) + n
+    for cell, n in sums.items():
+        cell.n = n
 
 
 def watch(counters: EdgeCounters, metrics: Metrics) -> None:

@@ -50,6 +50,12 @@ INTERNALS = Dashboard(
                     bad=0.25,
                 ),
                 Panel(
+                    "Clock",
+                    "How far a process's clock is ahead of the store's. Beyond 2 s it goes by the store's.",
+                    "s",
+                    (Query("max by (instance) (ocppgw_clock_skew_seconds{$s})", "{{instance}}"),),
+                ),
+                Panel(
                     "CPU",
                     "Cores per process; a process uses one at most.",
                     "short",

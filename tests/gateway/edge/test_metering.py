@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from gateway.config import Listen
+from gateway.edge.counters import EdgeCounters
 from gateway.edge.metering import export, watch
 from gateway.metrics import Metrics
+from gateway.metrics_actions import ACTION_GROUP
+from gateway.metrics_catalogue import VERSIONS
 from gateway.traffic import SIZES, buckets
 
 from .conftest import EchoHub, World, dial, eventually, hear, say
@@ -42,3 +45,21 @@ def test_sizes_fall_into_the_right_buckets() -> None:
     counted = buckets(sizes, 7, 20)
     assert len(counted) == 15 and sum(counted) == 9
     assert counted[:3] == [3, 2, 1] and counted[-2:] == [1, 2]
+
+
+def test_what_a_full_family_folds_is_added_up() -> None:
+    """Two kinds of message that share the series `other` must not count in turn: a counter only ever grows."""
+    counters, metrics = EdgeCounters(), Metrics()
+    for version in VERSIONS:
+        for action in ACTION_GROUP:
+            counters.messages["in", "call", action, version] = 1
+            counters.calls[action, "ok" if version == "1.6" else "timeout"] = 1
+    export(counters, metrics)
+    folded = metrics.messages.cell("charger", "in", "call", "Newest", VERSIONS[-1])
+    before, calls = folded.n, sum(cell.n for _, cell in metrics.calls.items())
+    assert sum(cell.n for _, cell in metrics.messages.items()) == len(counters.messages)
+    assert calls == len(counters.calls) and before > 1
+    counters.messages["in", "call", "Newest", VERSIONS[-1]] = 1
+    counters.messages["in", "call", "Newest", VERSIONS[0]] = 1
+    export(counters, metrics)
+    assert folded.n == before + 2
