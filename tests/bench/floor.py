@@ -2,14 +2,17 @@
 
 Both legs of each charger on uvloop, frames cut by hand, nothing parsed, translated, counted or bounded. With a store every CALL
 is appended to a stream before it goes on, and acknowledged before its answer goes back: one write per turn of the loop, nothing
-deduplicated, no lease, no facts.
+deduplicated, no lease, no facts. With `scripts` the store does what the journal asks of it: a CALL is appended by the script that
+knows a repeat, and all answers of a turn are stored and acknowledged by one commit under a lease; one partition, nothing read.
 
-Usage: `python -m tests.bench.floor CSMS_URL [STORE_SOCKET]`. Prints `{"port": n}` and serves until standard input is closed.
+Usage: `python -m tests.bench.floor CSMS_URL [STORE_SOCKET [scripts]]`. Prints `{"port": n}` and serves until standard input is
+closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -23,17 +26,23 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
+from gateway.journal import keys
+from gateway.journal.lua import scripts
+
 from .csms import SUBPROTOCOLS
 from .framing import LeanSocket
 
-STREAM, GROUP = "{p00}:in", "main"
+STREAM, GROUP = keys.stream(0), "main"
+CHARGER = "bench"
+HEAD = bytes(100)
+"""As long as that of an entry."""
 
 Then: TypeAlias = Callable[[Any, bytes], None]
 pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
 
 class Store(asyncio.Protocol):
-    """One pipelined connection."""
+    """One pipelined connection; commands of our own."""
 
     def __init__(self) -> None:
         self._reader = hiredis.Reader()
@@ -63,6 +72,66 @@ class Store(asyncio.Protocol):
     def _flush(self) -> None:
         out, self._out = self._out, []
         self._transport.write(b"".join(out))
+
+    def prepare(self) -> None:
+        """What has to be there before the first message."""
+        self.call(_nothing, b"", "XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM")
+
+    def append(self, then: Then, body: bytes) -> None:
+        """`then` is given what `settle` wants to know of the entry, and `body`."""
+        self.call(then, body, "XADD", STREAM, "MAXLEN", "~", 100_000, "*", "k", "call", "f", body)
+
+    def settle(self, then: Then, body: bytes, entry: Any) -> None:
+        """The CALL of this entry is answered."""
+        self.call(then, body, "XACK", STREAM, GROUP, entry)
+
+
+class Journal(Store):
+    """The scripts of the gateway's journal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._append, self._commit = (scripts((9,))[name] for name in ("append", "commit"))
+        self._settled: list[tuple[Then, bytes, Any]] = []
+        self._numbers = itertools.count()
+
+    def prepare(self) -> None:
+        super().prepare()
+        for script in (self._append, self._commit):
+            self.call(_nothing, b"", "SCRIPT", "LOAD", script.source)
+        self.call(_nothing, b"", "SET", keys.lease(0), "1 hub")
+        self.call(_nothing, b"", "HSET", keys.epochs(0), CHARGER, 1)
+
+    def append(self, then: Then, body: bytes) -> None:
+        dedup = keys.dedup(0, CHARGER) + f"{next(self._numbers):040x}"
+        made = (STREAM, keys.epochs(0), keys.live(0), dedup)
+        self.call(
+            lambda reply, body: then((reply[1], dedup), body),
+            body,
+            *("EVALSHA", self._append.sha, len(made), *made, CHARGER, 1, "call", HEAD, body, 900, 0),
+        )
+
+    def settle(self, then: Then, body: bytes, entry: Any) -> None:
+        if not self._settled:
+            self._loop.call_soon(self._decided)
+        self._settled.append((then, body, entry))
+
+    def _decided(self) -> None:
+        settled, self._settled = self._settled, []
+        made = (keys.lease(0), STREAM, *(dedup for _, _, (_, dedup) in settled))
+        answers = (b"%b 0 %b" % (id, body) for _, body, (id, _) in settled)
+        acks = (GROUP, len(settled), *(id for _, _, (id, _) in settled))
+        decided = (1, 0, 0, 0, len(settled), *answers, 0, *acks)
+
+        def committed(reply: Any, _: bytes) -> None:
+            for then, body, _entry in settled:
+                then(reply, body)
+
+        self.call(committed, b"", "EVALSHA", self._commit.sha, len(made), *made, *decided)
+
+
+def _nothing(*_: Any) -> None:
+    return None
 
 
 class Charger(LeanSocket):
@@ -104,7 +173,7 @@ class Charger(LeanSocket):
         elif self.store is None:
             self.csms.send(body)
         else:
-            self.store.call(self._stored, body, "XADD", STREAM, "MAXLEN", "~", 100_000, "*", "k", "call", "f", body)
+            self.store.append(self._stored, body)
 
     def _stored(self, reply: Any, body: bytes) -> None:
         self.entry = reply
@@ -141,18 +210,18 @@ class Csms(LeanSocket):
         if store is None:
             self.charger.send(body)
         else:
-            store.call(self._settled, body, "XACK", STREAM, GROUP, self.charger.entry)
+            store.settle(self._settled, body, self.charger.entry)
 
     def _settled(self, _: Any, body: bytes) -> None:
         self.charger.send(body)
 
 
-async def main(upstream: str, socket: str) -> None:
+async def main(upstream: str, socket: str = "", how: str = "") -> None:
     loop = asyncio.get_running_loop()
     store: Store | None = None
     if socket:
-        _, store = await loop.create_unix_connection(Store, socket)
-        store.call(lambda *_: None, b"", "XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM")
+        _, store = await loop.create_unix_connection(Journal if how == "scripts" else Store, socket)
+        store.prepare()
     server = await loop.create_server(lambda: Charger(upstream, store), "127.0.0.1", 0, backlog=4096)
     print(f'{{"port":{server.sockets[0].getsockname()[1]}}}', flush=True)
     await loop.run_in_executor(None, sys.stdin.readline)
@@ -160,4 +229,4 @@ async def main(upstream: str, socket: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""))
+    uvloop.run(main(*sys.argv[1:]))

@@ -177,9 +177,9 @@ def bare(csms: str, certificate: Path | None = None) -> Iterator[tuple[Process, 
 
 
 @contextlib.contextmanager
-def floor(csms: str, certificate: Path | None = None, store: str = "") -> Iterator[tuple[Process, str]]:
-    """See `floor`; `store`: the socket of a store. Raises Failed."""
-    with running(Process.module("floor", GATEWAY_CORE, csms, *filter(None, [store]), quiet=True)) as process:
+def floor(csms: str, *how: str) -> Iterator[tuple[Process, str]]:
+    """See `floor`. Raises Failed."""
+    with running(Process.module("floor", GATEWAY_CORE, csms, *how, quiet=True)) as process:
         yield process, f"ws://127.0.0.1:{process.hear(READY_S)['port']}/ocpp"
 
 

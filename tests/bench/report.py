@@ -16,6 +16,12 @@ PROFILES = Path(__file__).with_name("profiles.md")
 """Written by `make bench-profile`."""
 
 
+FLOOR = (
+    "floor: the same figure, in the same run, of code that does what no gateway of this design can leave out, and nothing else; its "
+    "table says what it is. A bar beyond the floor is out of reach"
+)
+
+
 @dataclass
 class Section:
     """One table; `notes` say what is missing and what to keep in mind."""
@@ -34,12 +40,14 @@ class Bar:
     wanted: str
     value: float | None
     met: bool | None
-    digits: int = 2
+    floor: float | None
+    """The same figure of something that does the unavoidable and nothing else, where this run has such a thing."""
 
     def cells(self) -> Sequence[str]:
+        floor = "" if self.floor is None else f"{self.floor:.2f}"
         if self.value is None or self.met is None:
-            return (self.what, self.wanted, "missing", "-")
-        return (self.what, self.wanted, f"{self.value:.{self.digits}f}", "yes" if self.met else "no")
+            return (self.what, self.wanted, "missing", floor, "-")
+        return (self.what, self.wanted, f"{self.value:.2f}", floor, "yes" if self.met else "no")
 
 
 @dataclass
@@ -47,15 +55,15 @@ class Report:
     sections: list[Section] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
 
-    def at_least(self, what: str, bar: float, value: float | None) -> None:
-        self.bars.append(Bar(what, f">= {bar:g}", value, None if value is None else value >= bar))
+    def at_least(self, what: str, bar: float, value: float | None, floor: float | None = None) -> None:
+        self.bars.append(Bar(what, f">= {bar:g}", value, None if value is None else value >= bar, floor))
 
-    def at_most(self, what: str, bar: float, value: float | None) -> None:
-        self.bars.append(Bar(what, f"<= {bar:g}", value, None if value is None else value <= bar))
+    def at_most(self, what: str, bar: float, value: float | None, floor: float | None = None) -> None:
+        self.bars.append(Bar(what, f"<= {bar:g}", value, None if value is None else value <= bar, floor))
 
     def judged(self) -> Section:
         """The bars."""
-        return Section("Bars", ("figure", "bar", "here", "met"), [bar.cells() for bar in self.bars])
+        return Section("Bars", ("figure", "bar", "here", "floor", "met"), [bar.cells() for bar in self.bars], [FLOOR])
 
     def text(self, first: int = 0) -> str:
         """The sections from this one on."""
