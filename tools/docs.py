@@ -118,11 +118,15 @@ def cli_page() -> str:
 
 
 _ASK = """
-import json, sys
-from typer.testing import CliRunner
+import contextlib, io, json, sys
+import typer
 from gateway.cli.commands import app
+command = typer.main.get_command(app)
 def help(name):
-    return CliRunner().invoke(app, [*name.split(), "--help"], prog_name="ocpp-gateway").stdout
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        command.main([*name.split(), "--help"], prog_name="ocpp-gateway", standalone_mode=False)
+    return shown.getvalue()
 print(json.dumps({name: help(name) for name in json.load(sys.stdin)}))
 """
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.e2e.process import COMMAND, Gateway, free_port
@@ -55,6 +56,7 @@ async def test_its_configuration_drains_in_the_time_that_it_gives() -> None:
         assert int(found[1]) <= int(services()[role]["stop_grace_period"].removesuffix("s"))
 
 
+@pytest.mark.slow
 async def test_its_peers_charge(tmp_path: Path) -> None:
     """The commands of the services csms and chargers, around a gateway of the test's own."""
     port = free_port()

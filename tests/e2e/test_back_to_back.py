@@ -91,6 +91,7 @@ def tidy(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("carry", ["off"])
+@pytest.mark.slow
 async def test_without_it_the_words_are_lost(
     carry: str, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:

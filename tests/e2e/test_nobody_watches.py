@@ -41,6 +41,7 @@ async def forgotten(charger: Any) -> None:
     await asyncio.sleep(1)
 
 
+@pytest.mark.slow
 async def test_one_process(counted: Path, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
     main, _, gateway = await two(start_csms, start_gateway)
     charger = await plug_in(Charger16, gateway.url, "CP1")

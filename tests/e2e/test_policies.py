@@ -173,6 +173,7 @@ async def test_an_absent_charger_is_connected_until_its_backlog_is_empty(
     assert station.recorder.connections == connections, "nothing is left to say: nobody dials"
 
 
+@pytest.mark.slow
 async def test_a_silent_csms_costs_a_dead_letter_not_the_charger(
     raw_csms: StartRaw, start_gateway: StartGateway, plug_in: Connect
 ) -> None:

@@ -36,6 +36,7 @@ async def test_a_charger_boots(version: str, start_csms: StartCsms, start_gatewa
     assert (await ask("healthcheck", admin, "--ready"))[0] == 0
 
 
+@pytest.mark.slow
 async def test_a_charger_boots_with_what_a_listener_wants_to_see(
     start_csms: StartCsms, start_gateway: StartGateway, tmp_path: Path
 ) -> None:

@@ -123,6 +123,7 @@ async def primary_is(gateway: Gateway, charger: str, name: str) -> bool:
     return await primary_of(gateway, charger) == name
 
 
+@pytest.mark.slow
 async def test_the_registry_in_the_store(start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect) -> None:
     csms = await start_csms("ocpp1.6")
     gateway = await start_gateway(
@@ -158,6 +159,7 @@ async def test_without_a_route_404(start_csms: StartCsms, start_gateway: StartGa
     )
 
 
+@pytest.mark.slow
 async def test_tokens_of_operators(
     start_csms: StartCsms, start_gateway: StartGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

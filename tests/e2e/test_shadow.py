@@ -195,6 +195,7 @@ async def test_without_enough_data_there_is_no_score(
     assert (await record(gateway))["score"] == 100, "other numbers of transactions are no difference"
 
 
+@pytest.mark.slow
 async def test_who_was_switched_is_compared_no_more_and_goes_on_after_a_switch_back(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:
@@ -229,6 +230,7 @@ async def test_who_was_switched_is_compared_no_more_and_goes_on_after_a_switch_b
     await until("goes on", lambda: beats(counted + 20))
 
 
+@pytest.mark.slow
 async def test_starts_are_compared_in_the_words_of_the_charger(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
 ) -> None:

@@ -43,9 +43,7 @@ async def charge(charger: Charger16, chance: random.Random) -> list[Decimal]:
     return energies
 
 
-@pytest.mark.parametrize(
-    "seed", [1, 2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3, 4))])
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
 async def test_books_are_the_same(
     start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect, version: str, seed: int

@@ -43,6 +43,7 @@ async def stored(place: Path) -> dict[str, Any]:
         return {each.id: each for each in (await journal.all_registered())[0]}
 
 
+@pytest.mark.slow
 async def test_one_charger_from_beginning_to_end(place: Path) -> None:
     added = chargers(place, "add", "CP1", "--password", "--serial", "SN", "--route", "special", answer="s3cret\n")
     assert added == (0, "CP1 is registered\n", "")

@@ -35,6 +35,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 async def test_a_charger_is_shown_with_its_own_password(place: Path) -> None:
     (place / "secrets.yaml").write_text("CP2: 0012\nCP3: three\n")
     seen: list[str | None] = []
