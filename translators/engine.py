@@ -94,19 +94,17 @@ class Translator(Memory):
         `answer_early`: the source wants its answer although `early` says that it has one.
         """
         self.clock = clock
-        match frame:
-            case Call():
-                dialogue = Dialogue(self, side, frame.action, frame.id, key, tx, clock if now is None else now, early)
-                dialogue.answered = early and not answer_early
-                self._open(dialogue, side, frame)
-            case Result():
-                asked = self._asked.pop((side, frame.id), None)
-                if asked is not None:
-                    self._answered(asked[0], side, asked[1], frame.payload)
-            case Error():
-                asked = self._asked.pop((side, frame.id), None)
-                if asked is not None:
-                    self._resume(asked[0], error=self._relayed(frame))
+        if type(frame) is Call:
+            dialogue = Dialogue(self, side, frame.action, frame.id, key, tx, clock if now is None else now, early)
+            if answer_early:
+                dialogue.answered = False
+            self._open(dialogue, side, frame)
+        else:
+            asked = self._asked.pop((side, frame.id), None)
+            if asked is not None and isinstance(frame, Result):
+                self._answered(asked[0], side, asked[1], frame.payload)
+            elif asked is not None and isinstance(frame, Error):
+                self._resume(asked[0], error=self._relayed(frame))
         return self._flush()
 
     def asking(self, subject: str) -> Dialogue | None:
@@ -210,18 +208,17 @@ class Translator(Memory):
                 raise Refusal("NotSupported" if known else "NotImplemented", f"{call.action} is not accepted here")
             if doubtful and self.pair.gate is not None:
                 self.pair.gate(dialogue)
-            match row:
-                case Talk(rule):
-                    dialogue._rule = rule(dialogue, request_of(dialogue, actions[call.action], call))
-                case Refuse(code, description):
-                    raise Refusal(code, description)
-                case Same():
-                    dialogue._rule = same(dialogue, call.payload)
-                case Mapped():
-                    dialogue._rule = mapped(dialogue, row, request_of(dialogue, actions[call.action], call))
-                case Local(answer):
-                    self._end(dialogue, answer(dialogue, request_of(dialogue, actions[call.action], call)))
-                    return
+            if type(row) is Talk:  # not `match`: one with members costs half a microsecond, here and in `_resume`
+                dialogue._rule = row.rule(dialogue, request_of(dialogue, actions[call.action], call))
+            elif type(row) is Refuse:
+                raise Refusal(row.code, row.description)
+            elif type(row) is Same:
+                dialogue._rule = same(dialogue, call.payload)
+            elif type(row) is Mapped:
+                dialogue._rule = mapped(dialogue, row, request_of(dialogue, actions[call.action], call))
+            elif type(row) is Local:
+                self._end(dialogue, row.answer(dialogue, request_of(dialogue, actions[call.action], call)))
+                return
         except Refusal as refusal:
             self._refuse(dialogue, refusal)
             return
@@ -272,23 +269,23 @@ class Translator(Memory):
             while True:
                 wish = rule.send(value) if error is None else rule.throw(error)
                 value, error = None, None
-                match wish:
-                    case Ask(side, request, timeout, sound):
-                        text = frames.encode(request) if sound else lenient.check(request)
-                        frame = Call(self.new_id(), type(request).action, msgspec.Raw(text))
-                        self._asked[(side, frame.id)] = (dialogue, request)
-                        self._emit(dialogue, side, frame, timeout)
-                        return
-                    case AskRaw(side, action, payload):
-                        frame = Call(self.new_id(), action, payload)
-                        self._asked[(side, frame.id)] = (dialogue, None)
-                        self._emit(dialogue, side, frame)
-                        return
-                    case Answer(payload):
-                        self._answer(dialogue, payload)
-                    case Wait(seconds, until):
-                        self._waiting.append((self.clock + round(seconds * 1000), until, dialogue))
-                        return
+                if type(wish) is Ask:
+                    request = wish.request
+                    text = frames.encode(request) if wish.sound else lenient.check(request)
+                    frame = Call(self.new_id(), type(request).action, msgspec.Raw(text))
+                    self._asked[(wish.side, frame.id)] = (dialogue, request)
+                    self._emit(dialogue, wish.side, frame, wish.timeout)
+                    return
+                if type(wish) is AskRaw:
+                    frame = Call(self.new_id(), wish.action, wish.payload)
+                    self._asked[(wish.side, frame.id)] = (dialogue, None)
+                    self._emit(dialogue, wish.side, frame)
+                    return
+                if type(wish) is Wait:
+                    self._waiting.append((self.clock + round(wish.seconds * 1000), wish.until, dialogue))
+                    return
+                if type(wish) is Answer:
+                    self._answer(dialogue, wish.payload)
         except StopIteration as stop:
             self._end(dialogue, stop.value)
         except Refusal as refusal:
@@ -357,7 +354,7 @@ class Translator(Memory):
 
     def _flush(self) -> list[Step]:
         """Start what was spawned, resume what has waited long enough, and hand out what is to be done."""
-        progress = True
+        progress = bool(self.spawned or self._waiting)
         while progress:
             progress = False
             while self.spawned:

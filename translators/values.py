@@ -69,12 +69,34 @@ _TIME = re.compile(
 )
 
 
+_SECONDS: Final = {f"{second:02d}Z": second * 1000 for second in range(60)}
+
+
 @lru_cache(256)
+def _minute(text: str) -> int | None:
+    """Milliseconds since 1970 of the minute that `2026-01-01T00:00:` begins, None if it begins none."""
+    return _read_time(text + "00Z") if _TIDY.fullmatch(text + "00Z") else None
+
+
+def _in_seconds(text: str) -> int | None:
+    """Milliseconds since 1970 of a time in the one form that nearly all have: whole seconds, UTC, `Z`."""
+    seconds = _SECONDS.get(text[17:])
+    if seconds is None or (minute := _minute(text[:17])) is None:
+        return None
+    return minute + seconds
+
+
 def parse_time(text: str | None) -> int | None:
     """Milliseconds since 1970 of any spelling seen in the field, None if it is no date-time. No zone means UTC."""
     if not text:
         return None
-    if _TIDY.fullmatch(text):  # nearly always
+    ms = _in_seconds(text)
+    return ms if ms is not None else _read_time(text)
+
+
+@lru_cache(256)
+def _read_time(text: str) -> int | None:
+    if _TIDY.fullmatch(text):
         try:
             return (datetime.fromisoformat(text) - _EPOCH) // _MS
         except ValueError:
@@ -121,10 +143,13 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 def charger_time(text: str | None, received: int) -> Moment:
     """The time a charger means; unreadable, before 2015 or over a day ahead of `received`: the time of receipt."""
-    ms = parse_time(text)
+    ms = _in_seconds(text) if text else None
+    tidy = ms is not None
+    if not tidy and text:
+        ms, tidy = _read_time(text), _TIDY.fullmatch(text) is not None
     if text is None or ms is None or ms < _EARLIEST or ms > received + DAY_MS:
         return Moment(format_time(received), received, True)
-    return Moment(text if _TIDY.fullmatch(text) else format_time(ms), ms, False)
+    return Moment(text if tidy else format_time(ms), ms, False)
 
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:[eE][+-]?\d{1,2})?", re.ASCII)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -47,14 +47,12 @@ from .upstream import ask, carried, carries, forget_triggers, trigger_served, tr
 TEXT_LIMIT: Final = 50
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A translated meter value and when it was taken."""
 
     value: v201.MeterValue
     at: int
     substituted: bool
-    source: str
-    """Digest of what the CSMS is told."""
 
 
 def readings(
@@ -68,6 +66,7 @@ def readings(
 ) -> list[Reading]:
     """Meter values for the CSMS, in the charger's order; one without a sample that 2.0.1 can hold is left out."""
     found: list[Reading] = []
+    seen = 0
     for value in values:
         moment = charger_time(value.timestamp, d.now)
         if moment.substituted:
@@ -75,6 +74,10 @@ def readings(
         samples: list[v201.SampledValue] = []
         unfit: list[Any] = []
         for sample in value.sampledValue:
+            if transaction is not None and sample.format == "SignedData":  # which may need the register before it
+                for each in found[seen:]:
+                    see_register(transaction, [each.value])
+                seen = len(found)
             fit = _sample(d, sample, connector, transaction, meter_stop, path)
             if fit is not None:
                 samples.append(fit)
@@ -87,11 +90,7 @@ def readings(
             d.lose(f"{path}.sampledValue")
         if samples:
             translated = v201.MeterValue(timestamp=moment.text, sampledValue=samples, customData=custom)
-            found.append(Reading(translated, moment.ms, moment.substituted, digest_of(encode(translated))))
-            if transaction is not None:
-                see_register(transaction, [translated])
-    if transaction is not None and len(found) > 1:
-        see_register(transaction, [each.value for each in found])
+            found.append(Reading(translated, moment.ms, moment.substituted))
     return found
 
 
@@ -101,7 +100,7 @@ def _places(all_samples: Sequence[Any], unfit: list[Any]) -> list[int] | None:
     return None if places == list(range(len(all_samples) - len(unfit), len(all_samples))) else places
 
 
-def see_register(transaction: Transaction, values: list[v201.MeterValue]) -> None:
+def see_register(transaction: Transaction, values: Iterable[v201.MeterValue]) -> None:
     """Keep the last energy register."""
     register = register_of(values)
     if register is not None:
@@ -172,6 +171,8 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
     if transaction is not None and not is_known(transaction):
         transaction = None
     found = readings(d, request.meterValue, connector, transaction)
+    if transaction is not None:
+        see_register(transaction, [each.value for each in found])
     if not found:
         d.lose("MeterValues")
     triggers = facts_of(d).triggers
@@ -215,9 +216,8 @@ def _updates(d: Dialogue, transaction: Transaction, found: list[Reading]) -> Rul
         "asked for events", lambda: triggered(d, "TransactionEvent", transaction.connector)
     )
     for at, group in moments.items():
-        content = "meter " + (
-            group[0].source if len(group) == 1 else digest_of("".join(each.source for each in group).encode())
-        )
+        contents = [digest_of(encode(each.value)) for each in group]
+        content = "meter " + (contents[0] if len(contents) == 1 else digest_of("".join(contents).encode()))
         recent = transaction.recent
         forget_recent(d, transaction)
         if content in recent and not group[0].substituted:

@@ -131,7 +131,7 @@ def update(d: Dialogue, transaction: Transaction, reading: Written) -> Generator
         msgspec.Raw(
             f'{{"eventType":"Updated","timestamp":"{reading.timestamp}","triggerReason":"{reading.reason}"'
             f',"seqNo":{number_of(d, transaction, content)}'
-            f',"transactionInfo":{frames.encode(v201.Transaction(transactionId=transaction.uuid)).decode()}'
+            f',"transactionInfo":{{"transactionId":{frames.encode(transaction.uuid).decode()}}}'
             f',"meterValue":[{reading.text}]{late}}}'.encode()
         ),
     )

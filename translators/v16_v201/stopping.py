@@ -15,8 +15,8 @@ from .authorization import final_cost, meant, token_of, verdict
 from .charger import facts_of, has, options_of
 from .ledger import END, by_number, connector_of, is_open, offline, tell, told_state
 from .metering import readings, see_register
-from .transactions import end, mark, taken_over, tell_start
-from .upstream import carried
+from .transactions import end, is_sound, mark, taken_over, tell_start
+from .upstream import carried, carries
 
 _FOLDED = ("UnlockCommand", "SoftReset", "HardReset")
 
@@ -118,7 +118,7 @@ def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRe
         meterValue=_final_values(d, transaction, request, moment),
         customData=mark(d, transaction),
     )
-    reply = yield from tell(d, transaction, END, event)
+    reply = yield from tell(d, transaction, END, event, sound=not carries(d) and is_sound(event))
     told_state(transaction, state)
     answer = v16.StopTransactionResponse()
     if reply.idTokenInfo is not None and not id_tag:
@@ -146,12 +146,13 @@ def _final_values(
     )
     found.sort(key=lambda each: each.at)
     values = [each.value for each in found]
-    reported = any(
-        sample.context == "Transaction.End" and sample.phase is None and sample.measurand in (None, REGISTER)
+    ends = [
+        sample
         for value in values
         for sample in value.sampledValue
-    )
-    if not reported:
+        if sample.context == "Transaction.End" and sample.phase is None and sample.measurand in (None, REGISTER)
+    ]
+    if not ends:
         sample = energy_sample(stop_wh, "Transaction.End")
         sample.customData = carried(d, meterStop=True)
         same = [each.value for each in found if each.at == moment.ms]
@@ -159,17 +160,16 @@ def _final_values(
             same[-1].sampledValue.append(sample)
         else:
             values.append(v201.MeterValue(timestamp=moment.text, sampledValue=[sample]))
-    elif not any(_tells(sample, stop_wh) for value in values for sample in value.sampledValue):
+    elif stop_wh not in map(_wh, ends):
         d.lose("meterStop", "folded")
     see_register(transaction, values)
     return values
 
 
-def _tells(sample: v201.SampledValue, stop_wh: Decimal) -> bool:
-    """Whether it is the register that meterStop gives."""
+def _wh(sample: v201.SampledValue) -> Decimal:
+    """The energy that a sample shows."""
     unit = sample.unitOfMeasure
-    energy = sample.context == "Transaction.End" and sample.phase is None and sample.measurand in (None, REGISTER)
-    return energy and in_wh(sample.value, unit.unit if unit is not None else None) == stop_wh
+    return in_wh(sample.value, unit.unit if unit is not None else None)
 
 
 def _unheard_of(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment, ended_key: str) -> Transaction:
@@ -187,7 +187,9 @@ def _unheard_of(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment
         token=kept_token(token_of(d, id_tag)),
         synthetic=True,
     )
-    for each in readings(d, request.transactionData or [], 0, transaction, path="transactionData"):
+    found = readings(d, request.transactionData or [], 0, transaction, path="transactionData")
+    see_register(transaction, [each.value for each in found])
+    for each in found:
         begin = [sample for sample in each.value.sampledValue if sample.context == "Transaction.Begin"]
         register = register_of([v201.MeterValue(timestamp=each.value.timestamp, sampledValue=begin)]) if begin else None
         if register is not None:
