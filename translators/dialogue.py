@@ -120,72 +120,39 @@ class Facts(Protocol):
 F = TypeVar("F", bound=Facts)
 
 
-class Dialogue:
+class Dialogue(msgspec.Struct, eq=False):
     """What a rule sees: the facts, the time, its options, and the verbs `ask`, `answer`, `wait`, `once`, `lose`, `spawn`."""
 
-    __slots__ = (
-        "_losses",
-        "_rule",
-        "_translator",
-        "action",
-        "answered",
-        "drew",
-        "early",
-        "facts",
-        "key",
-        "mended",
-        "now",
-        "options",
-        "side",
-        "source_id",
-        "subject",
-        "tx",
-    )
-
-    def __init__(
-        self,
-        translator: Translator,
-        side: Side | None,
-        action: str,
-        source_id: str,
-        key: str,
-        tx: int,
-        now: int,
-        early: bool,
-    ) -> None:
-        self._translator = translator
-        self.facts: Any = translator.facts
-        self.options: Any = translator.options
-        self._losses: list[Loss] = []
-        self._rule: Rule | None = None
-        self.side = side
-        """Where the source CALL came from; None for a dialogue that the gateway began."""
-        self.action = action
-        self.source_id = source_id
-        self.key = key
-        """Journal entry of the source; empty if it has none."""
-        self.tx = tx
-        """The transaction number minted for a 1.x StartTransaction."""
-        self.now = now
-        """Milliseconds since 1970: for a journal entry when the charger's frame was received."""
-        self.early = early
-        """The source was answered before this dialogue began (the upstream was away)."""
-        self.answered = early or side is None
-        self.mended = False
-        """The payload that began it was not as its schema wants it."""
-        self.drew = False
-        """Something was drawn at random for this dialogue: it cannot be derived from the entry again."""
-        self.subject = ""
-        """What the dialogue is about, set by rules that must know whether another one is at it already."""
+    translator: Translator
+    facts: Any
+    options: Any
+    side: Side | None
+    """Where the source CALL came from; None for a dialogue that the gateway began."""
+    action: str
+    source_id: str
+    key: str
+    """Journal entry of the source; empty if it has none."""
+    tx: int
+    """The transaction number minted for a 1.x StartTransaction."""
+    now: int
+    """Milliseconds since 1970: for a journal entry when the charger's frame was received."""
+    early: bool
+    """The source was answered before this dialogue began (the upstream was away)."""
+    answered: bool
+    """The source needs no answer (any more)."""
+    mended: bool = False
+    """The payload that began it was not as its schema wants it."""
+    drew: bool = False
+    """Something was drawn at random for this dialogue: it cannot be derived from the entry again."""
+    subject: str = ""
+    """What the dialogue is about, set by rules that must know whether another one is at it already."""
+    _losses: list[Loss] = []
+    _rule: Rule | None = None
 
     @property
     def clock(self) -> int:
         """The wall clock, ms: for our own `currentTime` and for deadlines. `now` is what the source deserves."""
-        return self._translator.clock
-
-    @property
-    def translator(self) -> Translator:
-        return self._translator
+        return self.translator.clock
 
     def ask(
         self, side: Side, request: Request[R], timeout: float = 0, *, sound: bool = False
@@ -204,7 +171,7 @@ class Dialogue:
 
     def read(self, type_: type[S], payload: bytes) -> S:
         """A response that came as text. Raises like `ask` when it is not valid."""
-        return self._translator.read(self, type_, payload)
+        return self.translator.read(self, type_, payload)
 
     def answer(self, payload: msgspec.Struct | msgspec.Raw) -> Generator[Answer, Any, None]:
         """Answer the source and go on."""
@@ -236,7 +203,7 @@ class Dialogue:
     def new_id(self) -> str:
         """A random id for something that lasts; use it through `once`."""
         self.drew = True
-        return self._translator.new_id()
+        return self.translator.new_id()
 
     def lose(self, field: str, kind: LossKind = "dropped") -> None:
         """Record a loss; it is reported with the next frame of this dialogue."""
@@ -244,12 +211,12 @@ class Dialogue:
 
     def quirk(self, label: str) -> None:
         """The charger does what the specification does not say (quirks/table.yaml)."""
-        if self._translator.noticed is not None:
-            self._translator.noticed(label, "charger")
+        if self.translator.noticed is not None:
+            self.translator.noticed(label, "charger")
 
     def owe(self) -> None:
         """The upstream is not told now: `Pair.back` tells it, when nothing older is left to tell."""
-        self._translator.owe()
+        self.translator.owe()
 
     def losses(self) -> int:
         """How many losses wait for the next frame, for `spare`."""
@@ -263,7 +230,7 @@ class Dialogue:
 
     def spawn(self, rule: Callable[[Dialogue], Rule], action: str = "") -> None:
         """Begin an independent dialogue right after this step."""
-        self._translator.spawned.append((rule, action or self.action))
+        self.translator.spawned.append((rule, action or self.action))
 
 
 class Same(msgspec.Struct, frozen=True):

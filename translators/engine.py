@@ -95,10 +95,12 @@ class Translator(Memory):
         """
         self.clock = clock
         if type(frame) is Call:
-            dialogue = Dialogue(self, side, frame.action, frame.id, key, tx, clock if now is None else now, early)
-            if answer_early:
-                dialogue.answered = False
-            self._open(dialogue, side, frame)
+            at, answered = clock if now is None else now, early and not answer_early
+            self._open(
+                Dialogue(self, self.facts, self.options, side, frame.action, frame.id, key, tx, at, early, answered),
+                side,
+                frame,
+            )
         else:
             asked = self._asked.pop((side, frame.id), None)
             if asked is not None and isinstance(frame, Result):
@@ -134,7 +136,7 @@ class Translator(Memory):
             self.pair.connected(self.facts, at)
         if self.pair.resume is not None and not self._resumed:
             self._resumed = True
-            self.pair.resume(Dialogue(self, None, "", "", "", 0, at, False))
+            self.pair.resume(Dialogue(self, self.facts, self.options, None, "", "", "", 0, at, False, True))
 
     def overtakes(self, action: str) -> bool:
         """Whether a charger CALL of this action need not wait for those before it: a dialogue waits for it."""
@@ -164,7 +166,9 @@ class Translator(Memory):
         self.clock = clock
         if self.pair.away is None:
             return None
-        dialogue = Dialogue(self, "charger", call.action, call.id, key, tx, clock, False)
+        dialogue = Dialogue(
+            self, self.facts, self.options, "charger", call.action, call.id, key, tx, clock, False, False
+        )
         try:
             payload = self.pair.away(dialogue, request_of(dialogue, self.pair.charger_actions[call.action], call))
         except (lenient.Invalid, Refusal):
@@ -359,7 +363,7 @@ class Translator(Memory):
             progress = False
             while self.spawned:
                 rule, action = self.spawned.pop(0)
-                dialogue = Dialogue(self, None, action, "", "", 0, self.clock, False)
+                dialogue = Dialogue(self, self.facts, self.options, None, action, "", "", 0, self.clock, False, True)
                 dialogue._rule = rule(dialogue)
                 self._resume(dialogue)
             for waiting in list(self._waiting):

@@ -86,7 +86,7 @@ def whole(facts: Facts, encode: Callable[[Any], bytes]) -> bytes:
 
 def holds(facts: Facts, name: str, what: str | int) -> bool:
     """Whether a part may hold this text or number: looked for in what is packed, without unpacking it."""
-    return name in facts.__dict__ or _encode(what) in facts.kept.get(name, b"")
+    return name in facts.__dict__ or _encoder(what) in facts.kept.get(name, b"")
 
 
 def restore(facts: Facts, parts: Mapping[str, bytes]) -> None:

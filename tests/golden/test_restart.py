@@ -91,7 +91,7 @@ class Crashes:
         for part in fresh.parts if isinstance(fresh, Chain) else (fresh,):
             part.clock = now
             if part.pair.resume is not None:
-                part.pair.resume(Dialogue(part, None, "", "", "", 0, now, False))
+                part.pair.resume(Dialogue(part, part.facts, part.options, None, "", "", "", 0, now, False, True))
         steps = fresh.tick(now)
         for exchange in link._current.values():
             entry: Entry = exchange.entry

@@ -13,7 +13,8 @@ TWO_PLUGS = {"1": (1, 1), "2": (1, 2), "3": (2, 1)}
 
 
 def dialogue(s: Station) -> Dialogue:
-    return Dialogue(s.translator, None, "", "", "", 0, s.clock, False)
+    translator = s.translator
+    return Dialogue(translator, translator.facts, translator.options, None, "", "", "", 0, s.clock, False, True)
 
 
 def test_identity() -> None:

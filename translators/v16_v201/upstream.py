@@ -34,7 +34,7 @@ def ask(d: Dialogue, request: Request[R], *, sound: bool = False) -> Generator[A
     if unsupported and f"{_CSMS}{type(request).action}" in unsupported:
         raise Refusal("NotSupported", f"the CSMS does not support {type(request).action}")
     try:
-        response: R = yield from d.ask("csms", request, sound=sound)
+        response: R = yield Ask("csms", request, 0, sound)
         return response
     except Refusal as refusal:
         action = type(request).action

@@ -28,7 +28,8 @@ WH = {"value": "12", "unit": "Wh"}
 
 def dialogue() -> Dialogue:
     translator = Translator(PAIR, PAIR.facts(), Options(), str)
-    return Dialogue(translator, "charger", "MeterValues", "1", "", 0, NOW, False)
+    facts, options = translator.facts, translator.options
+    return Dialogue(translator, facts, options, "charger", "MeterValues", "1", "", 0, NOW, False, False)
 
 
 def read(values: Any, name: str = "values") -> tuple[list[Any], list[tuple[str, str]]]:
