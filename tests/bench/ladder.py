@@ -95,19 +95,27 @@ def _targets(plan: Plan, csms: Csms, stack: contextlib.ExitStack, section: Secti
             process, url = stack.enter_context(gateway(csms.url, version))
             load = stack.enter_context(chargers_at(url, plan.chargers))
             targets.append(Target(name, load, csms, [process]))
-    with _noting(section, FRAMES):
-        process, url = stack.enter_context(peers.floor(csms.url))
-        targets.append(Target(FRAMES, stack.enter_context(chargers_at(url, plan.chargers)), csms, [process]))
-    for name, how in ((STORED, ()), (SCRIPTED, ("scripts",))):
+    for name in (FRAMES, STORED, SCRIPTED):
         with _noting(section, name):
-            held, path = stack.enter_context(_store())
-            process, url = stack.enter_context(peers.floor(csms.url, path, *how))
-            targets.append(Target(name, stack.enter_context(chargers_at(url, plan.chargers)), csms, [process, held]))
+            targets.append(stack.enter_context(floor(name, csms, plan.chargers)))
     with _noting(section, STREAMS):
         parts = stack.enter_context(split({"main": upstream(csms.url, "ocpp1.6")}))
         load = stack.enter_context(chargers_at(parts.url, plan.chargers))
         targets.append(Target(STREAMS, load, csms, [parts.edge, *parts.hubs, parts.store]))
     return targets
+
+
+@contextlib.contextmanager
+def floor(name: str, csms: Csms, chargers: int) -> Iterator[Target]:
+    """One of the three. Raises Failed."""
+    with contextlib.ExitStack() as stack:
+        processes, how = [], []
+        if name != FRAMES:
+            held, path = stack.enter_context(_store())
+            processes.append(held)
+            how = [path, "scripts"] if name == SCRIPTED else [path]
+        process, url = stack.enter_context(peers.floor(csms.url, *how))
+        yield Target(name, stack.enter_context(chargers_at(url, chargers)), csms, [process, *processes])
 
 
 @contextlib.contextmanager

@@ -135,15 +135,16 @@ class Bench:
         section = Section(title, ("target", "p50 us", "p99 us", "added p50 us", "CPU us/rt", "of it store"))
         command = {"do": "open", "message": "MeterValues", "rate": rate, "seconds": plan.low_seconds}
         for row in ("forward", "translated"):
-            added = None
+            added = least = None
             try:
                 with (
                     answering() as csms,
                     self.gateway(row, csms, plan.chargers) as gateway,
                     self.direct(csms, plan.chargers) as direct,
                     self.bare(csms, plan.chargers) as bare,
+                    ladder.floor(ladder.SCRIPTED, csms, plan.chargers) as floor,
                 ):
-                    targets = [direct, bare, gateway]
+                    targets = [direct, bare, floor, gateway]
                     samples: dict[str, list[Sample]] = {target.name: [] for target in targets}
                     for _ in range(plan.repeats):
                         for target in targets:
@@ -158,9 +159,9 @@ class Bench:
                     cells += ["-", "-", "-"] if name == direct.name else [f"{p50 - base:.0f}", *_cpu_cells(found)]
                     section.rows.append(cells)
                     _note_trouble(section, name, found)
-                added = (_median(samples[gateway.name], "p50_us") - base) / 1000
+                added, least = ((_median(samples[name], "p50_us") - base) / 1000 for name in (gateway.name, floor.name))
             most = 0.4 if rate >= 1000 else 2
-            self.report.at_most(f"{NAMES[row]}: added p50 at {rate:,g} messages/s, ms", most, added)
+            self.report.at_most(f"{NAMES[row]}: added p50 at {rate:,g} messages/s, ms", most, added, least)
         self.report.sections.append(section)
 
     def translation(self) -> None:
