@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated
 
 import msgspec
@@ -75,4 +76,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def bounds(self) -> Bounds:
         """What one connection may have at once."""
-        return Bounds(self.open_calls, self.json_depth, self.json_nodes)
+        return _bounds(self.open_calls, self.json_depth, self.json_nodes)
+
+
+@cache
+def _bounds(open: int, depth: int, nodes: int) -> Bounds:
+    """One for all connections."""
+    return Bounds(open, depth, nodes)

@@ -11,7 +11,6 @@ import queue
 import sys
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
@@ -31,6 +30,7 @@ LINES_MOST = 10_000
 LINES_A_MINUTE = 20
 """Of one event about one charger; debug lines are not limited."""
 REMEMBERED = 10_000
+"""Chargers whose lines are counted; with more of them a minute is over sooner."""
 POD = os.environ.get("POD_NAME", "")
 """Goes into every line, where it is known."""
 
@@ -79,27 +79,42 @@ class Quota:
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock`: seconds, never going back."""
         self._clock = clock
-        self._seen: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
-        """(event, charger) -> begin of the minute, lines in it."""
+        self._ends = 0.0
+        """When the minute is over."""
+        self._lines: dict[str, dict[str, int]] = {}
+        """Event -> charger -> lines in this minute."""
+        self._chargers = 0
+        """How many numbers that are."""
+        self._left: dict[tuple[str, str], int] = {}
+        """(event, charger) -> lines that were left out in earlier minutes and not told yet."""
 
     def __call__(self, _logger: object, method: str, event: Event) -> Event:
         charger = event.get("charger_id")
         if charger is None or method == "debug" or event.get("logger") == "wire":
             return event
-        now, key = self._clock(), (str(event.get("event")), str(charger))
-        minute = self._seen.get(key)
-        if minute is None or now >= minute[0] + 60:
-            self._seen[key] = [now, 1]
-            self._seen.move_to_end(key)
-            if len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
-            if minute is not None and minute[1] > LINES_A_MINUTE:
-                event["left_out"] = int(minute[1]) - LINES_A_MINUTE
-            return event
-        minute[1] += 1
-        if minute[1] > LINES_A_MINUTE:
+        now, name, charger = self._clock(), str(event.get("event")), str(charger)
+        if now >= self._ends or self._chargers >= REMEMBERED:
+            self._begin(now)
+        lines = self._lines.setdefault(name, {})
+        number = lines.get(charger, 0) + 1
+        lines[charger] = number
+        if number > LINES_A_MINUTE:
             raise structlog.DropEvent
+        if number == 1:
+            self._chargers += 1
+            if self._left and (left := self._left.pop((name, charger), 0)):
+                event["left_out"] = left
         return event
+
+    def _begin(self, now: float) -> None:
+        """A minute begins."""
+        for name, lines in self._lines.items():
+            for charger, number in lines.items():
+                if number > LINES_A_MINUTE:
+                    self._left[name, charger] = self._left.pop((name, charger), 0) + number - LINES_A_MINUTE
+        while len(self._left) > REMEMBERED:
+            del self._left[next(iter(self._left))]
+        self._ends, self._lines, self._chargers = now + 60, {}, 0
 
 
 class Sink:

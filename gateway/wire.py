@@ -264,14 +264,18 @@ class Wire(asyncio.Protocol):
             size = self._control(data)
             if not size:
                 break
-            self._parse(data[:size])
+            if data[0] == 0x8A:
+                self.on_pong()
+            else:
+                self._parse(data[:size])
             data = data[size:]
             if not data:
                 return
         self._parse(data)
 
     def _control(self, data: bytes) -> int:
-        """Size of the whole ping or pong in front of `data`: the library is given that alone, and not all that follows; 0: none."""
+        """Size of the whole ping or pong in front of `data`; 0: none. Of pings the library is given that alone, and not all that
+        follows; with a pong it would do nothing but say that it came."""
         if len(data) < 2 or data[0] not in (0x89, 0x8A):
             return 0
         length = data[1] ^ (0x80 if self.side is Side.SERVER else 0)
@@ -406,6 +410,7 @@ class Wire(asyncio.Protocol):
         while parser.gi_yieldfrom is not None:
             parser = parser.gi_yieldfrom
         if parser.gi_code is _BETWEEN_FRAMES:
+            protocol.parser.close()  # it knows its protocol: the two would wait for the garbage collector
             self._protocol = None
 
     def _open(self) -> None:

@@ -184,7 +184,12 @@ class Guard:
     def answered(self, seq: int, now: int) -> Open | None:
         """The CALL `seq` is being answered: gives it, once. None: not open any more, or too late; write nothing."""
         call = self._open.get(seq)
-        return None if call is None or now > call.deadline else self._open.pop(seq)
+        if call is None or now > call.deadline:
+            return None
+        if len(self._open) > 1:
+            return self._open.pop(seq)
+        self._open = {}  # an emptied one would keep its room
+        return call
 
     def expire(self, now: int) -> list[Open]:
         """Forgets the CALLs whose deadline has passed, and gives them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
@@ -110,9 +111,9 @@ class Knocking(ServerWire):
 
     def _welcome(self, admission: Admission) -> None:
         self.charger = admission.charger
-        kind, edge = StrictGuard if admission.strict else Guard, self._edge
-        self.guard = kind(admission.version, edge.budget_ms, edge.limits.bounds)
-        self.guard.forward = not admission.strict and edge.forwards(admission.charger, admission.version)
+        kind, edge, version = StrictGuard if admission.strict else Guard, self._edge, sys.intern(admission.version)
+        self.guard = kind(version, edge.budget_ms, edge.limits.bounds)
+        self.guard.forward = not admission.strict and edge.forwards(admission.charger, version)
         self.accept(admission.subprotocol or None, deflate=not admission.version.startswith("ocpp1"))
 
     def _deny(self, denied: Denied, charger: str) -> None:

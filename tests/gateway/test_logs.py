@@ -80,6 +80,19 @@ def test_what_was_left_out_is_told() -> None:
     assert said("x") == {"event": "x", "charger_id": "CP1"}
 
 
+def test_a_minute_of_many_chargers_ends_early_and_forgets_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "REMEMBERED", 3)
+    quota = logs.Quota(lambda: 0.0)
+    for _ in range(logs.LINES_A_MINUTE):
+        quota(None, "info", {"event": "x", "charger_id": "CP1"})
+    for _ in range(2):
+        with pytest.raises(structlog.DropEvent):
+            quota(None, "info", {"event": "x", "charger_id": "CP1"})
+    for charger in ("CP2", "CP3", "CP4"):
+        assert "left_out" not in quota(None, "info", {"event": "x", "charger_id": charger})
+    assert quota(None, "info", {"event": "x", "charger_id": "CP1"})["left_out"] == 2
+
+
 def test_the_pod_is_named_where_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "POD", "gateway-edge-0")
     stream = io.StringIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -37,6 +38,15 @@ def test_a_call_is_answered_once_and_only_in_time() -> None:
     assert guard.answered(2, 1_201) is None
     assert [call.id for call in guard.expire(1_201)] == [b'"b"']
     assert guard.idle
+
+
+def test_an_idle_guard_keeps_no_room() -> None:
+    guard, fresh = Guard("ocpp1.6"), sys.getsizeof({})
+    for seq in (1, 2, 3):
+        take(guard, f'[2,"{seq}","Heartbeat",{{}}]')
+    assert sys.getsizeof(guard._open) > fresh
+    assert all(guard.answered(seq, 0) for seq in (2, 1, 3)) and guard.idle
+    assert sys.getsizeof(guard._open) == fresh
 
 
 def test_sixteen_open_calls_fill_it_and_deadlines_empty_it() -> None:

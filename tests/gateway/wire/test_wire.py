@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -13,6 +14,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.client import ClientProtocol
 from websockets.http11 import Request
 from websockets.protocol import Protocol
 
@@ -639,6 +641,29 @@ async def test_the_library_does_not_parse_plain_messages(echo: EchoServer, monke
         wire.send(b"[" + b" " * size + b"]")
         await wire.texts.get()
     assert parsed == []
+
+
+async def test_an_open_connection_leaves_the_garbage_collector_nothing(echo: EchoServer) -> None:
+    """The library's object and its parser know each other; 10,000 chargers that boot or ping must not leave 10,000 of them."""
+
+    def alive() -> int:
+        return sum(isinstance(each, Protocol) and not isinstance(each, ClientProtocol) for each in gc.get_objects())
+
+    async with client(echo.url + "/CP1", ping_interval=None) as websocket:
+        gc.collect()
+        gc.disable()
+        try:
+            before = alive()
+            raw = await Raw.open(echo.port)
+            await raw.head()
+            raw.frame(0x9, b"how are you")
+            raw.frame(0xA, b"")
+            raw.frame(0x1, b"[]")
+            assert await asyncio.wait_for(raw.reader.readexactly(17), 5) == b"\x8a\x0bhow are you\x81\x02[]"
+            await (await websocket.ping())
+            assert alive() == before
+        finally:
+            gc.enable()
 
 
 async def test_a_wire_has_no_dict() -> None:
