@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
+import msgspec
 import pytest
 
 from gateway.journal.reply import Reply
@@ -20,13 +21,13 @@ from tests.schemas import Version, validate
 from translators.frames import Side
 
 from . import __main__ as bench
-from . import backlog, connecting, ladder, memory, mirrors, peers, profiled, recovery, soak, store, translation
+from . import backlog, connecting, ladder, memory, minimal, mirrors, peers, profiled, recovery, soak, store, translation
 from .conversations import Script
 from .csms import ANSWERS
 from .load import BOOT, HEARTBEAT, METER_VALUES, START, STATUS, STEPS_PER_S, TOP, percentile
 from .plan import QUICK, Plan
 from .report import Report
-from .rows import TRANSLATIONS
+from .rows import LEAST_CALLS, TRANSLATIONS
 
 pytestmark = pytest.mark.bench
 
@@ -143,6 +144,23 @@ def test_messages_of_the_pure_layer_are_valid(charger: str, csms: str) -> None:
         call, trip = talk.tell(turn)
         assert 0 < call <= trip
     assert talk.script.answers > 0
+
+
+def test_what_is_translated_by_hand_is_what_is_translated() -> None:
+    """But for the id of the CALL, and the ids of both links."""
+    talk = translation.Conversation("ocpp1.6", "ocpp2.0.1")
+    hand = minimal.Minimal("", str)
+    seen = set()
+    for turn in talk.script.boot() + talk.script.plain():
+        told = talk.prepare(turn)
+        talk.cross(told)
+        if turn.action in hand.rules:
+            (frame,) = (msgspec.json.decode(frame.payload) for _, frame in told.left)
+            hand.uuid = frame["transactionInfo"]["transactionId"]
+            assert msgspec.json.decode(hand.cross(told.raw))[3] == frame
+            seen.add(turn.name)
+        talk.settle(told)
+    assert seen >= LEAST_CALLS.keys()
 
 
 class Checked(Script):

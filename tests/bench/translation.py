@@ -8,16 +8,23 @@ import itertools
 import statistics
 import tracemalloc
 from collections import deque
+from collections.abc import Collection
 from functools import cache
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 import msgspec
 
+from translators.frames import Side
+
+from . import minimal
 from .conversations import Script, Turn
 
 SESSIONS_PER_LIFE = 10
 """After so many a new translator begins, as after a restart: no charger has thousands of sessions a day."""
+
+REPEATED = 20
+"""Links that translate the same message one after the other."""
 
 LINKS = 200
 """How many links the memory is the mean of."""
@@ -43,6 +50,24 @@ class Kept(NamedTuple):
     """`translator.state()`."""
     memory: float
     """All memory of a translator that has just ended its session."""
+
+
+class Told(msgspec.Struct):
+    """A CALL, and what left for it."""
+
+    turn: Turn
+    id: str
+    raw: bytes
+    key: str
+    tx: int
+    left: list[tuple[Side, Any]] = []
+
+
+class Beside(NamedTuple):
+    """Minima, us: a CALL that many links translate one after the other, and the same by hand (see `minimal`)."""
+
+    repeated: float
+    floor: float
 
 
 _ids = itertools.count(1)
@@ -84,35 +109,52 @@ class Conversation:
 
         Measured is what the gateway does between bytes and bytes. What the two sides do is not.
         """
-        script, frames = self.script, self.frames
+        told = self.prepare(turn)
+        call = self.cross(told)
+        return call, call + self.settle(told)
+
+    def prepare(self, turn: Turn) -> Told:
+        """What is needed to tell a CALL."""
+        script = self.script
         script.count += 1
-        payload = turn.payload()
+        raw = msgspec.json.encode([2, f"c{script.count}", turn.action, turn.payload()])
         key = f"{script.count}-0" if turn.side == "charger" else ""
-        tx = script.tx if turn.action == self.starts else 0
-        source = (turn.side, f"c{script.count}")
-        answered = False
-        given = deque([(turn.side, msgspec.json.encode([2, source[1], turn.action, payload]), key, tx)])
-        times: list[int] = []
-        while given:
-            side, raw, key, tx = given.popleft()
-            began = perf_counter_ns()
-            steps = self.translator.receive(side, frames.decode(raw), script.clock, key=key, tx=tx)
-            left = [(step, frames.encode(step.frame)) for step in steps if hasattr(step, "frame")]
-            times.append(perf_counter_ns() - began)
-            if len(times) == 1 and not left:
-                raise Missing(f"nothing leaves for {turn.action}")
-            for step, _ in left:
-                frame = step.frame
-                if isinstance(frame, frames.Error):
-                    raise Missing(f"{turn.action} is refused: {frame.code} {frame.description}")
-                if isinstance(frame, frames.Call):
-                    answer = script.answer(step.to, frame.action, msgspec.json.decode(frame.payload))
-                    given.append((step.to, msgspec.json.encode([3, frame.id, answer]), "", 0))
-                elif (step.to, frame.id) == source:
-                    answered = True
+        return Told(turn, f"c{script.count}", raw, key, script.tx if turn.action == self.starts else 0)
+
+    def cross(self, told: Told) -> int:
+        """Take a CALL across; the ns for it. Raises Missing."""
+        took, told.left = self._across(told.turn.side, told.raw, told.key, told.tx)
+        if not told.left:
+            raise Missing(f"nothing leaves for {told.turn.action}")
+        return took
+
+    def settle(self, told: Told) -> int:
+        """Answer what a CALL has caused until nobody waits for anything; the ns of the gateway for it. Raises Missing."""
+        frames, took, answered = self.frames, 0, False
+        left = deque(told.left)
+        while left:
+            to, frame = left.popleft()
+            if isinstance(frame, frames.Error):
+                raise Missing(f"{told.turn.action} is refused: {frame.code} {frame.description}")
+            if isinstance(frame, frames.Call):
+                answer = self.script.answer(to, frame.action, msgspec.json.decode(frame.payload))
+                ns, more = self._across(to, msgspec.json.encode([3, frame.id, answer]), "", 0)
+                took += ns
+                left += more
+            elif (to, frame.id) == (told.turn.side, told.id):
+                answered = True
         if not answered:
-            raise Missing(f"{turn.action} gets no answer")
-        return times[0], sum(times)
+            raise Missing(f"{told.turn.action} gets no answer")
+        return took
+
+    def _across(self, side: Side, raw: bytes, key: str, tx: int) -> tuple[int, list[tuple[Side, Any]]]:
+        """(ns, what leaves) of one frame: from its bytes to the bytes that leave."""
+        frames, clock = self.frames, self.script.clock
+        began = perf_counter_ns()
+        steps = self.translator.receive(side, frames.decode(raw), clock, key=key, tx=tx)
+        left = [(step, frames.encode(step.frame)) for step in steps if hasattr(step, "frame")]
+        took = perf_counter_ns() - began
+        return took, [(step.to, step.frame) for step, _ in left]
 
 
 def measure(charger: str, csms: str, rounds: int) -> dict[str, Spent]:
@@ -134,6 +176,33 @@ def measure(charger: str, csms: str, rounds: int) -> dict[str, Spent]:
         name: Spent(*(us / 1000 for of in (calls[name], trips[name]) for us in (statistics.median(of), min(of))))
         for name in sorted(calls, key=str.casefold)
     }
+
+
+def beside_floor(names: Collection[str], rounds: int) -> dict[str, Beside]:
+    """Message -> its CALL from 1.6 to 2.0.1 as a hub works that has the same message of many chargers. Raises Missing."""
+    ours: dict[str, int] = {}
+    floor: dict[str, int] = {}
+    for _ in range(max(rounds // SESSIONS_PER_LIFE // REPEATED, 1)):
+        talks = [Conversation("ocpp1.6", "ocpp2.0.1") for _ in range(REPEATED)]
+        hands = [minimal.Minimal(_new_id(), _new_id) for _ in talks]
+        for turns in zip(*(talk.script.boot() + talk.script.plain() for talk in talks), strict=True):
+            told = [talk.prepare(turn) for talk, turn in zip(talks, turns, strict=True)]
+            name = turns[0].name
+            crossed = [talk.cross(each) for talk, each in zip(talks, told, strict=True)]
+            if name in names:
+                ours[name] = min(ours.get(name, crossed[0]), *crossed)
+                by_hand = [_by_hand(hand, each.raw) for hand, each in zip(hands, told, strict=True)]
+                floor[name] = min(floor.get(name, by_hand[0]), *by_hand)
+            for talk, each in zip(talks, told, strict=True):
+                talk.settle(each)
+                talk.translator.stored()
+    return {name: Beside(ours[name] / 1000, floor[name] / 1000) for name in names}
+
+
+def _by_hand(hand: minimal.Minimal, raw: bytes) -> int:
+    began = perf_counter_ns()
+    hand.cross(raw)
+    return perf_counter_ns() - began
 
 
 def measure_memory(charger: str, csms: str, sessions: int) -> Kept:
