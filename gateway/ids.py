@@ -11,4 +11,4 @@ _numbers = count(1)
 
 def new_id() -> str:
     """36 characters, e.g. `0f8fad5b-d9cb-469f-a165-00000000002a`. Much cheaper than uuid.uuid4."""
-    return f"{_OURS}{next(_numbers):012x}"
+    return _OURS + next(_numbers).to_bytes(6, "big").hex()

@@ -163,7 +163,9 @@ WH_MOST: Final = Decimal(10) ** 15
 
 def in_wh(value: Decimal, unit: str | None, multiplier: int = 0) -> Decimal:
     """An energy in `unit` as Wh."""
-    return value.scaleb(multiplier) * (1000 if unit == "kWh" else 1)
+    if multiplier:
+        value = value.scaleb(multiplier)
+    return value * 1000 if unit == "kWh" else value
 
 
 def energy_sample(
@@ -195,9 +197,9 @@ def register_of(values: Iterable[v201.MeterValue], context: str | None = None) -
         for sample in value.sampledValue:
             if sample.measurand is not None and sample.measurand != REGISTER:
                 continue
-            unit = sample.unitOfMeasure
-            name = unit.unit if unit is not None and unit.unit else "Wh"
-            multiplier = (unit.multiplier or 0) if unit is not None else 0
+            unit, name, multiplier = sample.unitOfMeasure, "Wh", 0
+            if unit is not None:
+                name, multiplier = unit.unit or "Wh", unit.multiplier or 0
             if name not in ("Wh", "kWh") or abs(multiplier) > MULTIPLIER_MOST:
                 continue
             wh = in_wh(sample.value, name, multiplier)

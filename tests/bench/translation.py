@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import itertools
 import statistics
 import tracemalloc
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gateway.ids import new_id
 from translators.frames import Side
 
 from . import minimal
@@ -70,13 +70,6 @@ class Beside(NamedTuple):
     floor: float
 
 
-_ids = itertools.count(1)
-
-
-def _new_id() -> str:
-    return f"g{next(_ids):015d}"
-
-
 @cache
 def _options(translators: Any) -> Any:
     """As the gateway has them, one for all links of an upstream."""
@@ -90,7 +83,7 @@ def build(charger: str, csms: str) -> Any:
     """
     try:
         translators = importlib.import_module("translators")
-        return translators.translator(charger, csms, b"", _options(translators), _new_id)
+        return translators.translator(charger, csms, b"", _options(translators), new_id)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise Missing(f"the translator cannot be built: {error}") from None
 
@@ -184,7 +177,7 @@ def beside_floor(names: Collection[str], rounds: int) -> dict[str, Beside]:
     floor: dict[str, int] = {}
     for _ in range(max(rounds // SESSIONS_PER_LIFE // REPEATED, 1)):
         talks = [Conversation("ocpp1.6", "ocpp2.0.1") for _ in range(REPEATED)]
-        hands = [minimal.Minimal(_new_id(), _new_id) for _ in talks]
+        hands = [minimal.Minimal(new_id(), new_id) for _ in talks]
         for turns in zip(*(talk.script.boot() + talk.script.plain() for talk in talks), strict=True):
             told = [talk.prepare(turn) for talk, turn in zip(talks, turns, strict=True)]
             name = turns[0].name

@@ -26,8 +26,6 @@ from .upstream import introduce_again
 
 _PLAIN = re.compile(r"[1-9]\d{0,11}(?:\.\d{1,6})?|0(?:\.\d{0,5}[1-9])?", re.ASCII)
 """A number that 2.0.1 spells in the same way."""
-_REASONS: Final[dict[str | None, v201.TriggerReason]] = {"Trigger": "Trigger", "Sample.Clock": "MeterValueClock"}
-_PERIODIC: Final[v201.TriggerReason] = "MeterValuePeriodic"
 _EVENT: Final = v201.TransactionEventRequest.action
 
 
@@ -78,28 +76,30 @@ def written(d: Dialogue, request: v16.MeterValuesRequest) -> Written | None:
     if moment.substituted:
         return None
     texts: list[str] = []
-    register, reason = "", _PERIODIC
+    seen = ""
+    reason: v201.TriggerReason = "MeterValuePeriodic"
     for sample in value.sampledValue:
         shape = _shape(sample.context, sample.measurand, sample.phase, sample.location, sample.unit)
         if shape is None or sample.format == "SignedData":
             return None
+        head, tail, register = shape
         number = shown = sample.value
         if not _PLAIN.fullmatch(number):
             parsed = parse_decimal(number)
             if parsed is None or abs(parsed) > WH_MOST:
                 return None
             number, shown = frames.encode(parsed).decode(), plain(parsed)
-        if shape.register:
-            if register:
+        if register:
+            if seen:
                 return None
-            register = shown
-        if sample.context is not None:
-            reason = _REASONS.get(sample.context, reason)
-        texts.append(f"{shape.head}{number}{shape.tail}")
+            seen = shown
+        if sample.context == "Sample.Clock":
+            reason = "MeterValueClock"
+        texts.append(f"{head}{number}{tail}")
     if not texts:
         return None
     text = f'{{"sampledValue":[{",".join(texts)}],"timestamp":"{moment.text}"}}'
-    return Written(text, moment.ms, moment.text, register, reason)
+    return Written(text, moment.ms, moment.text, seen, reason)
 
 
 def running(d: Dialogue, request: v16.MeterValuesRequest) -> Transaction | None:
