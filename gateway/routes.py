@@ -155,6 +155,11 @@ class Route(msgspec.Struct, frozen=True):
             return name in self.answerers
         return allowed if isinstance(allowed, bool) else action in allowed
 
+    def may_all(self, name: str, upstream: Upstream) -> bool:
+        """Whether an upstream of this route may send any CALL to the charger."""
+        allowed = upstream.may_command
+        return not self.commands and (name in self.answerers if allowed is None else allowed is True)
+
     def commanders(self, upstreams: Mapping[str, Upstream]) -> frozenset[str]:
         """The upstreams of this route that may send the charger anything at all."""
         owners = frozenset[str]().union(*self.commands.values())

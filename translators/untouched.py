@@ -64,6 +64,8 @@ class Untouched:
         opened = self._open.pop((side, frame.id), None)
         if opened is None:
             return []
+        if not self._open:
+            self._open.clear()  # and with it the room for one
         source, id, key, action = opened
         answer: frames.Frame
         if isinstance(frame, Result):

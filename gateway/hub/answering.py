@@ -298,8 +298,9 @@ def keep(link: Link, exchange: Exchange, frame: Result) -> None:
     """From now on a retry of the charger is answered so, and no upstream hears of it."""
     exchange.said = None
     if exchange.entry.head.dedup:
-        link.told = exchange.entry.id, frame
-        link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, bytes(frame.payload)))
+        payload = bytes(frame.payload)
+        link.told = exchange.entry.id, payload
+        link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, payload))
 
 
 def outcome_of(link: Link, error: Error) -> str:

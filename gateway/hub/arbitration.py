@@ -11,7 +11,7 @@ from translators.frames import Call, Error, Result
 from .arbiter import Arbiter, May
 from .book import book
 from .intake import Intake
-from .terms import Terms
+from .terms import NO_TERMS, Terms
 from .virtual import kept_interval
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def arbitrate(session: Session, route: Route, upstreams: Mapping[str, Upstream],
         return
     if arbiter is None or arbiter.version != session.version:
         version = session.version
+        if session.terms is NO_TERMS:
+            session.terms = Terms()
         arbiter = Arbiter(version, book(version), session.terms, may, Desk(session), new_id, minimum=minimum)
         session.arbiter = arbiter
     arbiter.may, arbiter.minimum = may, minimum

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateway.journal.entry import Entry
 from translators.frames import Call, Result
@@ -67,8 +66,20 @@ class Exchange:
         return self.entry.head.cls in ("K2", "K3")
 
 
-class Backlog(deque[Exchange]):
-    """Oldest first."""
+class Backlog(list[Exchange]):
+    """Oldest first. A list: it is short, and most of the time empty, when a deque takes ten times the memory."""
+
+    __slots__ = ()
+
+    def calls(self) -> list[Call]:
+        return [exchange.call for exchange in self]
+
+    def appendleft(self, exchange: Exchange) -> None:
+        self.insert(0, exchange)
+
+    def extendleft(self, exchanges: Iterable[Exchange]) -> None:
+        """Each goes before the one before it."""
+        self[:0] = reversed([*exchanges])
 
     def put(self, exchange: Exchange) -> None:
         """Add one where it belongs by its id."""

@@ -56,13 +56,15 @@ class Habits:
         self._boot_at = 0
         self._unanswered = 0
         self._reset_at = 0
-        self._sequences: dict[str, int] = {}
-        """Open transaction of 2.x -> its highest seqNo so far."""
+        self._sequences: dict[str, int] | None = None
+        """Open transaction of 2.x -> its highest seqNo so far; None: there was none."""
         self.resets = False
         """The connection of a deaf charger is reset."""
 
     def sequence(self, transaction: str, number: int, event: str) -> Literal["", "gap", "regressed"]:
         """What is odd about the number of a TransactionEvent (row S07). Nothing is, of the first one that is heard."""
+        if self._sequences is None:
+            self._sequences = {}
         highest = self._sequences.get(transaction)
         if event == "Ended":
             self._sequences.pop(transaction, None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -17,6 +18,9 @@ from gateway.config_route import Lifeline
 from translators.frames import Call, Error, Result, encode
 
 from .rekeying import ACTIONS, accepted, new_password
+
+if TYPE_CHECKING:
+    from .link import Link
 
 SUBJECTS: Final = ("address", "security_profile", "passwords", "organization", "certificates", "firmware")
 """What a charger hangs by; each is a key of the configuration."""
@@ -48,8 +52,8 @@ _SOCKET: Final = re.compile(r"\s*wss?://", re.IGNORECASE)
 _ROOTS: Final = frozenset(("CentralSystemRootCertificate", "CSMSRootCertificate"))
 
 Payload = dict[str, Any]
-Keep = Callable[[bytes, Result | Error], bool]
-"""(password, answer of the charger) -> whether it is being kept, and the answer is given afterwards."""
+Keep = Callable[["Link", bytes, Result | Error], bool]
+"""(link, password, answer of the charger) -> whether it is being kept, and the answer is given afterwards."""
 _reader = msgspec.json.Decoder(Payload)
 
 
@@ -68,7 +72,7 @@ class Filter:
     def __init__(self, rules: Lifeline, charger: str) -> None:
         self.rules = rules
         self._charger = charger
-        self._keys = frozenset(_folded(key) for key in rules.keys)
+        self._keys = _keys(rules.keys)
         self._held: dict[str, list[Payload | None]] | None = None
         self._secrets: dict[str, bytes] | None = None
         self.keep: Keep | None = None
@@ -99,10 +103,15 @@ class Filter:
             return frame
         return Result(frame.id, Raw(encode({**answer, "setVariableResult": merged})))
 
-    def kept(self, frame: Result | Error) -> bool:
+    def kept(self, link: Link, frame: Result | Error) -> bool:
         """Whether the answer waits until the password is kept that it accepts."""
         password = self._secrets.pop(frame.id, None) if self._secrets else None
-        return password is not None and self.keep is not None and bool(accepted(frame)) and self.keep(password, frame)
+        return (
+            password is not None
+            and self.keep is not None
+            and bool(accepted(frame))
+            and self.keep(link, password, frame)
+        )
 
     # Inside.
 
@@ -139,6 +148,12 @@ Judged = tuple[Call | Result | Error, list[Seen]]
 
 def _folded(name: str) -> str:
     return _PLAIN.sub("", name.casefold())
+
+
+@cache
+def _keys(names: tuple[str, ...]) -> frozenset[str]:
+    """The keys of a route's rules, folded: the same for all its chargers."""
+    return frozenset(_folded(name) for name in names)
 
 
 def _denied(call: Call) -> Error:

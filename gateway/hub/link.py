@@ -159,12 +159,12 @@ class Link:
         self.returning = Returning()
         self.refused: dict[str, int] = {}
         """Billing message, by what it says -> how often the upstream refused it."""
-        self.told: tuple[str, Result] | None = None
-        """Entry that the charger was answered last, and how: until that is stored a retry looks like one without an answer."""
+        self.told: tuple[str, bytes] | None = None
+        """Entry that the charger was answered last, and the payload: until that is stored a retry looks like one without an answer."""
         self.watch: Comparison | None = None
         """Is told what the upstream answers, where the charger has a shadow."""
         self._stopwatch = stopwatch
-        translator.backlog = lambda: [exchange.call for exchange in self.backlog]
+        translator.backlog = self.backlog.calls
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
@@ -238,6 +238,8 @@ class Link:
             self.apply(self.translator.expire("csms", frame.id, now), now)
         else:
             action, asked_at = self._asked_at.pop(frame.id, ("", now))
+            if not self._asked_at:
+                self._asked_at.clear()
             self.owner.observer.upstream_answered(self, action, now - asked_at)
             self.refusal = frame.code if isinstance(frame, Error) else ""
             self._receive("csms", frame, now)
@@ -248,7 +250,7 @@ class Link:
         """The charger's answer to a CALL of this link."""
         if self.filter is not None:
             frame = self.filter.mend(frame)
-            if self.filter.kept(frame):
+            if self.filter.kept(self, frame):
                 return
         self._receive("charger", frame, now)
         self.pump(now)
@@ -400,6 +402,8 @@ class Link:
                 if step.losses:
                     owner.observer.lost(self, "charger", step.source, step.losses)
                 if exchange := self._current.pop(step.key, None):
+                    if not self._current:
+                        self._current.clear()  # and with it the room for one
                     finished(self, exchange, step.outcome, now)
                 continue
             changed = changed or step.commit

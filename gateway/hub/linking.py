@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from functools import partial
 
@@ -117,7 +118,7 @@ def _allow(link: Link, session: Session, route: Route, upstreams: Mapping[str, U
     link.local = Local(route, same=same) if link.answers and route.primary_down != "close" else None
     link.may_command = link.name in route.commanders(upstreams)
     link.filter = filter_of(route.lifeline, session.charger, link.filter)
-    link.allows = partial(route.may_command, link.name, settings)
+    link.allows = None if route.may_all(link.name, settings) else partial(route.may_command, link.name, settings)
     link.attempts = settings.options.tx_attempts
     link.retry_ms = round(settings.options.tx_retry_interval * 1000)
 
@@ -129,14 +130,28 @@ def _options(name: str, route: Route, settings: Upstream) -> Options:
         deauthorise=route.deauthorise,
     )
     if route.primary_down != "local":
-        return options
+        return _one(options)
     rules, known = route.local or Rules(), options.offline_unknown_id
     accept = rules.authorize == "accept"
-    return msgspec.structs.replace(
-        options,
-        offline_unknown_id="Accepted" if accept else "Invalid" if known == "Accepted" else known,
-        offline_cache_ttl=0 if rules.authorize == "deny" else rules.cache_ttl,
+    return _one(
+        msgspec.structs.replace(
+            options,
+            offline_unknown_id="Accepted" if accept else "Invalid" if known == "Accepted" else known,
+            offline_cache_ttl=0 if rules.authorize == "deny" else rules.cache_ttl,
+        )
     )
+
+
+_known: deque[Options] = deque(maxlen=16)
+
+
+def _one(options: Options) -> Options:
+    """Links whose options are equal share them."""
+    for known in _known:
+        if known == options:
+            return known
+    _known.append(options)
+    return options
 
 
 def _foreign(opened: list[Open], name: str) -> list[Open]:

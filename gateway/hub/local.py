@@ -6,6 +6,7 @@ Verdicts about tokens are remembered by the translators; whether a charger is re
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -160,9 +161,9 @@ def identity(call: Call) -> tuple[str, str, str]:
         return "", "", ""
     if said.chargingStation is not None:
         station = said.chargingStation
-        return station.vendorName, station.model, station.serialNumber
+        return intern(station.vendorName), intern(station.model), station.serialNumber
     serial = said.chargePointSerialNumber or said.chargeBoxSerialNumber
-    return said.chargePointVendor, said.chargePointModel, serial
+    return intern(said.chargePointVendor), intern(said.chargePointModel), serial
 
 
 def _decides(exchange: Exchange) -> bool:

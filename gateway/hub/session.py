@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from .rekeying import rekeyed, rekeys
 from .repeatable import repeatable
 from .sending import MARK, pass_on
 from .shared import Open, Shared, learn, teaches
-from .terms import Terms
+from .terms import NO_TERMS
 
 OFFLINE = "charger offline"
 SESSION = "session"
@@ -122,7 +123,7 @@ class Session:
         self.habits = Habits()
         self.treated = USUAL
         """What its edge has been told of this connection."""
-        self.terms = Terms()
+        self.terms = NO_TERMS
         self.passwords = False
         """Somebody wants to know which ones the charger is given."""
         self.rekeying = ""
@@ -154,7 +155,7 @@ class Session:
                     (self.edge, ToCharger(self.charger, self.epoch, "close", b"superseded", code=1008))
                 )
             self._hang_up(now)
-        self.edge, self.epoch, self.version, self.absent_since = edge, epoch, version, 0
+        self.edge, self.epoch, self.version, self.absent_since = intern(edge), epoch, intern(version), 0
         self.treated = USUAL
         self.opened_at = now
         self._gate_open = self._gate_assumed = gate_open

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import structlog
@@ -91,6 +90,8 @@ class Sessions:
         if config.vault.key:
             self._dials.passed = Passing(journal, config.vault).read
         self.traffic = self._dials.traffic
+        # Each link and each socket refers to these: they are made once.
+        self._heard, self._happened, self._keeper = self._from_upstream, self._upstream_state, self._keep
         self._tasks: set[asyncio.Task[None]] = set()
         self.health = Health(config.upstreams, journal, self._dials.contexts.of, self._upstream_back)
 
@@ -147,7 +148,8 @@ class Sessions:
         session.passwords = self.passwords
         session.shared = decode_shared(facts.get(FIELD, b""))
         session.shared.id = charger  # stored with whatever is learned next
-        session.terms = decode_terms(facts.get(TERMS, b""))
+        if terms := facts.get(TERMS):
+            session.terms = decode_terms(terms)
         session.compared = facts.get(SHADOW, b"")
         self._link(session, version, facts, partition.position)
         partition.sessions[folded] = session
@@ -194,7 +196,7 @@ class Sessions:
         now = now_ms()
         session.links[name] = link
         if link.filter is not None:
-            link.filter.keep = partial(self._keep, session, link)
+            link.filter.keep = self._keeper
         if link.primary:
             session.hold_ms = round(route.hold * 1000)
         if self.health.down(name):
@@ -306,9 +308,10 @@ class Sessions:
                     self.settings[name],
                     self._wheel,
                     self._dials,
-                    partial(self._from_upstream, session, name),
-                    partial(self._upstream_state, session, link),
+                    self._heard,
+                    self._happened,
                     self._turn.authorization,
+                    (session, link),
                 )
             upstream.start()
 
@@ -318,7 +321,8 @@ class Sessions:
             if upstream := self.upstreams.get(link):
                 upstream.hurry()
 
-    def _from_upstream(self, session: Session, name: str, frame: Frame) -> None:
+    def _from_upstream(self, session: Session, link: Link, frame: Frame) -> None:
+        name = link.name
         partition = self.partition_of(session)
         if partition is None:
             return
@@ -363,8 +367,10 @@ class Sessions:
             session.disconnected(link.name, now_ms(), hung_up=hung_up)
         self._turn.touched(partition, session)
 
-    def _keep(self, session: Session, link: Link, password: bytes, frame: Result | Error) -> bool:
+    def _keep(self, link: Link, password: bytes, frame: Result | Error) -> bool:
         """The charger has accepted a password of this upstream's: does the vault take it?"""
+        session = link.owner
+        assert isinstance(session, Session)
         settings = self.settings.get(link.name)
         if settings is None or settings.authentication != "vault":
             return False

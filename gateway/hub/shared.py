@@ -7,6 +7,7 @@ Payloads are kept as the charger sent them, in the version it speaks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -128,7 +129,7 @@ def learn(shared: Shared, version: str, by: str, entry: str, tx: int, call: Call
     """
     payload = bytes(call.payload)
     if shared.version != version:
-        shared.version, shared.boot, shared.statuses = version, b"", {}
+        shared.version, shared.boot, shared.statuses = intern(version), b"", {}
     try:
         match call.action:
             case "BootNotification":

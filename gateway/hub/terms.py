@@ -81,6 +81,10 @@ class Terms(msgspec.Struct, omit_defaults=True):
         return self.upstreams.setdefault(upstream, Own())
 
 
+NO_TERMS: Final = Terms()
+"""Of all chargers that no arbiter has remembered anything of; never changed."""
+
+
 def trim(kept: dict[Any, Any], most: int) -> None:
     """Forget the oldest."""
     while len(kept) > most:

@@ -99,6 +99,7 @@ class Upstream:
     """
 
     __slots__ = (
+        "_about",
         "_authorization",
         "_bad",
         "_config",
@@ -130,11 +131,13 @@ class Upstream:
         settings: config.Upstream,
         wheel: Wheel,
         dials: Dials,
-        on_frame: Callable[[Frame], None],
-        on_state: Callable[[str], None],
+        on_frame: Callable[..., None],
+        on_state: Callable[..., None],
         authorization: Callable[[str], str | None] | None = None,
+        about: tuple[object, ...] = (),
     ) -> None:
-        """`authorization(charger)`: the header with which a charger came that is here; None if it is not here."""
+        """`authorization(charger)`: the header with which a charger came that is here; None if it is not here.
+        `on_frame(*about, frame)` and `on_state(*about, event)` are called: all upstreams share their owner's two methods."""
         self.name = name
         self.charger = charger
         self.wanted = False
@@ -143,6 +146,7 @@ class Upstream:
         """Why the last socket ended: the label of the metric."""
         self._config = settings
         self._url = address(settings.url, settings.id_of(charger))
+        self._about = about
         self._authorization = authorization
         self._passed: str | None = None
         """The charger's own Authorization header, kept for the next dial when the charger has gone."""
@@ -242,7 +246,7 @@ class Upstream:
             return
         self.ended = ""
         self._keep_alive()
-        self._on_state("connected")
+        self._on_state(*self._about, "connected")
 
     def received(self, data: bytes) -> None:
         traffic = self._dials.traffic
@@ -269,7 +273,7 @@ class Upstream:
         if not self._heard:
             self._heard = True
             self._failures = 0
-        self._on_frame(frame)
+        self._on_frame(*self._about, frame)
 
     def lost(self, code: int, reason: str) -> None:
         now = self._wheel.loop.time()
@@ -286,7 +290,7 @@ class Upstream:
             elif not self._heard:
                 self._failures += 1
             self._back_off(self._config.reconnect_max)
-        self._on_state("lost")
+        self._on_state(*self._about, "lost")
 
     def _dial(self) -> None:
         self._timer = None
@@ -344,7 +348,7 @@ class Upstream:
         if self.wanted:
             self._back_off(REFUSED_CAP_SECONDS if refused else self._config.reconnect_max, failed.retry_after)
         told = "unknown_identity" if failed.status == 404 else failed.kind
-        self._on_state("unavailable" if failed.status >= 500 else told)
+        self._on_state(*self._about, "unavailable" if failed.status >= 500 else told)
 
     def _back_off(self, cap: float, at_least: float = 0) -> None:
         longest = min(cap, self._config.reconnect_min * 2.0 ** min(self._failures, 12))

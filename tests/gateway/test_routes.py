@@ -162,6 +162,9 @@ def test_who_may_command() -> None:
     assert [may(name, "RemoteStartTransaction") for name in upstreams] == [False, False, True, False]
     assert may("b", "RequestStartTransaction") is False
     assert route.commanders(upstreams) == {"a", "b", "c"}
+    assert not route.may_all("a", upstreams["a"]), "one command is another's"
+    plain = Routes([RouteConfig(primary="a", mirrors=("b", "c", "d"))]).of("CP1")
+    assert [plain.may_all(name, upstreams[name]) for name in upstreams] == [True, False, False, False]
 
 
 def test_the_registry_places_a_charger() -> None:
