@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -195,7 +196,38 @@ async def test_a_sample_counts_for_the_innermost_frame_of_ours() -> None:
 
 
 def test_the_slope_of_a_soak_is_that_of_a_line_through_all_looks() -> None:
-    looks = [soak.Look(10.0 * at, 100 + at / 360, 0, 20, 50, 7) for at in range(60)]
+    looks = [soak.Look(10.0 * at, 100 + at / 360, 0, 20, 50, 7, 64) for at in range(60)]
     assert soak.slope(looks) == pytest.approx(1.0)
     assert soak.grown(looks, "tasks") == 0
     assert soak.grown(looks, "memory") > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "said", "code"),
+    [
+        ({}, "nothing grows", 0),
+        ({"memory": 1.1 / 360}, "grows: memory", 1),
+        ({"memory": 0.9 / 360}, "nothing grows", 0),
+        ({"tasks": 1}, "grows: tasks", 1),
+        ({"descriptors": 6}, "grows: descriptors", 1),
+        ({"entries": 40}, "grows: entries", 1),
+        ({"streams": 1}, "grows: streams", 1),
+        ({"answered": 100}, "too little was said", 1),
+        ({"came_back": 0}, "too little was said", 1),
+        ({"heard": 0}, "too little was said", 1),
+    ],
+)
+def test_a_soak_fails_for_whatever_grows(
+    capsys: pytest.CaptureFixture[str], changed: dict[str, float], said: str, code: int
+) -> None:
+    """`changed`: by how much each look has more than the one before, or what else was seen."""
+    more = {name: changed.get(name, 0) for name in ("memory", "tasks", "descriptors", "entries", "streams")}
+    begin = {"memory": 100.0, "tasks": 20, "descriptors": 3000, "entries": 7, "streams": 64}
+    looks = [
+        soak.Look(at=10.0 * at, store=5.0, **{name: begin[name] + at * more[name] for name in begin})
+        for at in range(60)
+    ]
+    options = argparse.Namespace(chargers=1000, rate=100, minutes=10, warm_up=0)
+    seen = {"answered": changed.get("answered", 60_000), "came_back": changed.get("came_back", 50), "errors": {}}
+    assert soak.judge(options, looks, seen, {"main": 9, "mirror": int(changed.get("heard", 9))}) == code
+    assert said in capsys.readouterr().out
