@@ -78,19 +78,22 @@ def _minute(text: str) -> int | None:
     return _read_time(text + "00Z") if _TIDY.fullmatch(text + "00Z") else None
 
 
-def _in_seconds(text: str) -> int | None:
-    """Milliseconds since 1970 of a time in the one form that nearly all have: whole seconds, UTC, `Z`."""
-    seconds = _SECONDS.get(text[17:])
-    if seconds is None or (minute := _minute(text[:17])) is None:
+def _usual_time(text: str) -> int | None:
+    """Milliseconds since 1970 of a time in the forms that nearly all have: UTC with `Z`, in seconds or milliseconds."""
+    rest = text[17:]
+    since, part = _SECONDS.get(rest), 0
+    if since is None and len(rest) == 7 and rest[2] == "." and rest.isascii() and rest[3:6].isdecimal():
+        since, part = _SECONDS.get(rest[:2] + rest[6]), int(rest[3:6])
+    if since is None or (minute := _minute(text[:17])) is None:
         return None
-    return minute + seconds
+    return minute + since + part
 
 
 def parse_time(text: str | None) -> int | None:
     """Milliseconds since 1970 of any spelling seen in the field, None if it is no date-time. No zone means UTC."""
     if not text:
         return None
-    ms = _in_seconds(text)
+    ms = _usual_time(text)
     return ms if ms is not None else _read_time(text)
 
 
@@ -143,7 +146,7 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 def charger_time(text: str | None, received: int) -> Moment:
     """The time a charger means; unreadable, before 2015 or over a day ahead of `received`: the time of receipt."""
-    ms = _in_seconds(text) if text else None
+    ms = _usual_time(text) if text else None
     tidy = ms is not None
     if not tidy and text:
         ms, tidy = _read_time(text), _TIDY.fullmatch(text) is not None

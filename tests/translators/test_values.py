@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import get_args
 
@@ -93,6 +94,23 @@ def test_timestamps_seen_in_the_field(text: str | None, tidy: str | None) -> Non
 def test_a_time_survives_its_text(ms: int) -> None:
     assert parse_time(format_time(ms)) == ms
     assert tidy_time(format_time(ms)) == format_time(ms)
+
+
+TIMES = st.from_regex(r"20\d\d-[012]\d-[0-3]\d[Tt ][0-2]\d:[0-6]\d:[0-6]\d(\.\d\d?\d?\d?)?Z", fullmatch=True)
+
+
+@given(TIMES, st.lists(st.tuples(st.integers(0, 23), st.sampled_from("09:-.TZ ,+\u0663")), max_size=1))
+def test_the_usual_times_are_read_as_any_other(text: str, slips: list[tuple[int, str]]) -> None:
+    """They have a quick way; whatever it takes is what a plain reading of all the text gives."""
+    for at, sign in slips:
+        text = text[:at] + sign + text[at + 1 :]
+    ms = parse_time(text)
+    try:
+        known = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ" if "." in text else "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return
+    if text.isascii() and text[17:19] < "60":
+        assert ms == (known - datetime(1970, 1, 1)) // timedelta(milliseconds=1)
 
 
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.{0,12}"))
