@@ -83,7 +83,10 @@ def measure(plan: Plan, report: Report) -> None:
     report.at_most("plain XADD: us of the client", 6, plain[0] if plain else None)
     report.at_most("plain XADD: us of the store", 6, plain[1] if plain else None)
     report.at_most("deduplicating append: us of the client", 12, script[0] if script else None)
-    report.at_most("deduplicating append: us of the store", 12, script[1] if script else None)
+    least = costs.get("setting")
+    report.at_most(
+        "deduplicating append: us of the store", 12, script[1] if script else None, least[1] if least else None
+    )
     report.at_least(f"fan-out to {UPSTREAMS} upstreams, journal alone: published/s on 2 cores", 30_000, published)
 
 
