@@ -42,6 +42,7 @@ class ClientWire(Wire):
     __slots__ = ("_waiter", "_wanted", "subprotocol")
 
     side = Side.CLIENT
+    masks_out, masks_in = 0x80, 0
     _protocol: ClientProtocol
 
     def __init__(self, wheel: Wheel) -> None:

@@ -50,6 +50,7 @@ class ServerWire(Wire):
     __slots__ = ("_decided", "_response")
 
     side = Side.SERVER
+    masks_out, masks_in = 0, 0x80
     _protocol: _Server
 
     def __init__(self, wheel: Wheel, *, read_limit: int = READ_LIMIT) -> None:

@@ -54,6 +54,7 @@ _LONG: Final = b"\x81\x7f"
 _LONG_MASKED: Final = b"\x81\xff"
 _PING: Final = b"\x89\x00"
 _PING_MASKED: Final = b"\x89\x80"
+_OPEN: Final = State.OPEN
 
 _log = structlog.get_logger(__name__)
 quiet = logging.getLogger(__name__ + ".protocol")
@@ -82,6 +83,10 @@ class Wire(asyncio.Protocol):
     )
 
     side: ClassVar[Side]
+    masks_out: ClassVar[int]
+    """0x80 where what is sent is masked: by clients; else 0."""
+    masks_in: ClassVar[int]
+    """The same of what comes."""
     _protocol: Protocol | None
     """The library; None: the connection is open, nothing is compressed, and it stands between two frames."""
 
@@ -146,7 +151,7 @@ class Wire(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether messages can be sent now."""
         protocol = self._protocol
-        return self.opened and self._transport is not None and (protocol is None or protocol._state is State.OPEN)
+        return self.opened and self._transport is not None and (protocol is None or protocol._state is _OPEN)
 
     @property
     def buffered(self) -> int:
@@ -165,16 +170,16 @@ class Wire(asyncio.Protocol):
         if transport is None:
             return
         if protocol is not None:
-            if protocol._state is not State.OPEN:
+            if protocol._state is not _OPEN:
                 return
             if protocol.extensions:
                 protocol.send_text(text)
                 self._flush()
                 return
         # An uncompressed frame is its header and the text: no detour through the library's frame objects.
-        size, bit = len(text), 0
-        if self.side is Side.CLIENT:
-            mask, bit = new_mask(), 0x80
+        size, bit = len(text), self.masks_out
+        if bit:
+            mask = new_mask()
             text = mask + apply_mask(text, mask)
         if size < 126:
             transport.write(_TEXT_HEADERS[size | bit] + text)
@@ -188,7 +193,7 @@ class Wire(asyncio.Protocol):
     def ping(self) -> None:
         """Send a ping; the pong shows in `last_received`."""
         if self._transport is not None and self.is_open:
-            self._transport.write(_PING if self.side is Side.SERVER else _PING_MASKED + new_mask())
+            self._transport.write(_PING_MASKED + new_mask() if self.masks_out else _PING)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start the closing handshake; the socket is reset when it takes longer than `CLOSE_TIMEOUT`.
@@ -278,8 +283,8 @@ class Wire(asyncio.Protocol):
         follows; with a pong it would do nothing but say that it came."""
         if len(data) < 2 or data[0] not in (0x89, 0x8A):
             return 0
-        length = data[1] ^ (0x80 if self.side is Side.SERVER else 0)
-        size = 2 + length + (4 if self.side is Side.SERVER else 0)
+        length = data[1] ^ self.masks_in
+        size = 2 + length + (4 if self.masks_in else 0)
         return size if length < 126 and size <= len(data) else 0
 
     def _parse(self, data: bytes) -> None:
@@ -348,8 +353,7 @@ class Wire(asyncio.Protocol):
 
         The library's parser sees everything else. It is a third of the cost of a message.
         """
-        masked = 0x80 if self.side is Side.SERVER else 0
-        limit = self._read_limit
+        masked, limit = self.masks_in, self._read_limit
         at, end = 0, len(data)
         while end - at >= 2 and data[at] == 0x81 and self._protocol is None and not self._paused:
             length = data[at + 1] ^ masked

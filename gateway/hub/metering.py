@@ -115,9 +115,10 @@ class Metering(Observer):
         if tap.armed:
             watching.translated(link, step)
         frame, source, losses = step.frame, step.source, step.losses
-        action = frame.action if type(frame) is Call else source
-        outcome = "exact" if not losses and type(frame) is not Error else translation(step)
-        key = (link.versions, step.to, type(frame), source, action, outcome)
+        kind = type(frame)
+        action = frame.action if kind is Call else source  # type: ignore[union-attr]
+        outcome = "exact" if not losses and kind is not Error else translation(step)
+        key = (link.versions, step.to, kind, source, action, outcome)
         cells = self._translated.get(key)
         if cells is None:
             cells = self._left(link, step, action, outcome)
@@ -297,32 +298,37 @@ class Metering(Observer):
 
     def received(self, frame: Frame, version: str) -> None:
         """A frame came from a CSMS."""
-        key = (version, frame.action) if type(frame) is Call else (version, type(frame))
+        kind: object = type(frame)
+        key = (version, frame.action if kind is Call else kind)  # type: ignore[union-attr]
         cell = self._received.get(key)
         if cell is None:
-            kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
+            word = "call" if kind is Call else "result" if kind is Result else "error"
             action = known(frame.action) if type(frame) is Call else "other"
-            cell = self._metrics.messages.cell("csms", "in", kind, action, version)
+            cell = self._metrics.messages.cell("csms", "in", word, action, version)
             if type(frame) is not Call or action == frame.action:
                 self._received[key] = cell
         cell.n += 1
 
     def delivered(self, upstream: str, entries: list[Entry], now: int) -> None:
         """Entries were handed to an upstream's links."""
-        if entries:
-            cells = self._delivered.get(upstream)
-            if cells is None:
-                cells = self._delivered[upstream] = (
-                    self._metrics.stream_delivered.cell(upstream),
-                    self._metrics.stream_wait.cell(upstream),
-                )
-            delivered, wait = cells
-            delivered.n += len(entries)
-            for entry in entries:
-                seconds = max(now - entry.head.received_at, 0) / 1000
-                wait.observe(seconds)
-            if not int(delivered.n) & 15:
-                self._dequeuing.observe(seconds)
+        for entry in entries:
+            self.told(upstream, entry, now)
+
+    def told(self, upstream: str, entry: Entry, now: int) -> None:
+        """An entry was handed to a link of an upstream."""
+        cells = self._delivered.get(upstream)
+        if cells is None:
+            cells = self._delivered[upstream] = (
+                self._metrics.stream_delivered.cell(upstream),
+                self._metrics.stream_wait.cell(upstream),
+            )
+        delivered, wait = cells
+        delivered.n += 1
+        waited = now - entry.head.received_at
+        seconds = waited / 1000 if waited > 0 else 0.0
+        wait.observe(seconds)
+        if not int(delivered.n) & 15:
+            self._dequeuing.observe(seconds)
 
     def redelivered(self, batch: Batch, *, claimed: bool) -> None:
         """What was pending is read again; `claimed`: it was another owner's."""

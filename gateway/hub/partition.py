@@ -49,12 +49,13 @@ class Handed:
     def pass_done(self) -> tuple[str, list[str]]:
         """Forget everything up to the last entry that is done: gives its id, and the ids before it that are not done."""
         self.due = False
+        ids, done = self.ids, self.done
         last, open = "", []
-        while self.done:
-            last = next(iter(self.ids))
-            del self.ids[last]
-            if last in self.done:
-                self.done.remove(last)
+        while done:
+            last = next(iter(ids))
+            del ids[last]
+            if last in done:
+                done.remove(last)
             else:
                 open.append(last)
         return last, open
@@ -211,7 +212,11 @@ class Partition:
                     acks.setdefault(group, []).append(id)
         if self.reading:
             return acks, {}  # a read that is under way may pass them first, and a group never goes back
-        return acks, {group: handed.pass_done() for group, handed in self.handed.items() if handed.due and handed.done}
+        passed: dict[str, tuple[str, list[str]]] = {}
+        for group, handed in self.handed.items():
+            if handed.due and handed.done:
+                passed[group] = handed.pass_done()
+        return acks, passed
 
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""
@@ -239,26 +244,31 @@ class Partition:
                 if state != link.stored.get(part, b""):
                     facts[(link.charger, field_of(link.name, part))] = state
                     link.stored[part] = state
-        for charger, shared in effects.shared.items():
-            facts[(charger, FIELD)] = encode_shared(shared)
-        for charger, terms in effects.terms.items():
-            facts[(charger, TERMS)] = encode_terms(terms)
+        if effects.shared:
+            for charger, shared in effects.shared.items():
+                facts[(charger, FIELD)] = encode_shared(shared)
+        if effects.terms:
+            for charger, terms in effects.terms.items():
+                facts[(charger, TERMS)] = encode_terms(terms)
         moves = effects.dead or effects.parks or effects.unparks
-        if facts or self.late or effects.answers or effects.acks or moves:
-            if failpoints.armed:
-                failpoints.hit("before_commit")
-            acks, passed = self._settle(effects)
-            if self.effects.unstored:
-                facts |= self.effects.unstored.take(now_ms())
-            self._commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
-            self._sends.append(effects)
-            self._send_commit(self._commit)
-        else:
+        if not (effects.acks or effects.answers or facts or self.late or moves):
             self._send(effects)
+            return
+        if failpoints.armed:
+            failpoints.hit("before_commit")
+        acks, passed = self._settle(effects)
+        if self.effects.unstored:
+            facts |= self.effects.unstored.take(now_ms())
+        self._commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
+        self._sends.append(effects)
+        self._send_commit(self._commit)
 
     def _send_commit(self, commit: Commit) -> Future[None]:
         committing = self._committing = self._journal.commit(self.number, self.token, commit)
-        committing.add_done_callback(self._committed)
+        if commit.parks or commit.unparks:
+            committing.add_done_callback(self._committed)  # in turn with those who await what they have read there
+        else:
+            committing.then(self._committed)
         return committing
 
     @property
@@ -306,8 +316,7 @@ class Partition:
             if not future.cancelled():
                 future.exception()  # looked at, so that the loop does not complain
             return
-        error: BaseException | None = None if not future.cancelled() else RuntimeError("the commit was cancelled")
-        error = error or future.exception()
+        error = RuntimeError("the commit was cancelled") if future.cancelled() else future.exception()
         self._committing = None
         if isinstance(error, StoreDown):
             self.interrupted = True

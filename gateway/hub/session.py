@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from sys import intern
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -177,15 +177,15 @@ class Session:
         if entry.frame.startswith(MARK):
             pass_on(link, entry)
             return
-        call = self._mended(link, entry)
-        if entry.head.action == "BootNotification":
+        call, head = self._mended(link, entry), entry.head
+        if head.action == "BootNotification":
             if self.habits.boots_again(self, link, entry, call, now):
                 self._pump(now)
                 return
             self._booting = True
-            if self._gate_assumed and link.primary and entry.head.epoch == self.epoch:
+            if self._gate_assumed and link.primary and head.epoch == self.epoch:
                 self._gate_open = self._gate_assumed = False  # its boot was not answered when the owner before died
-        elif not self._booting and entry.head.epoch == self.epoch and not self._gate_open:
+        elif not self._gate_open and not self._booting and head.epoch == self.epoch:
             self._gate_open = True
             self.observer.quirk("boot_absent", self.version)
         if self.arbiter is None:
@@ -324,7 +324,8 @@ class Session:
 
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error, outcome: str = "") -> None:
         """Answer a charger CALL, if the charger still waits for it on the connection it came from."""
-        epoch, seq = exchange.target
+        head = exchange.newest or exchange.entry.head
+        epoch, seq = head.epoch, head.seq
         if isinstance(frame, Result) or exchange.call.action != "BootNotification":
             self._gate_open, self._booting = True, False
         if not self.edge or epoch != self.epoch:
@@ -452,7 +453,17 @@ class Session:
         return max(link.down_since, self.opened_at) + self.hold_ms
 
 
-_elements = msgspec.json.Decoder(list[msgspec.Raw])
+class _Elements(msgspec.Struct, array_like=True, gc=False):
+    """A CALL's, as they are."""
+
+    kind: msgspec.Raw = EMPTY
+    id: msgspec.Raw = EMPTY
+    action: msgspec.Raw = EMPTY
+    payload: msgspec.Raw = EMPTY
+
+
+_elements = msgspec.json.Decoder(_Elements).decode
+_NULL: Final = msgspec.Raw(b"null")
 
 
 def _call(entry: Entry) -> Call:
@@ -461,6 +472,5 @@ def _call(entry: Entry) -> Call:
     The edge has accepted the frame and read its header; what it tolerated (a missing or null payload, surplus elements,
     an id that is a number) is tolerated here too.
     """
-    elements = _elements.decode(entry.frame)
-    payload = elements[3] if len(elements) > 3 and bytes(elements[3]) != b"null" else EMPTY
-    return Call(entry.id, entry.head.action, payload)
+    payload = _elements(entry.frame).payload
+    return Call(entry.id, entry.head.action, EMPTY if payload == _NULL else payload)
