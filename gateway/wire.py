@@ -353,28 +353,26 @@ class Wire(asyncio.Protocol):
 
         The library's parser sees everything else. It is a third of the cost of a message.
         """
-        masked, limit = self.masks_in, self._read_limit
-        at, end = 0, len(data)
+        masked, at, end = self.masks_in, 0, len(data)
         while end - at >= 2 and data[at] == 0x81 and self._protocol is None and not self._paused:
             length = data[at + 1] ^ masked
             start = at + 2
-            if length == 126:
-                if end - at < 4:
-                    break
+            if length > 125:
+                if length != 126 or end - at < 4:
+                    break  # 64-bit lengths, and frames that are masked wrongly: the library judges them
                 length = data[at + 2] << 8 | data[at + 3]
-                start = at + 4
                 if length < 126:
                     break
-            elif length > 125:
-                break  # 64-bit lengths, and frames that are masked wrongly: the library judges them
+                start = at + 4
             if masked:
                 start += 4
             stop = start + length
-            if stop > end or length > limit:
+            if stop > end or length > self._read_limit:
                 break
             message = data[start:stop]
             if masked:
                 message = apply_mask(message, data[start - 4 : start])
+            at = stop
             if self._held or self._closing or not message.isascii():
                 self._message(message)
             else:
@@ -382,7 +380,6 @@ class Wire(asyncio.Protocol):
                     self.on_text(message)
                 except Exception:
                     self._broken()
-            at = stop
         return data[at:] if at else data
 
     def _handshake(self, event: Request | Response) -> None:

@@ -98,7 +98,16 @@ class Effects:
     @property
     def to_commit(self) -> bool:
         """Whether anything may have to be stored before the sends."""
-        return bool(self.acks or self.links or self.answers or self.shared or self.dead or self.parks or self.unparks)
+        return bool(
+            self.acks
+            or self.links
+            or self.answers
+            or self.shared
+            or self.terms
+            or self.dead
+            or self.parks
+            or self.unparks
+        )
 
 
 _NOTHING: Final = Effects()

@@ -282,12 +282,18 @@ class Hub:
             self._happened(partition, SESSION, entry, now)
             partition.acknowledge(SESSION, entry.id)
             return
-        groups = self._groups
+        groups, session = self._groups, partition.sessions.get(entry.head.charger.casefold())
         partition.hand(entry, groups, "")
         for group in groups:
-            if group != SESSION:
-                self._observer.told(group, entry, now)
+            if group == SESSION:
+                continue
+            self._observer.told(group, entry, now)
+            if session is None:
                 self._happened(partition, group, entry, now)
+            else:
+                self._happen(partition, session, group, entry, now)
+        if session is not None:
+            self._turn.told(partition, session)
 
     def _happened(self, partition: Partition, group: str, entry: Entry, now: int) -> None:
         head = entry.head

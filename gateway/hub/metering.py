@@ -115,10 +115,9 @@ class Metering(Observer):
         if tap.armed:
             watching.translated(link, step)
         frame, source, losses = step.frame, step.source, step.losses
-        kind = type(frame)
-        action = frame.action if kind is Call else source  # type: ignore[union-attr]
-        outcome = "exact" if not losses and kind is not Error else translation(step)
-        key = (link.versions, step.to, kind, source, action, outcome)
+        action = frame.action if isinstance(frame, Call) else source
+        outcome = "exact" if not losses and not isinstance(frame, Error) else translation(step)
+        key = (link.versions, step.to, type(frame), source, action, outcome)
         cells = self._translated.get(key)
         if cells is None:
             cells = self._left(link, step, action, outcome)
@@ -126,11 +125,11 @@ class Metering(Observer):
                 self._translated[key] = cells
         for cell in cells:
             cell.n += 1
-        if outcome == "error" and violation(step):
+        if losses:
+            self.lost(link, step.to, source, losses, frame.action if isinstance(frame, Call) else "")
+        elif outcome == "error" and violation(step):
             version = link.versions[step.to == "csms"]
             self._metrics.schema_violations.cell(step.to, version, source, "rejected").n += 1
-        if losses:
-            self.lost(link, step.to, source, losses, frame.action if type(frame) is Call else "")
 
     def _left(self, link: Link, step: Out, action: str, outcome: str) -> tuple[Cell, ...]:
         """What counts a frame that a translator sends."""

@@ -21,6 +21,7 @@ from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch, order
 
 from .effects import Effects
+from .link import Link
 from .session import SESSION, Session
 from .shared import FIELD, field_of
 from .shared import encode as encode_shared
@@ -217,6 +218,26 @@ class Partition:
             if handed.due and handed.done:
                 passed[group] = handed.pass_done()
         return acks, passed
+
+    def at_once(self) -> list[tuple[Link, bytes]]:
+        """The frames that were decided if they may leave now: they need no commit, and nothing that does goes before them. None
+        otherwise: `flush` sees to everything."""
+        effects = self.effects
+        if (
+            not effects.to_upstream
+            or self.dirty
+            or self._committing is not None
+            or self._sends
+            or self.failed
+            or self.interrupted
+            or effects.to_charger
+            or effects.rekeys
+            or effects.to_commit
+            or time.monotonic() > self.leased_until
+        ):
+            return []
+        frames, effects.to_upstream = effects.to_upstream, []
+        return frames
 
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""
