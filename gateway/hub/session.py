@@ -192,7 +192,8 @@ class Session:
             link.from_charger(entry, call, now)
         else:
             self._tell(self.arbiter, link, entry, call, now)
-        self._pump(now)
+        if self.lane.waiting or not self._gate_open:
+            self._pump(now)
 
     def unparked(self, name: str, entry: Entry, now: int) -> bool:
         """A charger CALL that link `name` had put aside. False if it is not to be told. Raises msgspec.DecodeError."""
@@ -250,7 +251,8 @@ class Session:
     def from_upstream(self, name: str, frame: Frame, now: int) -> None:
         """A frame of upstream `name`."""
         self.links[name].from_upstream(frame, now)
-        self._pump(now)
+        if self.lane.waiting or not self._gate_open:
+            self._pump(now)
 
     def connected(self, name: str, now: int) -> None:
         """The socket to upstream `name` is open."""
@@ -423,8 +425,14 @@ class Session:
             link.from_charger(entry, told, now)
 
     def _mended(self, link: Link, entry: Entry) -> Call:
-        """The CALL of an entry as `link` is to hear it."""
-        call = _call(entry)
+        """The CALL of an entry as `link` is to hear it, with the entry's id as message id: answers are addressed by entry, never by
+        the charger's id.
+
+        The edge has accepted the frame and read its header; what it tolerated (a missing or null payload, surplus elements,
+        an id that is a number) is tolerated here too.
+        """
+        payload = _elements(entry.frame).payload
+        call = Call(entry.id, entry.head.action, EMPTY if payload == _NULL else payload)
         if self.shared.remotes:
             call = remote_starts.named(link, call, self.shared.remotes)
         return call if link.mend is None else link.mend.call(call, entry.head.received_at, self.shared.open)
@@ -464,13 +472,3 @@ class _Elements(msgspec.Struct, array_like=True, gc=False):
 
 _elements = msgspec.json.Decoder(_Elements).decode
 _NULL: Final = msgspec.Raw(b"null")
-
-
-def _call(entry: Entry) -> Call:
-    """The CALL of an entry, with the entry's id as message id: answers are addressed by entry, never by the charger's id.
-
-    The edge has accepted the frame and read its header; what it tolerated (a missing or null payload, surplus elements,
-    an id that is a number) is tolerated here too.
-    """
-    payload = _elements(entry.frame).payload
-    return Call(entry.id, entry.head.action, EMPTY if payload == _NULL else payload)
