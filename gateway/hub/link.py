@@ -374,7 +374,7 @@ class Link:
         if not self.barred and not self.returning.flushing:
             first = self.backlog[0]
             if first.not_before <= now <= (first.entry.head.deadline or now):
-                return self.backlog.popleft()
+                return self.backlog.pop(0)
         first_only = self.returning.flushing and not self.barred and self.versions[0] != self.versions[1]
         only = passes if self.barred else None
         exchange, expired = self.backlog.due(now, first_only=first_only, only=only)
