@@ -2,7 +2,7 @@
 
 Usage: `python -m tests.bench.appending STORE_URL`: a process of its own. Reads one JSON command per line, answers each:
 
-    {"do": "append", "how": "xadd" | "new" | "dedup" | a name of LADDER, "count": 40000}    200 in flight
+    {"do": "append", "how": "xadd" | "new" | "dedup", "count": 40000}    200 in flight
     {"do": "prepare", "upstreams": 3}                  so many groups, which have read everything
     {"do": "fan", "upstreams": 3, "count": 40000}      appended, read by every upstream's group, committed
 """
@@ -10,7 +10,6 @@ Usage: `python -m tests.bench.appending STORE_URL`: a process of its own. Reads 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 import sys
 import time
@@ -26,7 +25,6 @@ from gateway.config import Log, RedisConfig
 from gateway.journal.entry import Head
 from gateway.journal.facts import Commit
 from gateway.journal.journal import Journal
-from gateway.journal.lua import Script
 
 IN_FLIGHT = 200
 CHARGERS = 200
@@ -35,21 +33,6 @@ FRAME = (
     b'"2026-01-01T00:00:00.000Z","sampledValue":[{"value":"%d","context":"Sample.Periodic","format":"Raw","measurand":'
     b'"Energy.Active.Import.Register","location":"Outlet","unit":"Wh"}]}]}]'
 )
-_EACH = """
-local count, out = tonumber(ARGV[1]), {0}
-for i = 1, count do
-  local at = count + 6 * i - 3
-%s  out[i + 1] = id
-end
-return out
-"""
-_XADD = "  local id = redis.call('XADD', KEYS[1], '*', 'k', ARGV[at + 1], 'h', ARGV[at + 2], 'f', ARGV[at + 3])\n"
-LADDER = {
-    "nothing": _EACH % "  local id = '1-1'\n",
-    "adding": _EACH % _XADD,
-    "setting": _EACH % (_XADD + "  redis.call('SET', KEYS[4 + i], id .. ' 0 ', 'EX', ARGV[at + 4])\n"),
-}
-"""What the store would cost if append.lua did less: scripts with the same keys, arguments and reply, of deduplicating appends."""
 PARTITION = 0
 _numbers = itertools.count(1)
 
@@ -151,12 +134,6 @@ class Bench:
             await self.catch_up(_groups(command["upstreams"]))
         elif command["do"] == "fan":
             await self.fan(command["upstreams"], command["count"])
-        elif source := LADDER.get(command["how"]):
-            known = self.journal._store._scripts
-            sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-            self.journal._store._scripts = known | {"append": Script("append", source, sha)}
-            await self.many(command["count"], partial(self.append, 3600))
-            self.journal._store._scripts = known
         else:
             how: dict[str, Callable[[], asyncio.Future[Any]]] = {
                 "xadd": self.xadd,

@@ -24,7 +24,6 @@ MARGIN = 4.0
 PER_TURN = (
     *(
         "asyncio",
-        "journal/appending.py",
         "journal/connection.py",
         "journal/store.py",
         "journal/streams.py",
