@@ -293,7 +293,7 @@ class Hub:
             else:
                 self._happen(partition, session, group, entry, now)
         if session is not None:
-            self._turn.told(partition, session)
+            self._turn.touched(partition, session)
 
     def _happened(self, partition: Partition, group: str, entry: Entry, now: int) -> None:
         head = entry.head

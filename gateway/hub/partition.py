@@ -21,7 +21,6 @@ from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch, order
 
 from .effects import Effects
-from .link import Link
 from .session import SESSION, Session
 from .shared import FIELD, field_of
 from .shared import encode as encode_shared
@@ -219,26 +218,6 @@ class Partition:
                 passed[group] = handed.pass_done()
         return acks, passed
 
-    def at_once(self) -> list[tuple[Link, bytes]]:
-        """The frames that were decided if they may leave now: they need no commit, and nothing that does goes before them. None
-        otherwise: `flush` sees to everything."""
-        effects = self.effects
-        if (
-            not effects.to_upstream
-            or self.dirty
-            or self._committing is not None
-            or self._sends
-            or self.failed
-            or self.interrupted
-            or effects.to_charger
-            or effects.rekeys
-            or effects.to_commit
-            or time.monotonic() > self.leased_until
-        ):
-            return []
-        frames, effects.to_upstream = effects.to_upstream, []
-        return frames
-
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""
         self.dirty = self.held = False
@@ -286,10 +265,9 @@ class Partition:
 
     def _send_commit(self, commit: Commit) -> Future[None]:
         committing = self._committing = self._journal.commit(self.number, self.token, commit)
-        if commit.parks or commit.unparks:
-            committing.add_done_callback(self._committed)  # in turn with those who await what they have read there
-        else:
-            committing.then(self._committed)
+        # In a turn of its own: what the store says to several partitions at once is concluded first, so that the commits after these,
+        # and the answers to chargers, go out together.
+        committing.add_done_callback(self._committed)
         return committing
 
     @property

@@ -76,16 +76,6 @@ class Turn:
         if session.booted and self.on_boot is not None:
             self.on_boot(session)
 
-    def told(self, partition: Partition, session: Session) -> None:
-        """The same for a session that has heard its charger: frames that need no commit leave at once."""
-        frames = partition.at_once()
-        if not frames:
-            self.touched(partition, session)
-            return
-        self._write(frames)
-        if session.timer is None:
-            self._arm(partition, session, TIMER_MS)
-
     def forget(self, partition: Partition) -> None:
         """The partition is another hub's now."""
         self._dirty.discard(partition)
@@ -105,8 +95,13 @@ class Turn:
             self._observer.acknowledged(group, len(ids))
         if effects.parks or effects.unparks:
             self.moved(effects)
-        if effects.to_upstream:
-            self._write(effects.to_upstream)
+        for link, frame in effects.to_upstream:
+            if failpoints.armed:
+                failpoints.hit("before_send_upstream")
+            if tap.armed:
+                watching.wrote(link, frame)
+            if upstream := self.upstreams.get(link):
+                upstream.write(frame)
         if effects.rekeys:
             self.rekeyed(effects.rekeys)
         local = self._local
@@ -119,15 +114,6 @@ class Turn:
             if not self._outbox:
                 asyncio.get_running_loop().call_soon(self._deliver)
             self._outbox.setdefault(edge, []).append(item)
-
-    def _write(self, frames: list[tuple[Link, bytes]]) -> None:
-        for link, frame in frames:
-            if failpoints.armed:
-                failpoints.hit("before_send_upstream")
-            if tap.armed:
-                watching.wrote(link, frame)
-            if upstream := self.upstreams.get(link):
-                upstream.write(frame)
 
     def _go_on(self) -> None:
         if not self._flush_due and self._dirty and len(self._committing) <= MOST_COMMITS:

@@ -46,8 +46,8 @@ async def test_q02_no_connection_header(world: World, hub: EchoHub) -> None:
     assert (await ask(strict, "/CP1", V16))[0] == 426
     assert (await ask(strict, "/CP1", V16, "Connection: keep-alive"))[0] == 426
     edge = await world.edge(hub.journal, Listen(port=0, ping_interval=0, lenient_upgrade=True))
-    for lines in ((V16,), (V16, "Connection: keep-alive")):
-        assert (await ask(edge, "/CP1", *lines))[0] == 101
+    for charger, lines in (("CP1", (V16,)), ("CP2", (V16, "Connection: keep-alive"))):
+        assert (await ask(edge, f"/{charger}", *lines))[0] == 101
     assert edge.counters.quirks == {("hs_no_connection_hdr", ""): 2}
     assert (await ask(edge, "/CP1", V16, UPGRADE))[0] == 101
     assert edge.counters.quirks == {("hs_no_connection_hdr", ""): 2}, "nothing was missing"

@@ -6,19 +6,16 @@ import asyncio
 import os
 import signal
 from asyncio import Future
-from typing import cast
 
 import pytest
 
 from gateway.hub.effects import Effects
-from gateway.hub.link import Link
 from gateway.hub.metering import Metering
 from gateway.hub.observer import Observer
 from gateway.hub.partition import Partition
 from gateway.hub.session import Session
 from gateway.hub.terms import FIELD, Terms
 from gateway.hub.turn import MOST_COMMITS, Turn
-from gateway.hub.upstream import Upstream
 from gateway.journal import Journal
 from gateway.journal.entry import ToCharger
 from gateway.journal.facts import Commit
@@ -40,9 +37,6 @@ class Desk:
         self.partitions: list[Partition] = []
         self.sessions: list[Session] = []
         self.sent: list[str] = []
-        self.told: list[str] = []
-        self.link = cast(Link, object())
-        self.turn.upstreams[self.link] = cast(Upstream, self)
         self.commits = 0
         commit = journal.commit
 
@@ -66,18 +60,7 @@ class Desk:
         effects.to_charger.append(("edge", ToCharger(f"CP{number}", 1, "answer", f"{number}{what}".encode())))
         self.turn.touched(self.partitions[number], self.sessions[number])
 
-    def tell(self, number: int, what: str) -> None:
-        """A frame for the upstream that needs no commit."""
-        effects = self.partitions[number].effects
-        effects.to_upstream.append((self.link, f"{number}{what}".encode()))
-        self.turn.told(self.partitions[number], self.sessions[number])
-
-    def write(self, frame: bytes) -> None:
-        """In the place of the upstream's socket."""
-        self.told.append(frame.decode())
-
     def _send(self, effects: Effects) -> None:
-        self.told += [frame.decode() for _, frame in effects.to_upstream]
         self.sent += [item.body.decode() for _, item in effects.to_charger]
 
     def _failed(self, partition: Partition, error: BaseException) -> None:
@@ -147,28 +130,6 @@ async def test_a_partition_that_was_lost_holds_nobody(desk: Desk, server: Server
     finally:
         os.kill(server.pid, signal.SIGCONT)
     await until(lambda: len(desk.sent) == MOST_COMMITS + 2)
-
-
-async def test_what_needs_no_commit_leaves_at_once_and_passes_nothing_that_does(desk: Desk, server: Server) -> None:
-    desk.tell(0, "a")
-    assert desk.told == ["0a"]
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        desk.decide(0, "b")
-        desk.tell(0, "c")  # behind what is to be committed in this turn
-        await turns()
-        desk.tell(0, "d")  # and behind a commit that is under way
-        await turns()
-        desk.tell(1, "e")
-        assert desk.told == ["0a", "1e"]
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
-    await until(lambda: len(desk.told) == 4)
-    assert desk.told == ["0a", "1e", "0c", "0d"]
-    desk.partitions[2].leased_until = 0.0
-    desk.tell(2, "f")
-    await turns()
-    assert "2f" not in desk.told, "another hub may own it"
 
 
 async def test_what_is_remembered_of_commands_waits_for_a_commit_of_its_own(desk: Desk, server: Server) -> None:
