@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 TIMER_MS = 1000
 """Resolution of a session's deadlines: they are looked up only when its timer fires."""
 
-MOST_COMMITS = 4
+MOST_COMMITS = 1
 """Commits under way beyond which what is decided waits for one of them: under load fewer commits carry more each."""
 
 

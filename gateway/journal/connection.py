@@ -20,7 +20,7 @@ Pending: TypeAlias = tuple[Reply[Any], Convert | None, tuple[Argument, ...], str
 
 pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
-BUSY = 32
+BUSY = 8
 """Commands under way beyond which new ones wait for replies: under load one write carries what came in the meantime."""
 
 ReplyError = hiredis.ReplyError

@@ -1,7 +1,7 @@
 """`python -m tests.bench.soak`: chargers that speak, leave and come back for a long time; does anything grow?
 
 One gateway with both roles, two upstreams (a primary and a mirror), 1.6. Every ten seconds: memory, tasks and descriptors of the
-gateway, its streams and their entries. The slope is that of a straight line through the memory after the warm-up. Exit code 1 when
+gateway, its streams and their entries. The slope is the median of those between any two moments after the warm-up. Exit code 1 when
 something grows, or when hardly anything happened.
 """
 
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,9 @@ class Look:
 
 
 def slope(looks: list[Look]) -> float:
-    """MiB per hour."""
-    if len(looks) < 2:
-        return 0.0
-    return statistics.linear_regression([each.at for each in looks], [each.memory for each in looks]).slope * 3600
+    """MiB per hour: the median of those between any two looks (Theil and Sen), which what is taken and given back does not move."""
+    slopes = [(b.memory - a.memory) / (b.at - a.at) for a, b in combinations(looks, 2) if b.at > a.at]
+    return statistics.median(slopes) * 3600 if slopes else 0.0
 
 
 def grown(looks: list[Look], name: str) -> float:

@@ -195,9 +195,11 @@ async def test_a_sample_counts_for_the_innermost_frame_of_ours() -> None:
     assert found == [profiled.LOOP, ("gateway/journal/reply.py", "Reply.tell")]
 
 
-def test_the_slope_of_a_soak_is_that_of_a_line_through_all_looks() -> None:
+def test_the_slope_of_a_soak_is_not_moved_by_what_is_given_back() -> None:
     looks = [soak.Look(10.0 * at, 100 + at / 360, 0, 20, 50, 7, 64) for at in range(60)]
     assert soak.slope(looks) == pytest.approx(1.0)
+    burst = [replace(look, memory=look.memory + 6) if 50 <= at < 58 else look for at, look in enumerate(looks)]
+    assert 0.9 < soak.slope(burst) < 1.6
     assert soak.grown(looks, "tasks") == 0
     assert soak.grown(looks, "memory") > 0
 
