@@ -16,9 +16,8 @@ from websockets.protocol import Side
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from gateway.reading import READ_LIMIT, quiet
 from gateway.wheel import Wheel
-from gateway.wire import UPGRADE_TIMEOUT, Wire
+from gateway.wire import READ_LIMIT, UPGRADE_TIMEOUT, Wire, quiet
 
 
 class DialFailed(Exception):
@@ -43,7 +42,6 @@ class ClientWire(Wire):
     __slots__ = ("_waiter", "_wanted", "subprotocol")
 
     side = Side.CLIENT
-    masks_out, masks_in = 0x80, 0
     _protocol: ClientProtocol
 
     def __init__(self, wheel: Wheel) -> None:

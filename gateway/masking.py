@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 try:
     from websockets.speedups import apply_mask
@@ -12,15 +11,14 @@ except ImportError:  # a platform without the compiled part of the library
 
 __all__ = ["apply_mask", "new_mask"]
 
-_masks: Iterator[bytes] = iter(())
+_pool = b""
+_pool_at = 0
 
 
 def new_mask() -> bytes:
-    """Four random bytes, unpredictable as RFC 6455 section 10.3 asks; the system is asked for 2 KiB at a time."""
-    global _masks
-    mask = next(_masks, None)
-    if mask is None:
-        pool = os.urandom(2048)
-        _masks = iter([pool[at : at + 4] for at in range(0, len(pool), 4)])
-        mask = next(_masks)
-    return mask
+    """Four random bytes, unpredictable as RFC 6455 section 10.3 asks; the system is asked for 8 KiB at a time."""
+    global _pool, _pool_at
+    if _pool_at >= len(_pool):
+        _pool, _pool_at = os.urandom(8192), 0
+    _pool_at += 4
+    return _pool[_pool_at - 4 : _pool_at]

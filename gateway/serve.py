@@ -14,9 +14,8 @@ from websockets.protocol import Side
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gateway.reading import READ_LIMIT, quiet
 from gateway.wheel import Wheel
-from gateway.wire import UPGRADE_TIMEOUT, Wire
+from gateway.wire import READ_LIMIT, UPGRADE_TIMEOUT, Wire, quiet
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +50,6 @@ class ServerWire(Wire):
     __slots__ = ("_decided", "_response")
 
     side = Side.SERVER
-    masks_out, masks_in = 0, 0x80
     _protocol: _Server
 
     def __init__(self, wheel: Wheel, *, read_limit: int = READ_LIMIT) -> None:

@@ -147,18 +147,15 @@ class ChargerConnection(Hearing):
             result = appended.result()
             if tracing.armed:
                 tracing.current.stored(pending[1], result.outcome, result.id)
-            outcome, appends = result.outcome, self._edge.counters.appended
-            appends[outcome] = appends.get(outcome, 0) + 1
-            if outcome == "new":
-                return
-            if outcome == "answered":
+            count(self._edge.counters.appended, result.outcome)
+            if result.outcome == "answered":
                 if tap.armed:
                     seeing.answered(pending[1], pending[0].frame, result.body, self._edge.now_ms())
                 quirks.again(self._edge.counters, pending[0].action, self.guard.version)
                 self._answer(pending[0].seq, "result", result.body)
-            elif outcome == "repeat":
+            elif result.outcome == "repeat":
                 quirks.again(self._edge.counters, pending[0].action, self.guard.version)
-            elif outcome == "stale":
+            elif result.outcome == "stale":
                 self.part("duplicate_identity", 1008, "superseded")
         elif isinstance(exc, StoreDown):
             take, _, mark = pending
@@ -252,26 +249,18 @@ class ChargerConnection(Hearing):
         if call is None:
             edge.counters.late_answers += 1
             return
-        action = call.action
-        if kind == "result":
-            self._write(b"[3,%b,%b]" % (call.id, body), kind, action)
-            outcome = outcome or "ok"
-        else:
-            self._write(b"[4,%b,%b]" % (call.id, body), kind, action)
-            outcome = outcome or "call_error"
+        self._write(b"[%d,%b,%b]" % (3 if kind == "result" else 4, call.id, body), kind, call.action)
         seconds = (now - call.received) / 1000
-        edge.ended(action, outcome, seconds)
+        edge.ended(call.action, outcome or ("ok" if kind == "result" else "call_error"), seconds)
         if tracing.armed:
-            tracing.current.answered(self.charger, self.epoch, seq, action, kind, seconds)
-        if self._paused:
-            self._read_on()
+            tracing.current.answered(self.charger, self.epoch, seq, call.action, kind, seconds)
+        self._read_on()
 
     def _write(self, frame: bytes, kind: str, action: str) -> None:
-        counters, size = self._edge.counters, len(frame)
-        counted = ("out", kind, action, self.guard.version)
-        counters.messages[counted] = counters.messages.get(counted, 0) + 1
-        counters.sent_bytes += size
-        counters.sizes[(size - 1).bit_length()] += 1
+        edge = self._edge
+        edge.counted("out", kind, action, self.guard.version)
+        edge.counters.sent_bytes += len(frame)
+        edge.counters.sizes[(len(frame) - 1).bit_length()] += 1
         self.send(frame)
 
     # Life and death.

@@ -16,8 +16,6 @@ import msgspec
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS, SIGNED, canonical
 from gateway.edge.jsontext import (
     BOUNDS,
-    DENSE,
-    DIGITS,
     LONGEST_TEXT,
     Bounds,
     as_text,
@@ -128,12 +126,12 @@ class Guard:
         "_bits",
         "_expired",
         "_looked",
+        "_open",
         "_reactions",
         "_strikes",
         "bounds",
         "budget_ms",
         "forward",
-        "open",
         "seq",
         "version",
     )
@@ -155,8 +153,7 @@ class Guard:
         self._looked = 0
         """Actions whose first payload was looked at for doubled keys: a charger that writes them does so each time."""
         self._reactions = REACTIONS[version]
-        self.open: dict[int, Open] = {}
-        """The charger's CALLs that wait for their answer, by number."""
+        self._open: dict[int, Open] = {}
         self._asked = ""
         self._asked_action = ""
         self._expired = ""
@@ -167,37 +164,42 @@ class Guard:
     @property
     def idle(self) -> bool:
         """Whether no CALL is open in either direction."""
-        return not self.open and not self._asked
+        return not self._open and not self._asked
 
     @property
     def full(self) -> bool:
         """Whether reading must stop until a CALL is answered."""
-        return len(self.open) >= self.bounds.open
+        return len(self._open) >= self.bounds.open
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the charger does not wait for its answers."""
+        return len(self._open) > 1
 
     @property
     def oldest_deadline(self) -> int:
         """When the first open CALL gives up (ms); 0: none is open."""
-        return min((call.deadline for call in self.open.values()), default=0)
+        return min((call.deadline for call in self._open.values()), default=0)
 
     def answered(self, seq: int, now: int) -> Open | None:
         """The CALL `seq` is being answered: gives it, once. None: not open any more, or too late; write nothing."""
-        call = self.open.get(seq)
+        call = self._open.get(seq)
         if call is None or now > call.deadline:
             return None
-        if len(self.open) > 1:
-            return self.open.pop(seq)
-        self.open = {}  # an emptied one would keep its room
+        if len(self._open) > 1:
+            return self._open.pop(seq)
+        self._open = {}  # an emptied one would keep its room
         return call
 
     def expire(self, now: int) -> list[Open]:
         """Forgets the CALLs whose deadline has passed, and gives them."""
-        late = [seq for seq, call in self.open.items() if now > call.deadline]
-        return [self.open.pop(seq) for seq in late]
+        late = [seq for seq, call in self._open.items() if now > call.deadline]
+        return [self._open.pop(seq) for seq in late]
 
     def abandon(self) -> list[Open]:
         """The connection is gone: gives the CALLs that will never be answered."""
-        left = list(self.open.values())
-        self.open.clear()
+        left = list(self._open.values())
+        self._open.clear()
         return left
 
     def asked(self, message_id: str, action: str = "") -> None:
@@ -241,33 +243,31 @@ class Guard:
     def _call(
         self, data: bytes, frame: bytes, id: bytes, action: str, cls: Class, payload: bytes, now: int, row: str
     ) -> Verdict:
-        size = len(payload)
-        if size > _SHORT:
+        if len(payload) > _SHORT:
             try:
                 sound(payload)
             except (msgspec.MsgspecError, RecursionError):
                 return self._refuse("R40", now, id)
-            if DENSE in payload[::8].translate(DIGITS) and long_number(payload):
+            if long_number(payload):
                 return self._refuse("R40", now, id)
-            if size > LONGEST_TEXT and action != "DataTransfer" and long_text(payload):
+            if len(payload) > LONGEST_TEXT and action != "DataTransfer" and long_text(payload):
                 return self._refuse("R37.text", now, id)
-            bit = self._bits.get(action) or self._bits.get(action.removesuffix(SIGNED), 0)
+            bit = self._bits.get(action.removesuffix(SIGNED), 0)
             if not self._looked & bit:
                 self._looked |= bit
                 row = row or ("R38" if doubled(payload) else "")
         digest = hash(data)
-        for seq, call in self.open.items():
+        for seq, call in self._open.items():
             if call.digest == digest and call.id == id and now <= call.deadline:
                 if now - call.received < AGAIN_MS:
                     return Refuse("R16")
                 # Its answer may have been lost on its way here: this one gets it, whatever comes for the other.
-                self.open[seq] = msgspec.structs.replace(call, deadline=-1)
+                self._open[seq] = msgspec.structs.replace(call, deadline=-1)
                 break
-        seq = self.seq = self.seq + 1
+        self.seq += 1
         deadline = now + self.budget_ms
-        self.open[seq] = Open(id, digest, now, deadline, action)
-        text = id[1:-1].decode() if id[0] == 0x22 and b"\\" not in id else as_text(id)
-        return Take("call", seq, frame, text, action, cls, payload, deadline, row)
+        self._open[self.seq] = Open(id, digest, now, deadline, action)
+        return Take("call", self.seq, frame, as_text(id), action, cls, payload, deadline, row)
 
     def _answer(self, frame: bytes, row: str) -> Take:
         self.seq += 1

@@ -101,11 +101,11 @@ class Hearing(Knocking):
     def on_text(self, data: bytes) -> None:
         edge, guard = self._edge, self.guard
         now = edge.now_ms()
-        counters, size = edge.counters, len(data)
-        counters.received_bytes += size
-        counters.sizes[(size - 1).bit_length()] += 1
-        number = counters.received = counters.received + 1
-        began = 0.0 if number & SAMPLE else perf_counter()
+        counters = edge.counters
+        counters.received_bytes += len(data)
+        counters.sizes[(len(data) - 1).bit_length()] += 1
+        counters.received += 1
+        began = 0.0 if counters.received & SAMPLE else perf_counter()
         verdict = guard.read(data, now)
         if type(verdict) is Refuse:
             self._malformed(verdict, data)
@@ -116,14 +116,11 @@ class Hearing(Knocking):
             quirks.malformed(counters, take.row, guard.version)
             log.debug("malformed_frame", charger_id=self.charger, row=take.row, close=0)
         mark = NONE
-        version = guard.version
         if take.kind == "call":
-            counted = ("in", "call", take.action, version)
-            counters.messages[counted] = counters.messages.get(counted, 0) + 1
-            counters.in_flight += 1
-            waiting = len(guard.open)
-            if waiting > 1:  # it does not wait for its answers
-                self._spend(size)
+            edge.counted("in", "call", take.action, guard.version)
+            edge.counters.in_flight += 1
+            if guard.hurried:
+                self._spend(len(data))
                 if take.action == "Heartbeat" and self._beats_fast(now):
                     count(counters.limits, "heartbeat_rate")
                     self._shed(take)
@@ -133,19 +130,19 @@ class Hearing(Knocking):
                 self._shed(take)
                 return
             mark = fingerprint(take.action, take.cls, take.payload, take.message_id, self.epoch)
-            if waiting >= guard.bounds.open:
+            if guard.full:
                 self._fill()
         elif take.kind == "send":
-            edge.counted("in", "send", take.action, version)
-            if not self._has_room(size):
+            edge.counted("in", "send", take.action, guard.version)
+            if not self._has_room(len(data)):
                 return
         else:
-            edge.counted("in", "result" if take.frame.startswith(b"[3") else "error", take.action, version)
+            edge.counted("in", "result" if take.frame.startswith(b"[3") else "error", take.action, guard.version)
         head = Head(
             self.charger,
             self.epoch,
             take.seq,
-            version,
+            guard.version,
             self._home,
             now,
             take.action,

@@ -40,10 +40,8 @@ _KEYS = re.compile(rb'"([^"\\]*)"\s*:')
 _ESCAPES = re.compile(
     rb"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.S
 )
-DIGITS: Final = bytes.maketrans(b"123456789.eE+-", b"0" * 14)
-DENSE: Final = b"0" * (MOST_DIGITS // 8)
-"""Every eighth byte of a number of more than `MOST_DIGITS` digits is one of its signs: five in a row, which texts without one
-hardly ever show."""
+_DIGITS = bytes.maketrans(b"123456789.eE+-", b"0" * 14)
+_DENSE = b"0" * (MOST_DIGITS // 8)
 _LONG_NUMBER = re.compile(rb"\d[\d.eE+-]{40,}")
 _CONTROLS = re.compile(rb"[\x00-\x1f]")
 _LONE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -80,7 +78,8 @@ def has_not_numbers(data: bytes) -> bool:
 
 def long_number(payload: bytes) -> bool:
     """Whether a number in this valid JSON has more than 40 digits (row R40)."""
-    if DENSE not in payload[::8].translate(DIGITS):
+    # Every eighth byte of such a number is one of its signs: five in a row, which texts without one hardly ever show.
+    if _DENSE not in payload[::8].translate(_DIGITS):
         return False
     return any(
         sum(number.count(b"%d" % digit) for digit in range(10)) > MOST_DIGITS

@@ -70,9 +70,9 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
     """The dialogue of a CALL has ended."""
     entry = exchange.entry
     told = exchange.early or exchange.promised or (entry.head.cls == "K0" and not exchange.counts)  # nobody repeats it
+    if outcome == "ok" and exchange.call.action == "BootNotification":
+        link.barred = False
     if outcome == "ok" or (outcome == "error" and not told):
-        if outcome == "ok" and exchange.call.action == "BootNotification":
-            link.barred = False
         if exchange.early:
             link.owner.observer.told_late(link, entry)
         ack(link, exchange)
@@ -297,11 +297,10 @@ def answer_charger(
 def keep(link: Link, exchange: Exchange, frame: Result) -> None:
     """From now on a retry of the charger is answered so, and no upstream hears of it."""
     exchange.said = None
-    entry = exchange.entry
-    if dedup := entry.head.dedup:
+    if exchange.entry.head.dedup:
         payload = bytes(frame.payload)
-        link.told = entry.id, payload
-        link.owner.effects.answers.append((link.charger, dedup, payload))
+        link.told = exchange.entry.id, payload
+        link.owner.effects.answers.append((link.charger, exchange.entry.head.dedup, payload))
 
 
 def outcome_of(link: Link, error: Error) -> str:
@@ -314,16 +313,15 @@ def ack(link: Link, exchange: Exchange) -> None:
     """The upstream has done with an entry."""
     if exchange.said is not None:
         keep(link, exchange, exchange.said)
-    id = exchange.entry.id
-    if id in link.introducing:
-        link.introducing.remove(id)
+    if exchange.entry.id in link.introducing:
+        link.introducing.remove(exchange.entry.id)
         if not link.introducing:
             link.owner.introduced(link)
-    link.translator.forget(id)
+    link.translator.forget(exchange.entry.id)
     link.done += 1
     if exchange.entry.head.trace:
         link.owner.observer.done(link, exchange)
     if exchange.parked:
-        link.owner.effects.unparks.setdefault((link.name, link.charger), []).append(id)
+        link.owner.effects.unparks.setdefault((link.name, link.charger), []).append(exchange.entry.id)
     else:
-        link.owner.effects.acks.setdefault(link.name, []).append(id)
+        link.owner.effects.acks.setdefault(link.name, []).append(exchange.entry.id)

@@ -4,45 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import msgspec
-
-from gateway.journal.entry import Entry, Head
+from gateway.journal.entry import Entry
 from translators.frames import Call, Result
 
 
-class Exchange(msgspec.Struct, eq=False, gc=False):
+class Exchange:
     """One charger CALL in one link."""
 
-    entry: Entry
-    call: Call
-    newest: Head | None = None
-    """Of the newest CALL with this content, if the charger has said it again."""
-    counts: bool = False
-    """The charger gets this upstream's answer."""
-    answered: bool = False
-    early: bool = False
-    """Answered here because the upstream was away."""
-    promised: bool = False
-    """Answered here because the configuration says so."""
-    said: Result | None = None
-    """What it was answered here, as long as a retry would be told to the upstream."""
-    unstored: bool = False
-    """The charger says it again after the upstream had refused it: it is in memory only, and an answer made here might be the
-    last that is heard of it."""
-    parked: bool = False
-    """It lies in the link's lot (`lot.py`), no longer in the stream."""
-    failures: int = 0
-    hang_ups: int = 0
-    """How often in a row the upstream hung up while it was told this."""
-    not_before: int = 0
-    begun: int = 0
-    """When the upstream was told last, ms."""
+    __slots__ = (
+        "answered",
+        "begun",
+        "call",
+        "counts",
+        "early",
+        "entry",
+        "failures",
+        "hang_ups",
+        "not_before",
+        "parked",
+        "promised",
+        "said",
+        "target",
+        "unstored",
+    )
 
-    @property
-    def target(self) -> tuple[int, int]:
-        """Where the answer goes: (epoch, seq) of the newest CALL with this content."""
-        head = self.newest or self.entry.head
-        return head.epoch, head.seq
+    def __init__(self, entry: Entry, call: Call) -> None:
+        self.entry = entry
+        self.call = call
+        self.target = (entry.head.epoch, entry.head.seq)
+        """Where the answer goes: the newest CALL with this content."""
+        self.counts = False
+        """The charger gets this upstream's answer."""
+        self.answered = False
+        self.early = False
+        """Answered here because the upstream was away."""
+        self.promised = False
+        """Answered here because the configuration says so."""
+        self.said: Result | None = None
+        """What it was answered here, as long as a retry would be told to the upstream."""
+        self.unstored = False
+        """The charger says it again after the upstream had refused it: it is in memory only, and an answer made here might be the
+        last that is heard of it."""
+        self.parked = False
+        """It lies in the link's lot (`lot.py`), no longer in the stream."""
+        self.failures = 0
+        self.hang_ups = 0
+        """How often in a row the upstream hung up while it was told this."""
+        self.not_before = 0
+        self.begun = 0
+        """When the upstream was told last, ms."""
 
     @property
     def goes_first(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gateway.journal.entry import Dead, Entry, ToCharger
 
@@ -60,39 +60,19 @@ class Effects:
         """What was found about shadows: it goes with any commit, and causes none."""
 
     def take(self) -> Effects:
-        """Everything so far but `unstored`; this object starts again empty (sessions keep their reference to it). Nobody adds to
-        what was taken: what is empty there is the same for all."""
+        """Everything so far but `unstored`; this object starts again empty (sessions keep their reference to it)."""
         taken = Effects.__new__(Effects)
-        if self.links:
-            taken.links, self.links = self.links, set()
-        else:
-            taken.links = _NOTHING.links
-        if self.acks:
-            taken.acks, self.acks = self.acks, {}
-        else:
-            taken.acks = _NOTHING.acks
-        if self.answers:
-            taken.answers, self.answers = self.answers, []
-        else:
-            taken.answers = _NOTHING.answers
-        if self.to_upstream:
-            taken.to_upstream, self.to_upstream = self.to_upstream, []
-        else:
-            taken.to_upstream = _NOTHING.to_upstream
-        if self.to_charger:
-            taken.to_charger, self.to_charger = self.to_charger, []
-        else:
-            taken.to_charger = _NOTHING.to_charger
-        if self.shared or self.terms or self.dead or self.parks or self.unparks or self.rekeys:
-            taken.shared, self.shared = self.shared, {}
-            taken.terms, self.terms = self.terms, {}
-            taken.dead, self.dead = self.dead, []
-            taken.parks, self.parks = self.parks, {}
-            taken.unparks, self.unparks = self.unparks, {}
-            taken.rekeys, self.rekeys = self.rekeys, []
-        else:
-            taken.shared, taken.terms, taken.dead = _NOTHING.shared, _NOTHING.terms, _NOTHING.dead
-            taken.parks, taken.unparks, taken.rekeys = _NOTHING.parks, _NOTHING.unparks, _NOTHING.rekeys
+        taken.links, self.links = self.links, set()
+        taken.shared, self.shared = self.shared, {}
+        taken.terms, self.terms = self.terms, {}
+        taken.answers, self.answers = self.answers, []
+        taken.acks, self.acks = self.acks, {}
+        taken.dead, self.dead = self.dead, []
+        taken.parks, self.parks = self.parks, {}
+        taken.unparks, self.unparks = self.unparks, {}
+        taken.to_upstream, self.to_upstream = self.to_upstream, []
+        taken.to_charger, self.to_charger = self.to_charger, []
+        taken.rekeys, self.rekeys = self.rekeys, []
         return taken
 
     @property
@@ -108,6 +88,3 @@ class Effects:
             or self.parks
             or self.unparks
         )
-
-
-_NOTHING: Final = Effects()

@@ -282,18 +282,10 @@ class Hub:
             self._happened(partition, SESSION, entry, now)
             partition.acknowledge(SESSION, entry.id)
             return
-        groups, session = self._groups, partition.sessions.get(entry.head.charger.casefold())
-        partition.hand(entry, groups, "")
-        for group in groups:
-            if group == SESSION:
-                continue
-            self._observer.told(group, entry, now)
-            if session is None:
-                self._happened(partition, group, entry, now)
-            else:
-                self._happen(partition, session, group, entry, now)
-        if session is not None:
-            self._turn.touched(partition, session)
+        partition.hand(entry, self._groups, "")
+        for group in self._groups[1:]:
+            self._observer.delivered(group, [entry], now)
+            self._happened(partition, group, entry, now)
 
     def _happened(self, partition: Partition, group: str, entry: Entry, now: int) -> None:
         head = entry.head
@@ -312,12 +304,7 @@ class Hub:
     def _happen(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:
         """Feed one entry to its session. A bug of ours costs that entry (it becomes a dead letter), not the partition."""
         try:
-            if self._parking.places:
-                self._parking.attach(partition, session)
-            if entry.kind == "call":
-                self._called(partition, session, group, entry, now)
-            else:
-                self._feed(partition, session, entry, now)
+            self._feed(partition, session, group, entry, now)
         except Exception as error:
             charger, exchange = session.charger, exchange_of(entry.head)
             log.exception("entry_poisoned", charger_id=charger, exchange=exchange, group=group, kind=entry.kind)
@@ -325,21 +312,22 @@ class Hub:
                 partition.effects.dead.append(Dead(group, entry, "poisoned", 1, trace(error)))
                 partition.acknowledge(group, entry.id)
 
-    def _called(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:
-        link = session.links.get(group)
-        if link is None or link.leaving:
-            if not self._reconfigure.holds(session, group, entry):
-                partition.acknowledge(group, entry.id)  # its route does not go there
-            return
-        if tap.armed:
-            watching.said(session, entry)
-        session.called(group, entry, now)
-        if link not in self._turn.upstreams:
-            self._sessions.connect(session)
-
-    def _feed(self, partition: Partition, session: Session, entry: Entry, now: int) -> None:
+    def _feed(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:
         head = entry.head
+        self._parking.attach(partition, session)
         match entry.kind:
+            case "call":
+                link = session.links.get(group)
+                if link is None or link.leaving:
+                    if self._reconfigure.holds(session, group, entry):
+                        return
+                    partition.acknowledge(group, entry.id)  # its route does not go there
+                    return
+                if tap.armed:
+                    watching.said(session, entry)
+                session.called(group, entry, now)
+                if link not in self._turn.upstreams:
+                    self._sessions.connect(session)
             case "answer":
                 if tap.armed:
                     watching.answered(session, entry)

@@ -170,19 +170,19 @@ class Link:
 
     def from_charger(self, entry: Entry, call: Call, now: int) -> None:
         """A charger CALL of this group, new or pending."""
+        exchange = Exchange(entry, call)
         if entry.id in self.introducing:
             self.owner.effects.acks.setdefault(self.name, []).append(entry.id)
             return
-        exchange = Exchange(entry, call, None, self.primary)
+        exchange.counts = self.primary
         if self.intake is None or self.intake.take(self, exchange, now):
             self.enqueue(exchange, now)
 
     def enqueue(self, exchange: Exchange, now: int) -> None:
         """It is to be told in its turn."""
-        if self.lot is not None:
-            boots = self.barred and exchange.call.action == "BootNotification"
-            if not boots and self.lot.takes(self, exchange, now):
-                return
+        boots = self.barred and exchange.call.action == "BootNotification"
+        if self.lot is not None and not boots and self.lot.takes(self, exchange, now):
+            return
         self.backlog.append(exchange)
         if exchange.counts and self.policy != "close" and (until := self.translator.early_until):
             # Read again by a new owner: whoever owned it before has answered it while the upstream was away.
@@ -347,19 +347,16 @@ class Link:
     def pump(self, now: int) -> None:
         """Begin the next charger CALL if none is under way, and write the next CALL if the lane is free."""
         while self.up and self.backlog and (exchange := self._next(now)):
-            entry = exchange.entry
             exchange.begun = now
-            if entry.head.trace:
+            if exchange.entry.head.trace:
                 self.owner.observer.begun(self, exchange, now)
-            self._current[entry.id] = exchange
+            self._current[exchange.entry.id] = exchange
             try:
                 self._receive("charger", exchange.call, now, exchange)
             except Exception as error:
-                self._current.pop(entry.id, None)
+                self._current.pop(exchange.entry.id, None)
                 poisoned(self, exchange, error, now)
-        if not self.up:
-            return
-        if not self._current and (self.returning.flushing or self.returning.owes(self)):
+        if self.up and not self._current and (self.returning.flushing or self.returning.owes(self)):
             self.returning.go_on(self, now)
         while self.lane.waiting and self.up and (call_out := self.lane.next(now)) is not None:
             self._asked_at[call_out.id] = call_out.action, now
@@ -371,10 +368,6 @@ class Link:
             return None
         if self._current:
             return self.backlog.overtaking(self.translator.overtakes)
-        if not self.barred and not self.returning.flushing:
-            first = self.backlog[0]
-            if first.not_before <= now <= (first.entry.head.deadline or now):
-                return self.backlog.pop(0)
         first_only = self.returning.flushing and not self.barred and self.versions[0] != self.versions[1]
         only = passes if self.barred else None
         exchange, expired = self.backlog.due(now, first_only=first_only, only=only)
@@ -387,8 +380,7 @@ class Link:
 
     def _receive(self, side: Side, frame: Frame, now: int, exchange: Exchange | None = None) -> None:
         """Give the translator a frame, and do what it says. `exchange`: the frame is the CALL of this entry."""
-        stopwatch = self._stopwatch
-        begin = 0.0 if stopwatch is None else stopwatch()
+        begin = self._stopwatch() if self._stopwatch else 0.0
         if exchange is None:
             steps = self.translator.receive(side, frame, now)
         else:
@@ -396,8 +388,8 @@ class Link:
             steps = self.translator.receive(
                 side, frame, now, now=entry.head.received_at, key=entry.id, tx=entry.tx, early=exchange.early
             )
-        if stopwatch is not None:
-            self.owner.observer.timed(self, side, stopwatch() - begin)
+        if self._stopwatch:
+            self.owner.observer.timed(self, side, self._stopwatch() - begin)
         self.apply(steps, now)
 
     def apply(self, steps: list[Step], now: int) -> None:
@@ -419,14 +411,13 @@ class Link:
             frame = step.frame
             if step.to == "csms":
                 if isinstance(frame, Call):
-                    timeout = step.timeout
-                    self._ask(frame, round(timeout * 1000) if timeout else 0, now)
+                    self._ask(frame, round(step.timeout * 1000), now)
                 elif (asked_at := self._open_calls.pop(frame.id, None)) is not None:
                     owner.observer.commanded(self, step.source, frame, now - asked_at)
                     self._send(frame)  # otherwise it was asked on a socket that is gone
             elif not isinstance(frame, Call):
                 answered = self._current.get(frame.id)
-                if answered and answered.call.action == "BootNotification":
+                if answered:
                     heard(self, answered, frame, now)
                 if answered and self.watch is not None:
                     self.watch.said(self, answered, frame, now)

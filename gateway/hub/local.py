@@ -113,8 +113,8 @@ def settled(link: Link, exchange: Exchange) -> bool:
 
 
 def heard(link: Link, exchange: Exchange, answer: Result | Error, now: int) -> None:
-    """An upstream has answered a boot: what it says is remembered."""
-    if not isinstance(answer, Result):
+    """An upstream has answered: what it says of a boot is remembered."""
+    if exchange.call.action != "BootNotification" or not isinstance(answer, Result):
         return
     try:
         said = _registration.decode(answer.payload)

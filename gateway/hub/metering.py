@@ -115,8 +115,8 @@ class Metering(Observer):
         if tap.armed:
             watching.translated(link, step)
         frame, source, losses = step.frame, step.source, step.losses
-        action = frame.action if isinstance(frame, Call) else source
-        outcome = "exact" if not losses and not isinstance(frame, Error) else translation(step)
+        action = frame.action if type(frame) is Call else source
+        outcome = "exact" if not losses and type(frame) is not Error else translation(step)
         key = (link.versions, step.to, type(frame), source, action, outcome)
         cells = self._translated.get(key)
         if cells is None:
@@ -125,11 +125,11 @@ class Metering(Observer):
                 self._translated[key] = cells
         for cell in cells:
             cell.n += 1
-        if losses:
-            self.lost(link, step.to, source, losses, frame.action if isinstance(frame, Call) else "")
-        elif outcome == "error" and violation(step):
+        if outcome == "error" and violation(step):
             version = link.versions[step.to == "csms"]
             self._metrics.schema_violations.cell(step.to, version, source, "rejected").n += 1
+        if losses:
+            self.lost(link, step.to, source, losses, frame.action if type(frame) is Call else "")
 
     def _left(self, link: Link, step: Out, action: str, outcome: str) -> tuple[Cell, ...]:
         """What counts a frame that a translator sends."""
@@ -297,37 +297,32 @@ class Metering(Observer):
 
     def received(self, frame: Frame, version: str) -> None:
         """A frame came from a CSMS."""
-        kind: object = type(frame)
-        key = (version, frame.action if kind is Call else kind)  # type: ignore[union-attr]
+        key = (version, frame.action) if type(frame) is Call else (version, type(frame))
         cell = self._received.get(key)
         if cell is None:
-            word = "call" if kind is Call else "result" if kind is Result else "error"
+            kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
             action = known(frame.action) if type(frame) is Call else "other"
-            cell = self._metrics.messages.cell("csms", "in", word, action, version)
+            cell = self._metrics.messages.cell("csms", "in", kind, action, version)
             if type(frame) is not Call or action == frame.action:
                 self._received[key] = cell
         cell.n += 1
 
     def delivered(self, upstream: str, entries: list[Entry], now: int) -> None:
         """Entries were handed to an upstream's links."""
-        for entry in entries:
-            self.told(upstream, entry, now)
-
-    def told(self, upstream: str, entry: Entry, now: int) -> None:
-        """An entry was handed to a link of an upstream."""
-        cells = self._delivered.get(upstream)
-        if cells is None:
-            cells = self._delivered[upstream] = (
-                self._metrics.stream_delivered.cell(upstream),
-                self._metrics.stream_wait.cell(upstream),
-            )
-        delivered, wait = cells
-        delivered.n += 1
-        waited = now - entry.head.received_at
-        seconds = waited / 1000 if waited > 0 else 0.0
-        wait.observe(seconds)
-        if not int(delivered.n) & 15:
-            self._dequeuing.observe(seconds)
+        if entries:
+            cells = self._delivered.get(upstream)
+            if cells is None:
+                cells = self._delivered[upstream] = (
+                    self._metrics.stream_delivered.cell(upstream),
+                    self._metrics.stream_wait.cell(upstream),
+                )
+            delivered, wait = cells
+            delivered.n += len(entries)
+            for entry in entries:
+                seconds = max(now - entry.head.received_at, 0) / 1000
+                wait.observe(seconds)
+            if not int(delivered.n) & 15:
+                self._dequeuing.observe(seconds)
 
     def redelivered(self, batch: Batch, *, claimed: bool) -> None:
         """What was pending is read again; `claimed`: it was another owner's."""

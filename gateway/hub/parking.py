@@ -81,8 +81,8 @@ class Parking:
         self._sessions = sessions
         self._turn = turn
         self._up = otherwise_up
-        self.places: dict[tuple[str, str], _Place] = {}
-        """What is parked, by (upstream, casefolded charger)."""
+        self._places: dict[tuple[str, str], _Place] = {}
+        """By (upstream, casefolded charger)."""
         self._watched: dict[Link, tuple[int, int]] = {}
         """Link that is not idle -> (entries done with, since when it is that many)."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,15 +94,15 @@ class Parking:
     async def begin(self, partition: Partition) -> None:
         """A partition is ours: what is parked there comes before anything of its stream. Raises StoreDown."""
         for (upstream, charger), size in (await self._journal.parked(partition.number)).items():
-            place = self.places.get((upstream, charger))
+            place = self._places.get((upstream, charger))
             if place is None or place.partition is not partition:
-                place = self.places[upstream, charger] = _Place(partition, Lot())
+                place = self._places[upstream, charger] = _Place(partition, Lot())
                 self._ask(upstream, charger, place)
             place.lot.size = size
 
     def forget(self, partition: Partition) -> None:
         """The partition is another hub's now."""
-        self.places = {key: place for key, place in self.places.items() if place.partition is not partition}
+        self._places = {key: place for key, place in self._places.items() if place.partition is not partition}
         self._watched = {
             link: seen for link, seen in self._watched.items() if link.charger.casefold() not in partition.sessions
         }
@@ -114,8 +114,10 @@ class Parking:
 
     def attach(self, partition: Partition, session: Session) -> None:
         """Give each link of a session its lot; called before the session hears anything."""
+        if not self._places:
+            return
         for link in session.links.values():
-            place = self.places.get((link.name, session.charger.casefold()))
+            place = self._places.get((link.name, session.charger.casefold()))
             if place is not None and place.link is not link and place.partition is partition:
                 place.link, link.lot = link, place.lot
                 place.lot.held.clear()  # of a link that is no more
@@ -169,7 +171,7 @@ class Parking:
         if not lot.parking:
             link.lot = None  # nothing but live questions
             return 0
-        place = self.places[link.name, session.charger.casefold()] = _Place(partition, lot)
+        place = self._places[link.name, session.charger.casefold()] = _Place(partition, lot)
         place.link = link
         log.warning("charger_parked", charger_id=session.charger, upstream=link.name, entries=lot.parking, up=link.up)
         self._turn.touched(partition, session)
@@ -180,11 +182,11 @@ class Parking:
     def _moved(self, effects: Effects) -> None:
         """A commit is confirmed."""
         for (upstream, charger), entries in effects.parks.items():
-            if place := self.places.get((upstream, charger.casefold())):
+            if place := self._places.get((upstream, charger.casefold())):
                 place.lot.parking -= len(entries)
                 self._refill(upstream, charger, place)
         for (upstream, charger), ids in effects.unparks.items():
-            if place := self.places.get((upstream, charger.casefold())):
+            if place := self._places.get((upstream, charger.casefold())):
                 place.lot.held.difference_update(ids)
                 self._refill(upstream, charger, place)
 
@@ -217,7 +219,7 @@ class Parking:
             return
         finally:
             place.asked = False
-        if partition.failed or self.places.get((upstream, charger.casefold())) is not place:
+        if partition.failed or self._places.get((upstream, charger.casefold())) is not place:
             return
         fresh = [entry for entry in entries if entry.id not in lot.held]
         if fresh:
@@ -251,7 +253,7 @@ class Parking:
         self._sessions.connect(session)
 
     def _end(self, upstream: str, charger: str, place: _Place) -> None:
-        del self.places[upstream, charger.casefold()]
+        del self._places[upstream, charger.casefold()]
         if place.link is not None and place.link.lot is place.lot:
             place.link.lot = None
             log.info("charger_unparked", charger_id=place.link.charger, upstream=upstream)
@@ -264,4 +266,4 @@ class Parking:
 
     def lots(self) -> list[tuple[str, str, Partition, Link | None, Lot]]:
         """(upstream, casefolded charger, partition, its link once loaded, lot) of everything parked."""
-        return [(*key, place.partition, place.link, place.lot) for key, place in self.places.items()]
+        return [(*key, place.partition, place.link, place.lot) for key, place in self._places.items()]

@@ -49,13 +49,12 @@ class Handed:
     def pass_done(self) -> tuple[str, list[str]]:
         """Forget everything up to the last entry that is done: gives its id, and the ids before it that are not done."""
         self.due = False
-        ids, done = self.ids, self.done
         last, open = "", []
-        while done:
-            last = next(iter(ids))
-            del ids[last]
-            if last in done:
-                done.remove(last)
+        while self.done:
+            last = next(iter(self.ids))
+            del self.ids[last]
+            if last in self.done:
+                self.done.remove(last)
             else:
                 open.append(last)
         return last, open
@@ -212,11 +211,7 @@ class Partition:
                     acks.setdefault(group, []).append(id)
         if self.reading:
             return acks, {}  # a read that is under way may pass them first, and a group never goes back
-        passed: dict[str, tuple[str, list[str]]] = {}
-        for group, handed in self.handed.items():
-            if handed.due and handed.done:
-                passed[group] = handed.pass_done()
-        return acks, passed
+        return acks, {group: handed.pass_done() for group, handed in self.handed.items() if handed.due and handed.done}
 
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""
@@ -244,29 +239,25 @@ class Partition:
                 if state != link.stored.get(part, b""):
                     facts[(link.charger, field_of(link.name, part))] = state
                     link.stored[part] = state
-        if effects.shared:
-            for charger, shared in effects.shared.items():
-                facts[(charger, FIELD)] = encode_shared(shared)
-        if effects.terms:
-            for charger, terms in effects.terms.items():
-                facts[(charger, TERMS)] = encode_terms(terms)
+        for charger, shared in effects.shared.items():
+            facts[(charger, FIELD)] = encode_shared(shared)
+        for charger, terms in effects.terms.items():
+            facts[(charger, TERMS)] = encode_terms(terms)
         moves = effects.dead or effects.parks or effects.unparks
-        if not (effects.acks or effects.answers or facts or self.late or moves):
+        if facts or self.late or effects.answers or effects.acks or moves:
+            if failpoints.armed:
+                failpoints.hit("before_commit")
+            acks, passed = self._settle(effects)
+            if self.effects.unstored:
+                facts |= self.effects.unstored.take(now_ms())
+            self._commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
+            self._sends.append(effects)
+            self._send_commit(self._commit)
+        else:
             self._send(effects)
-            return
-        if failpoints.armed:
-            failpoints.hit("before_commit")
-        acks, passed = self._settle(effects)
-        if self.effects.unstored:
-            facts |= self.effects.unstored.take(now_ms())
-        self._commit = Commit(facts, effects.answers, acks, passed, effects.parks, effects.unparks, effects.dead)
-        self._sends.append(effects)
-        self._send_commit(self._commit)
 
     def _send_commit(self, commit: Commit) -> Future[None]:
         committing = self._committing = self._journal.commit(self.number, self.token, commit)
-        # In a turn of its own: what the store says to several partitions at once is concluded first, so that the commits after these,
-        # and the answers to chargers, go out together.
         committing.add_done_callback(self._committed)
         return committing
 
@@ -315,7 +306,8 @@ class Partition:
             if not future.cancelled():
                 future.exception()  # looked at, so that the loop does not complain
             return
-        error = RuntimeError("the commit was cancelled") if future.cancelled() else future.exception()
+        error: BaseException | None = None if not future.cancelled() else RuntimeError("the commit was cancelled")
+        error = error or future.exception()
         self._committing = None
         if isinstance(error, StoreDown):
             self.interrupted = True

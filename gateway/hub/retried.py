@@ -58,7 +58,7 @@ def retried(link: Link, entry: Entry, call: Call, now: int) -> None:
     """Re-target the open one, or send again under the same ids. `entry` is the repeat."""
     for exchange in [*link.under_way, *link.backlog]:
         if exchange.entry.id == entry.head.of:
-            exchange.newest = entry.head
+            exchange.target = (entry.head.epoch, entry.head.seq)
             exchange.answered = False
             exchange.not_before = 0
             if exchange.early:

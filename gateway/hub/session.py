@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from sys import intern
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -177,23 +177,22 @@ class Session:
         if entry.frame.startswith(MARK):
             pass_on(link, entry)
             return
-        call, head = self._mended(link, entry), entry.head
-        if head.action == "BootNotification":
+        call = self._mended(link, entry)
+        if entry.head.action == "BootNotification":
             if self.habits.boots_again(self, link, entry, call, now):
                 self._pump(now)
                 return
             self._booting = True
-            if self._gate_assumed and link.primary and head.epoch == self.epoch:
+            if self._gate_assumed and link.primary and entry.head.epoch == self.epoch:
                 self._gate_open = self._gate_assumed = False  # its boot was not answered when the owner before died
-        elif not self._gate_open and not self._booting and head.epoch == self.epoch:
+        elif not self._booting and entry.head.epoch == self.epoch and not self._gate_open:
             self._gate_open = True
             self.observer.quirk("boot_absent", self.version)
         if self.arbiter is None:
             link.from_charger(entry, call, now)
         else:
             self._tell(self.arbiter, link, entry, call, now)
-        if self.lane.waiting or not self._gate_open:
-            self._pump(now)
+        self._pump(now)
 
     def unparked(self, name: str, entry: Entry, now: int) -> bool:
         """A charger CALL that link `name` had put aside. False if it is not to be told. Raises msgspec.DecodeError."""
@@ -251,8 +250,7 @@ class Session:
     def from_upstream(self, name: str, frame: Frame, now: int) -> None:
         """A frame of upstream `name`."""
         self.links[name].from_upstream(frame, now)
-        if self.lane.waiting or not self._gate_open:
-            self._pump(now)
+        self._pump(now)
 
     def connected(self, name: str, now: int) -> None:
         """The socket to upstream `name` is open."""
@@ -326,8 +324,7 @@ class Session:
 
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error, outcome: str = "") -> None:
         """Answer a charger CALL, if the charger still waits for it on the connection it came from."""
-        head = exchange.newest or exchange.entry.head
-        epoch, seq = head.epoch, head.seq
+        epoch, seq = exchange.target
         if isinstance(frame, Result) or exchange.call.action != "BootNotification":
             self._gate_open, self._booting = True, False
         if not self.edge or epoch != self.epoch:
@@ -425,14 +422,8 @@ class Session:
             link.from_charger(entry, told, now)
 
     def _mended(self, link: Link, entry: Entry) -> Call:
-        """The CALL of an entry as `link` is to hear it, with the entry's id as message id: answers are addressed by entry, never by
-        the charger's id.
-
-        The edge has accepted the frame and read its header; what it tolerated (a missing or null payload, surplus elements,
-        an id that is a number) is tolerated here too.
-        """
-        payload = _elements(entry.frame).payload
-        call = Call(entry.id, entry.head.action, EMPTY if payload == _NULL else payload)
+        """The CALL of an entry as `link` is to hear it."""
+        call = _call(entry)
         if self.shared.remotes:
             call = remote_starts.named(link, call, self.shared.remotes)
         return call if link.mend is None else link.mend.call(call, entry.head.received_at, self.shared.open)
@@ -461,14 +452,15 @@ class Session:
         return max(link.down_since, self.opened_at) + self.hold_ms
 
 
-class _Elements(msgspec.Struct, array_like=True, gc=False):
-    """A CALL's, as they are."""
-
-    kind: msgspec.Raw = EMPTY
-    id: msgspec.Raw = EMPTY
-    action: msgspec.Raw = EMPTY
-    payload: msgspec.Raw = EMPTY
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-_elements = msgspec.json.Decoder(_Elements).decode
-_NULL: Final = msgspec.Raw(b"null")
+def _call(entry: Entry) -> Call:
+    """The CALL of an entry, with the entry's id as message id: answers are addressed by entry, never by the charger's id.
+
+    The edge has accepted the frame and read its header; what it tolerated (a missing or null payload, surplus elements,
+    an id that is a number) is tolerated here too.
+    """
+    elements = _elements.decode(entry.frame)
+    payload = elements[3] if len(elements) > 3 and bytes(elements[3]) != b"null" else EMPTY
+    return Call(entry.id, entry.head.action, payload)

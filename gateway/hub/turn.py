@@ -104,16 +104,13 @@ class Turn:
                 upstream.write(frame)
         if effects.rekeys:
             self.rekeyed(effects.rekeys)
-        local = self._local
-        for edge, item in effects.to_charger:
-            if tap.armed:
-                watching.delivered(item)
-            if local is not None and edge == local.id:
-                local.take(item)
-                continue
+        if effects.to_charger:
             if not self._outbox:
                 asyncio.get_running_loop().call_soon(self._deliver)
-            self._outbox.setdefault(edge, []).append(item)
+            for edge, item in effects.to_charger:
+                if tap.armed:
+                    watching.delivered(item)
+                self._outbox.setdefault(edge, []).append(item)
 
     def _go_on(self) -> None:
         if not self._flush_due and self._dirty and len(self._committing) <= MOST_COMMITS:
@@ -129,9 +126,13 @@ class Turn:
                 self._committing.add(partition)
 
     def _deliver(self) -> None:
-        """Everything for the chargers of an edge elsewhere that the commits of this turn released, as one command."""
+        """Everything for the chargers of an edge that the commits of this turn released, as one command."""
         outbox, self._outbox = self._outbox, {}
         for edge, items in outbox.items():
+            if self._local is not None and edge == self._local.id:
+                for item in items:
+                    self._local.take(item)
+                continue
             self._journal.deliver(edge, items).add_done_callback(_looked_at)
 
     def _arm(self, partition: Partition, session: Session, ms: int) -> None:

@@ -220,9 +220,9 @@ class Upstream:
                     return
                 if number is not None:
                     frame = frame[:3] + number + frame[5 + len(id) :]
-            traffic, size = self._dials.traffic, len(frame)
-            traffic.sent_bytes += size
-            traffic.sizes[(size - 1).bit_length()] += 1
+            traffic = self._dials.traffic
+            traffic.sent_bytes += len(frame)
+            traffic.sizes[(len(frame) - 1).bit_length()] += 1
             self._socket.send(frame)
 
     def divert(self, id: str, to: Callable[[bytes], None]) -> None:
@@ -249,9 +249,9 @@ class Upstream:
         self._on_state(*self._about, "connected")
 
     def received(self, data: bytes) -> None:
-        traffic, size = self._dials.traffic, len(data)
-        traffic.received_bytes += size
-        traffic.sizes[(size - 1).bit_length()] += 1
+        traffic = self._dials.traffic
+        traffic.received_bytes += len(data)
+        traffic.sizes[(len(data) - 1).bit_length()] += 1
         try:
             frame = decode(data)
         except msgspec.MsgspecError:

@@ -36,8 +36,8 @@ class Reply(asyncio.Future[T], Generic[T]):
     def fail(self, error: Exception) -> None:
         """Sets the exception, unless it is done."""
         if not self.done():
-            if self.callback is not None:
-                self.get_loop().call_soon(self.callback, self)  # before whoever awaits it
             self.set_exception(error)
             # Marks it as seen: a lost store is reported once, by health, not once per forgotten reply.
             self.exception()
+            if self.callback is not None:
+                self.get_loop().call_soon(self.callback, self)

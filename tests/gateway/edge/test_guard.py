@@ -44,9 +44,9 @@ def test_an_idle_guard_keeps_no_room() -> None:
     guard, fresh = Guard("ocpp1.6"), sys.getsizeof({})
     for seq in (1, 2, 3):
         take(guard, f'[2,"{seq}","Heartbeat",{{}}]')
-    assert sys.getsizeof(guard.open) > fresh
+    assert sys.getsizeof(guard._open) > fresh
     assert all(guard.answered(seq, 0) for seq in (2, 1, 3)) and guard.idle
-    assert sys.getsizeof(guard.open) == fresh
+    assert sys.getsizeof(guard._open) == fresh
 
 
 def test_sixteen_open_calls_fill_it_and_deadlines_empty_it() -> None:
