@@ -132,7 +132,7 @@ class Reader:
         elif error is not None:
             partition.interrupted = True  # what the broken read had brought is read again
             self._store_down(error)
-        else:
+        elif not partition.interrupted:  # else it is read again: a commit before it may not have been carried out
             batch = read.result()
             partition.run = -1 if batch.more else batch.run
             partition.took(batch)
