@@ -107,7 +107,10 @@ class Translator(Memory):
                 self._answered(asked[0], side, asked[1], frame.payload)
             elif asked is not None and isinstance(frame, Error):
                 self._resume(asked[0], error=self._relayed(frame))
-        return self._flush()
+        if self.spawned or self._waiting:
+            return self._flush()
+        steps, self._steps = self._steps, []
+        return steps
 
     def asking(self, subject: str) -> Dialogue | None:
         """The dialogue about `subject` that waits for an answer."""
@@ -198,20 +201,20 @@ class Translator(Memory):
         return min((at for at, _, _ in self._waiting), default=None)
 
     def _open(self, dialogue: Dialogue, side: Side, call: Call) -> None:
-        doubtful = False
+        pair, doubtful = self.pair, False
         if side == "charger":
-            doubtful = self.pair.first is not None and self.facts.registration != "Accepted"
-            rows, actions = self.pair.from_charger, self.pair.charger_actions
+            doubtful = pair.first is not None and self.facts.registration != "Accepted"
+            rows, actions = pair.from_charger, pair.charger_actions
         else:
-            rows, actions = self.pair.from_csms, self.pair.csms_actions
+            rows, actions = pair.from_csms, pair.csms_actions
         row = rows.get(call.action)
         try:
             if row is None:
                 # A signed message (2.x part 4, 7) cannot be translated: its signature would no longer fit.
                 known = call.action.removesuffix("-Signed") in actions
                 raise Refusal("NotSupported" if known else "NotImplemented", f"{call.action} is not accepted here")
-            if doubtful and self.pair.gate is not None:
-                self.pair.gate(dialogue)
+            if doubtful and pair.gate is not None:
+                pair.gate(dialogue)
             if type(row) is Talk:  # not `match`: one with members costs half a microsecond, here and in `_resume`
                 dialogue._rule = row.rule(dialogue, request_of(dialogue, actions[call.action], call))
             elif type(row) is Refuse:
@@ -229,7 +232,7 @@ class Translator(Memory):
         except lenient.Invalid as invalid:
             self._refuse(dialogue, Refusal(invalid.code, invalid.path))
             return
-        if doubtful and self.pair.first and (first := self.pair.first(dialogue)) is not None:
+        if doubtful and pair.first and (first := pair.first(dialogue)) is not None:
             dialogue._rule = after(first, dialogue._rule)
         self._resume(dialogue)
 
@@ -273,17 +276,17 @@ class Translator(Memory):
             while True:
                 wish = rule.send(value) if error is None else rule.throw(error)
                 value, error = None, None
+                if type(wish) is AskRaw:
+                    frame = Call(self.new_id(), wish.action, wish.payload)
+                    self._asked[(wish.side, frame.id)] = (dialogue, None)
+                    self._emit(dialogue, wish.side, frame)
+                    return
                 if type(wish) is Ask:
                     request = wish.request
                     text = frames.encode(request) if wish.sound else lenient.check(request)
                     frame = Call(self.new_id(), type(request).action, msgspec.Raw(text))
                     self._asked[(wish.side, frame.id)] = (dialogue, request)
                     self._emit(dialogue, wish.side, frame, wish.timeout)
-                    return
-                if type(wish) is AskRaw:
-                    frame = Call(self.new_id(), wish.action, wish.payload)
-                    self._asked[(wish.side, frame.id)] = (dialogue, None)
-                    self._emit(dialogue, wish.side, frame)
                     return
                 if type(wish) is Wait:
                     self._waiting.append((self.clock + round(wish.seconds * 1000), wish.until, dialogue))
@@ -358,7 +361,7 @@ class Translator(Memory):
 
     def _flush(self) -> list[Step]:
         """Start what was spawned, resume what has waited long enough, and hand out what is to be done."""
-        progress = bool(self.spawned or self._waiting)
+        progress = True
         while progress:
             progress = False
             while self.spawned:

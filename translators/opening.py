@@ -30,9 +30,10 @@ _FULL: Final = ("chargingSchedule", "chargingSchedulePeriod")
 
 def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
     """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
-    if dialogue.side in dialogue.translator.pair.custom_data:
+    translator = dialogue.translator
+    if dialogue.side in translator.pair.custom_data:
         tell_custom_data(dialogue, dialogue.side, bytes(call.payload))
-    noticed = dialogue.translator.noticed
+    noticed = translator.noticed
     try:
         payload, repairs = lenient.decode(type_, call.payload)
         if noticed is not None and dialogue.side is not None:

@@ -81,12 +81,14 @@ def _minute(text: str) -> int | None:
 def _usual_time(text: str) -> int | None:
     """Milliseconds since 1970 of a time in the forms that nearly all have: UTC with `Z`, in seconds or milliseconds."""
     rest = text[17:]
-    since, part = _SECONDS.get(rest), 0
-    if since is None and len(rest) == 7 and rest[2] == "." and rest.isascii() and rest[3:6].isdecimal():
-        since, part = _SECONDS.get(rest[:2] + rest[6]), int(rest[3:6])
-    if since is None or (minute := _minute(text[:17])) is None:
-        return None
-    return minute + since + part
+    if (since := _SECONDS.get(rest)) is not None:
+        minute = _minute(text[:17])
+        return None if minute is None else minute + since
+    if len(rest) == 7 and rest[2] == "." and rest.isascii() and rest[3:6].isdecimal():
+        since = _SECONDS.get(rest[:2] + rest[6])
+        if since is not None and (minute := _minute(text[:17])) is not None:
+            return minute + since + int(rest[3:6])
+    return None
 
 
 def parse_time(text: str | None) -> int | None:
@@ -146,7 +148,12 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 def charger_time(text: str | None, received: int) -> Moment:
     """The time a charger means; unreadable, before 2015 or over a day ahead of `received`: the time of receipt."""
-    ms = _usual_time(text) if text else None
+    if text and (since := _SECONDS.get(text[17:])) is not None and (minute := _minute(text[:17])) is not None:
+        ms: int | None = minute + since  # nearly always
+    else:
+        ms = _usual_time(text) if text else None
+    if ms is not None and text and _EARLIEST <= ms <= received + DAY_MS:
+        return Moment(text, ms, False)
     tidy = ms is not None
     if not tidy and text:
         ms, tidy = _read_time(text), _TIDY.fullmatch(text) is not None

@@ -50,12 +50,17 @@ def is_plain(number: Decimal) -> bool:
     return -400 < number.adjusted() < 400 and number.is_finite()
 
 
-_decoders: dict[type[msgspec.Struct], msgspec.json.Decoder[Any]] = {}
+class _Decoders(dict[Any, Any]):
+    """Payload type -> its strict decoder, built at its first use."""
+
+    def __missing__(self, type_: Any) -> msgspec.json.Decoder[Any]:
+        found = self[type_] = msgspec.json.Decoder(type_)
+        return found
+
+
+decoders = _Decoders()
 
 
 def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
-    """The strict decoder of a payload type, built at its first use."""
-    found = _decoders.get(type_)
-    if found is None:
-        found = _decoders[type_] = msgspec.json.Decoder(type_)
-    return found
+    """The strict decoder of a payload type."""
+    return decoders[type_]  # type: ignore[no-any-return]

@@ -35,7 +35,7 @@ import msgspec
 from msgspec import Raw, inspect
 
 from .. import frames
-from .base import decoder, is_plain
+from .base import decoder, decoders, is_plain
 from .rewriting import Changes, lists, objects, rewrite
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -61,7 +61,7 @@ def decode(type_: type[T], raw: bytes | Raw, *, timestamp: str | None = None) ->
     `timestamp` fills a required member of that name which is missing in the payload itself.
     """
     try:
-        return decoder(type_).decode(raw), []
+        return decoders[type_].decode(raw), []
     except msgspec.ValidationError:
         pass
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

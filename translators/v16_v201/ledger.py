@@ -137,23 +137,23 @@ def offline(d: Dialogue, at: int) -> bool | None:
     return True if d.early or (connected and at < connected - OFFLINE_MS) else None
 
 
-def number_of(d: Dialogue, transaction: Transaction, content: str) -> int:
+def number_of(transaction: Transaction, content: str) -> int:
     """The seqNo of an event: taken when the event is made, the same again while the CSMS has not acknowledged it."""
-
     pending = transaction.pending
-    if content not in pending:
+    number = pending.get(content)
+    if number is None:
         while len(pending) >= PENDING_MOST:
             del pending[next(iter(pending))]
-        pending[content] = transaction.next_seq
+        number = pending[content] = transaction.next_seq
         transaction.next_seq += 1
-    return pending[content]
+    return number
 
 
 def tell(
     d: Dialogue, transaction: Transaction, content: str, event: v201.TransactionEventRequest, *, sound: bool = False
 ) -> Generator[Ask, Any, v201.TransactionEventResponse]:
     """Number an event, send it, and heed what the CSMS says to it."""
-    event.seqNo = number_of(d, transaction, content)
+    event.seqNo = number_of(transaction, content)
     reply = yield from ask(d, event, sound=sound)
     heed(d, transaction, content, reply)
     return reply

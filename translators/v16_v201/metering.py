@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..dialogue import Dialogue, Row, Rule, Talk
+from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..facts import Transaction
 from ..frames import EMPTY, encode
 from ..metering import (
@@ -41,8 +41,8 @@ from .ledger import (
 )
 from .monitoring import load
 from .observation import measured, observe
-from .steady import running, update, written
-from .upstream import ask, carried, carries, forget_triggers, trigger_served, triggered
+from .steady import heard, reading
+from .upstream import ask, carried, carries, forget_triggers, introduce_again, trigger_served, triggered
 
 TEXT_LIMIT: Final = 50
 
@@ -160,9 +160,17 @@ def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
     connector = request.connectorId
     if connector not in d.facts.connectors:
         connector_of(d, connector)
-    steady = running(d, request)
-    if steady is not None and (reading := written(d, request)) is not None:
-        yield from update(d, steady, reading)
+    told = reading(d, request)
+    if told is not None:
+        if told.event is None:
+            d.lose("meterValue", "folded")
+            return EMPTY
+        try:
+            answer = yield told.event
+        except Refusal as refusal:
+            yield from introduce_again(d, refusal)
+            answer = yield told.event
+        heard(d, told, bytes(answer))
         return EMPTY
     tagged = by_number(d, request.transactionId)
     transaction = tagged if tagged is not None else (open_at(d, connector) if connector > 0 else None)

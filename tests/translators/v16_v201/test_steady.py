@@ -21,7 +21,6 @@ from translators.v16_v201 import PAIR, metering
 
 T0 = 1_772_352_000_000
 """2026-03-01T08:00:00Z"""
-STEADY = metering.running
 
 numbers = st.one_of(
     st.integers(0, 10**13).map(str),
@@ -72,7 +71,7 @@ messages = st.lists(
 def slowly() -> Iterator[None]:
     """Every message goes sample by sample."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metering, "running", lambda d, request: None)
+        patch.setattr(metering, "reading", lambda d, request: None)
         yield
 
 
@@ -137,3 +136,12 @@ def test_the_usual_message_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) 
     left, _ = conversation([([{"timestamp": "2026-03-01T08:05:00Z", "sampledValue": sampled}], b"{}")])
     events = [each[2]["seqNo"] for each in left if isinstance(each, tuple) and each[1] == "TransactionEvent"]
     assert events == [0, 1]
+
+
+@pytest.mark.parametrize("count", [1, 64, 65, 500])
+def test_a_reading_of_many_samples(count: int) -> None:
+    sampled = [{"value": f"{at}.5", "measurand": "Current.Import", "phase": "L1"} for at in range(count)]
+    told: list[tuple[Any, bytes]] = [([{"timestamp": "2026-03-01T08:05:00Z", "sampledValue": sampled}], b"{}")]
+    quick = conversation(told)
+    with slowly():
+        assert conversation(told) == quick
