@@ -15,9 +15,9 @@ from gateway.edge import quirks, seeing
 from gateway.edge.counters import count, odd
 from gateway.edge.guard import Open
 from gateway.edge.hearing import Hearing, Pending
+from gateway.journal.appending import Appended
 from gateway.journal.entry import Head, ToCharger
 from gateway.journal.errors import StoreDown
-from gateway.journal.journal import Appended
 from gateway.treatment import USUAL, Treatment, decode
 from gateway.wheel import Timer
 

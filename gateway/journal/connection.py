@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
 import hiredis
 
 from gateway.journal.address import Address
 from gateway.journal.errors import Fenced, StoreDown
+from gateway.journal.joint import Joint
+from gateway.journal.lua import Script
 from gateway.journal.reply import Reply
 
 Argument: TypeAlias = str | bytes | int
 Convert: TypeAlias = Callable[[Any], Any]
-Pending: TypeAlias = tuple[Reply[Any], Convert | None, tuple[Argument, ...], str]
+Pending: TypeAlias = tuple[Reply[Any], Convert | None, Sequence[Argument], str]
 """Future, conversion, command, and the source of the script if the command is an EVALSHA."""
 
 pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
@@ -41,6 +43,7 @@ class Connection(asyncio.Protocol):
     """Speaks RESP2. When it breaks, every pending future fails with StoreDown."""
 
     __slots__ = (
+        "_joints",
         "_loop",
         "_lost",
         "_out",
@@ -60,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
+        self._joints: list[tuple[int, Joint, list[Argument]]] = []
+        """Of what is in `_out` and not yet complete: where, what, and its command to be."""
         self._pending: deque[Pending] = deque()
         self._lost = lost
         self.errors: dict[str, int] = {}
@@ -88,15 +93,35 @@ class Connection(asyncio.Protocol):
         self._push((future, convert, args, source))
         return future
 
+    def join(self, joint: Joint, script: Script) -> None:
+        """Queues a command that takes its keys and arguments when it leaves, at the end of this turn of the loop or later."""
+        if self.lost or self._transport is None:
+            self.failed("connection")
+            joint.fail(StoreDown("no connection to the store"))
+            return
+        self._loop = self._loop or joint.get_loop()
+        command: list[Argument] = ["EVALSHA", script.sha]
+        self._joints.append((len(self._out), joint, command))
+        self._queue((joint, joint.answered, command, script.source), b"")
+
     def _push(self, pending: Pending) -> None:
+        self._queue(pending, pack(tuple(pending[2])))
+
+    def _queue(self, pending: Pending, packed: bytes) -> None:
         if not self._out and len(self._pending) < BUSY and self._loop is not None:
             self._loop.call_soon(self._flush)
-        self._out.append(pack(pending[2]))
+        self._out.append(packed)
         self._pending.append(pending)
         self.sent += 1
 
     def _flush(self) -> None:
         out, self._out = self._out, []
+        if self._joints:
+            joints, self._joints = self._joints, []
+            for place, joint, command in joints:
+                keys, args = joint.leave()
+                command += (len(keys), *keys, *args)
+                out[place] = pack(tuple(command))
         if out and self._transport is not None and not self.lost:
             self._transport.write(b"".join(out))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 from gateway.config import RedisConfig
 from gateway.journal import keys, ringing
+from gateway.journal.appending import Appended, Appends, Place
 from gateway.journal.audit import Audit
 from gateway.journal.chargers import Chargers
 from gateway.journal.cluster import ClusterStore
@@ -34,22 +35,6 @@ from gateway.journal.vault import Vault
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Appended(msgspec.Struct, frozen=True, gc=False):
-    """What became of an append.
-
-    new: stored as entry `id`. repeat: known and not answered yet, a `repeat` was stored as entry `id`.
-    answered: known, nothing stored, `body` is the CALLRESULT payload to answer. stale: refused, the charger has a newer
-    connection.
-    """
-
-    outcome: Literal["new", "repeat", "answered", "stale"]
-    id: str = ""
-    body: bytes = b""
-
-
-_STALE = Appended("stale")
-
-
 class Journal(
     Leases, Facts, Inbox, Streams, Parking, Groups, Letters, Chargers, Mail, Known, Looking, Audit, Vault, Erasing
 ):
@@ -68,6 +53,8 @@ class Journal(
         self._ring = self._store.ring
         self._store.on_flush = self._flushed
         self._cursors = {}
+        self._appends: dict[int, Appends] = {}
+        """By partition: those that the next one may join, unless they are closed."""
         self.on_change: Callable[[int], None] | None = None
         """Called with the partition when a charger of it connects or leaves here; a read asked for then comes behind."""
         self.on_append: Callable[[int, int, Entry], None] | None = None
@@ -145,9 +132,10 @@ class Journal(
         """Number of the partition that holds this charger, from 0; the case of its letters does not matter."""
         return keys.partition(charger, self._config.partitions)
 
-    def _find(self, charger: str) -> tuple[int, str, str, str, str]:
+    def _find(self, charger: str) -> tuple[int, str, Place, str]:
         number = self.partition(charger)
-        return number, keys.fold(charger), keys.stream(number), keys.epochs(number), keys.live(number)
+        place = (keys.stream(number), keys.epochs(number), keys.live(number))
+        return number, keys.fold(charger), place, keys.dedup(number, charger)
 
     async def connect(self, head: Head) -> tuple[int, str]:
         """A charger connected: gives it a new epoch, records its home and appends `open`, all or nothing.
@@ -155,7 +143,8 @@ class Journal(
         `head.epoch` is ignored. Gives the epoch, which grows with every connection of the charger, and the edge that
         held the charger before ("": none). Raises StoreDown.
         """
-        number, charger, stream, epochs, live = self._place(head.charger)
+        number, charger, (stream, epochs, live), _ = self._place(head.charger)
+        self._close_appends(number)
         made = (stream, epochs, keys.homes(number), live)
         args = (charger, self._now_ms() // 1000, head.home, head.version, head.charger, _encode(head))
         if self.on_change is not None:
@@ -173,36 +162,38 @@ class Journal(
         `mint_tx`: gives the entry a transaction number of the charger's own, positive, 32 bits, always growing.
         Raises in the future StoreDown (outcome unknown; with a dedup key the same append may be made again).
         """
-        number, charger, stream, epochs, live = self._place(head.charger)
-        made: tuple[str, ...] = (stream, epochs, live)
+        number, charger, place, dedup = self._place(head.charger)
+        counter, seed = "", 0
         if ttl and head.dedup:
-            made += (keys.dedup(number, charger) + head.dedup,)
+            dedup += head.dedup
         else:
             ttl = 0
-        seed = 0
         if mint_tx:
-            made += (keys.tx(number, charger),)
-            seed = self._now_ms() // 1000
-        args = (charger, head.epoch, kind, _encode(head), frame, ttl, seed)
-        convert = _appended if self.on_append is None else partial(self._handed, number, kind, head, frame)
-        if self._ring is not None:
-            return ringing.append(self._store, self._ring, number, made, keys.homes(number), args, convert)
-        return self._store.run("append", made, *args, convert=convert)
+            counter, seed = keys.tx(number, charger), self._now_ms() // 1000
+        appends = self._appends.get(number)
+        if appends is not None and not appends.closed:
+            if not ttl or not appends.knows(dedup):
+                return appends.add(charger, kind, head, frame, dedup, ttl, counter, seed)
+            appends.close()
+        loop = asyncio.get_running_loop()
+        appends = self._appends[number] = Appends(loop, number, place, self._ring, self.on_append)
+        future = appends.add(charger, kind, head, frame, dedup, ttl, counter, seed)
+        self._store.join("append", place[0], appends)
+        return future
 
-    def _handed(self, number: int, kind: Kind, head: Head, frame: bytes, reply: list[Any]) -> Appended:
-        appended = _appended(reply)
-        if self.on_append is not None and appended.id:
-            if appended.outcome == "repeat":
-                kind, head = "repeat", msgspec.structs.replace(head, of=reply[4].decode())
-            self.on_append(number, reply[2], Entry(appended.id, kind, head, frame, int(reply[3])))
-        return appended
+    def _close_appends(self, number: int) -> None:
+        """What the partition is told from now on comes behind the appends until now."""
+        appends = self._appends.get(number)
+        if appends is not None and not appends.closed:
+            appends.close()
 
     def close_charger(self, head: Head) -> asyncio.Future[None]:
         """The socket of (`head.charger`, `head.epoch`) is gone: appends `close` and ends its home.
 
         Does nothing when the charger has a newer connection. Raises StoreDown in the future.
         """
-        number, charger, stream, epochs, live = self._place(head.charger)
+        number, charger, (stream, epochs, live), _ = self._place(head.charger)
+        self._close_appends(number)
         made = (stream, epochs, keys.homes(number), live)
         if self.on_change is not None:
             self.on_change(number)
@@ -231,17 +222,6 @@ class Journal(
             epoch, edge, version, charger = value.decode().split("\n", 3)
             found[charger] = (edge, int(epoch), version)
         return found
-
-
-def _appended(reply: list[bytes]) -> Appended:
-    outcome = reply[0]
-    if outcome == b"new":
-        return Appended("new", reply[1].decode())
-    if outcome == b"repeat":
-        return Appended("repeat", reply[1].decode())
-    if outcome == b"answered":
-        return Appended("answered", "", reply[1])
-    return _STALE
 
 
 def _nothing(_: Any) -> None:

@@ -38,11 +38,12 @@ _AT_ONCE = 500
 Keys: TypeAlias = tuple[str, ...]
 Args: TypeAlias = tuple[Any, ...]
 
-Kept: TypeAlias = tuple[float, int, int, int, Keys, Args, str, bytes, bool, Any]
-"""When, bytes, partition, number, keys, arguments; then, of an append, `homes` key, id, whether it was a repeat, tx.
+Kept: TypeAlias = tuple[float, int, int, int, Keys, Args, str, bool, int]
+"""When, bytes, partition, number, keys, arguments; then, of an append, id, whether it was a repeat, tx.
 
-Keys and arguments are those of again.lua when `homes` is empty, else those of append.lua: those of again.lua are made of them
-only when they are needed. A flat tuple, because one is made for every append and the garbage collector need not look at it.
+Keys and arguments are those of again.lua when the id is empty. Else the former are the charger, the dedup key and the key of the tx
+counter, the latter what append.lua has of this one: those of again.lua are made of them only when they are needed. A flat tuple,
+because one is made for every append and the garbage collector need not look at it.
 """
 
 
@@ -146,7 +147,7 @@ class Ring:
         await _run(commits, strict=False)
         own: dict[int, list[str]] = {}
         for kept in self._kept:
-            own.setdefault(kept[2], []).append((kept[7] if kept[6] else kept[5][2]).decode())
+            own.setdefault(kept[2], []).append(kept[6] or kept[5][2].decode())
         for partition in {step.partition for step in lost}:
             await _run([(connection(partition), scripts["ensure"], *_begin(partition, steps[partition]))], strict=False)
             found = recovered(partition, steps[partition], own.get(partition, ()))
@@ -154,14 +155,15 @@ class Ring:
 
     def _call(self, kept: Kept) -> tuple[Keys, Args]:
         """Keys and arguments of again.lua."""
-        _, _, partition, number, made, args, homes, id, repeat, tx = kept
-        if not homes:
+        _, _, partition, number, made, args, id, repeat, tx = kept
+        if not id:
             return made, args
-        stream, epochs, live, *more = made
-        charger, epoch, kind, head, frame, ttl, seed = args
-        keys = (stream, epochs, homes, live, self.keys[partition], *more)
+        charger, dedup, counter = made
+        epoch, kind, head, frame, ttl, seed = args
+        place = (keys.stream(partition), keys.epochs(partition), keys.homes(partition), keys.live(partition))
+        more = (*((dedup,) if ttl else ()), *((counter,) if seed else ()))
         what = (id, "repeat" if repeat else kind, charger, epoch, head, frame, ttl, tx, "", 1 if seed else 0)
-        return keys, (number, NUMBER_TTL, *what)
+        return (*place, self.keys[partition], *more), (number, NUMBER_TTL, *what)
 
 
 def _reclaim(partition: int, lease: Lease, now: float) -> tuple[Keys, Args]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.journal.connection import Argument, Convert
+from gateway.journal.connection import Argument
 from gateway.journal.entry import Entry
 from gateway.journal.recovery import Step
 from gateway.journal.reply import Reply
@@ -18,23 +18,6 @@ _ID = 72
 """Bytes of memory that an entry's id takes in a list."""
 _ARGUMENT = 40
 """Bytes of memory that an argument takes beside its text."""
-
-
-def append(
-    store: Store, ring: Ring, partition: int, keys: Keys, homes: str, args: Args, convert: Convert
-) -> Reply[Any]:
-    """append.lua with its keys and arguments; `homes`: the key that again.lua wants besides."""
-    number = ring.numbers[partition] = ring.numbers[partition] + 1
-
-    def keep(reply: list[Any]) -> Any:
-        outcome = reply[0]
-        if outcome == b"new" or outcome == b"repeat":
-            size = len(args[3]) + len(args[4])
-            repeat = outcome == b"repeat"
-            ring.keep((ring.now, size, partition, number, keys, args, homes, reply[1], repeat, reply[3]))
-        return convert(reply)
-
-    return store.run("append", (*keys, ring.keys[partition]), *args, number, NUMBER_TTL, convert=keep)
 
 
 def connect(store: Store, ring: Ring, partition: int, keys: Keys, args: Args) -> Reply[list[bytes]]:
@@ -66,7 +49,7 @@ def _keep(ring: Ring, partition: int, number: int, keys: Keys, id: bytes, what: 
     stream, epochs, homes, live = keys
     made = (stream, epochs, homes, live, ring.keys[partition])
     args = (number, NUMBER_TTL, id, *what, b"", 0, 0, home, 0)
-    ring.keep((ring.now, len(what[3]) + len(home), partition, number, made, args, "", b"", False, 0))
+    ring.keep((ring.now, len(what[3]) + len(home), partition, number, made, args, "", False, 0))
 
 
 def commit(

@@ -19,6 +19,7 @@ from gateway.journal.connection import Argument, Connection, Convert, connect, e
 from gateway.journal.durability import Server
 from gateway.journal.embedded import Embedded
 from gateway.journal.errors import StoreDown, UnsafeStore
+from gateway.journal.joint import Joint
 from gateway.journal.lua import Script, scripts
 from gateway.journal.reply import Reply
 from gateway.journal.ring import Ring
@@ -126,6 +127,16 @@ class Store:
         if not self.runs & SAMPLE:
             self._time(name, future)
         return future
+
+    def join(self, name: str, key: str, joint: Joint) -> None:
+        """Runs a script with what has joined by the time it leaves. `key`: one of its keys."""
+        self._at(key).join(joint, self._scripts[name])
+        self.runs += 1
+        if not self.runs & SAMPLE:
+            self._time(name, joint)
+
+    def _at(self, key: str) -> Connection:
+        return self._connection
 
     def _time(self, name: str, future: asyncio.Future[Any]) -> None:
         if (observe := self.observe) is not None:

@@ -114,7 +114,10 @@ class Streams:
             newest = (0, 0)
             for raw_group, entries, last, more, recreated, gone in reply[2:]:
                 group = raw_group.decode()
-                batch[group] = [read_entry(partition, raw) for raw in entries]
+                if type(entries) is int:
+                    batch[group] = list(batch[reply[1 + entries][0].decode()])
+                else:
+                    batch[group] = [read_entry(partition, raw) for raw in entries]
                 if last:
                     cursors[group] = batch.passed[group] = last.decode()
                     if not pending and order(cursors[group]) > newest:

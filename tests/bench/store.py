@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gateway.journal.embedded import MALLOC
+
 from .gateway import store_binary
 from .plan import Plan
 from .processes import GATEWAY_CORE, LOAD_CORE, Failed, Process, cpu_ns, free_port, running
@@ -17,7 +19,7 @@ from .report import Report, Section
 UPSTREAMS = 3
 HOW = {
     "xadd": "plain XADD",
-    "nothing": "a script that does nothing, with the keys and arguments of an append",
+    "nothing": "a script that does nothing, keys and arguments of the append",
     "adding": "a script that does XADD",
     "setting": "a script that does XADD and SET with EX",
     "new": "append script, no deduplication",
@@ -31,7 +33,7 @@ def _started() -> Iterator[tuple[Process, Process]]:
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as path:
         port = free_port()
         options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", path, "--appendonly", "yes", "--save", ""]
-        binary = [store_binary(), *options, "--maxmemory-policy", "noeviction"]
+        binary = ["env", f"GLIBC_TUNABLES={MALLOC}", store_binary(), *options, "--maxmemory-policy", "noeviction"]
         with running(Process("store", binary, LOAD_CORE, log=Path(path) / "log")) as store:
             url = f"redis://127.0.0.1:{port}/0"
             with running(Process.module("appending", GATEWAY_CORE, url)) as client:
@@ -70,9 +72,11 @@ def measure(plan: Plan, report: Report) -> None:
     section.notes += [
         "us of CPU time per message; the client is this project's journal in a process of its own, on the other core",
         "messages of 300 bytes to one partition; published per s: the best of the repeats",
-        "the small scripts are the ladder up to the deduplicating append: its floor is an entry, and a key of its own that says that "
-        "the message is known; the rest asks whether this is the newest connection and whether the message is known, counts the "
-        "entry, and notes the append for a store that fails over",
+        "a script gets what one turn of the loop has for the partition, here some dozens of messages; the three small ones get the "
+        "keys and arguments of the deduplicating append and are the ladder up to it",
+        "what the third costs is the floor of a deduplicating append in Lua: an entry, and a key of its own that says that the "
+        "message is known and when that may be forgotten; the rest (is this the newest connection, is the message known, which "
+        "number has it) is asked once for all of a turn",
     ]
     report.sections.append(section)
     plain, script = costs.get("xadd"), costs.get("dedup")

@@ -24,6 +24,7 @@ MARGIN = 4.0
 PER_TURN = (
     *(
         "asyncio",
+        "journal/appending.py",
         "journal/connection.py",
         "journal/store.py",
         "journal/streams.py",

@@ -1,8 +1,9 @@
 -- One fenced read of a partition for several groups.
 -- KEYS lease, stream, live; ARGV token, count, then pairs: group, from ('>' new entries; an id: the group's pending list after it)
 -- Returns {position, run, {group, entries, last id passed, more (0/1), recreated (0/1), gone} ...}; position: '' or where
--- the stream stands when no group had news; gone: entries that were pending and are not in the stream any more. "session" wants everything but calls and keeps no pending list; every other group wants
--- calls only and acknowledges the rest unread. "session" is not read at all while nothing but calls came.
+-- the stream stands when no group had news; gone: entries that were pending and are not in the stream any more; entries: a number if
+-- they are those of an earlier group, which is the number-th of them. "session" wants everything but calls and keeps no pending list;
+-- every other group wants calls only and acknowledges the rest unread. "session" is not read at all while nothing but calls came.
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
   return redis.error_reply('FENCED the lease of ' .. KEYS[2] .. ' is not held under token ' .. ARGV[1])
@@ -15,6 +16,7 @@ if ARGV[4] and ARGV[4] ~= '>' then
   redis.call('HINCRBY', KEYS[3], 'run', 1)
 end
 local out, news = {'', redis.call('HGET', KEYS[3], 'run') or '0'}, false
+local shared, sharer
 
 local function fetch(group, from, count)
   if group == 'session' then
@@ -77,6 +79,14 @@ for i = 3, #ARGV, 2 do
   end
   if newest and not idle and more == 0 then
     redis.call('HSET', KEYS[3], 'read', newest)
+  end
+  if not session and not pending and entries[1] then
+    -- New calls between the same two ids are the same calls: told once, however many groups go side by side.
+    if shared and #shared == #entries and shared[1][1] == entries[1][1] and shared[#shared][1] == entries[#entries][1] then
+      entries = sharer
+    else
+      shared, sharer = entries, #out - 1
+    end
   end
   out[#out + 1] = {group, entries, last, more, recreated, gone}
 end

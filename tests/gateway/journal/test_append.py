@@ -1,8 +1,12 @@
+import asyncio
+
 from msgspec.structs import replace
 
-from gateway.journal import Commit, Journal
+from gateway.journal import Commit, Journal, StoreDown
+from gateway.journal.appending import MOST
+from gateway.journal.entry import Entry
 
-from .conftest import HEAD, Partition, Server, now_ms
+from .conftest import HEAD, Partition, Server, now_ms, until
 
 FRAME = b'[2,"17","StartTransaction",{"connectorId":1}]'
 
@@ -156,3 +160,86 @@ async def test_scripts_that_the_server_forgot_are_loaded_again(partition: Partit
     futures = [partition.journal.append("call", partition.head, b"%d" % n) for n in range(3)]
     assert [(await future).outcome for future in futures] == ["new"] * 3
     assert [entry.frame for entry in (await partition.read("a"))["a"]] == [b"0", b"1", b"2"]
+
+
+async def evaluated(partition: Partition) -> int:
+    """How many scripts the server has run."""
+    stats = (await partition.server.ask("INFO", "commandstats")).decode()
+    line = next(line for line in stats.splitlines() if line.startswith("cmdstat_evalsha:"))
+    return int(line.partition("calls=")[2].partition(",")[0])
+
+
+async def test_what_a_partition_is_told_in_one_turn_is_one_command_and_keeps_its_order(partition: Partition) -> None:
+    journal, head = partition.journal, partition.head
+    told: list[tuple[int, Entry]] = []
+    journal.on_append = lambda _, run, entry: told.append((run, entry))
+    run = (await partition.read("a")).run
+    before = await evaluated(partition)
+    many = [journal.append("call", replace(head, seq=seq, dedup=f"c{seq}"), b"[%d]" % seq, ttl=60) for seq in range(10)]
+    old = journal.append("call", replace(head, epoch=head.epoch - 1), FRAME)
+    answer = journal.append("answer", replace(head, seq=10), b"[10]")
+    done = [await each for each in [*many, old, answer]]
+    assert await evaluated(partition) == before + 1
+    assert [each.outcome for each in done] == ["new"] * 10 + ["stale", "new"]
+    batch = await partition.read("session", "a")
+    entries = [*batch["a"], batch["session"][-1]]
+    assert [(entry.id, entry.frame) for entry in entries] == [
+        (each.id, b"[%d]" % seq) for seq, each in enumerate(each for each in done if each.id)
+    ]
+    assert told == list(enumerate(entries, run + 1))
+    assert batch.run == run + 11
+
+
+async def test_more_than_one_command_may_hold_leave_as_several(partition: Partition) -> None:
+    before = await evaluated(partition)
+    done = [partition.journal.append("call", partition.head, b"[%d]" % number) for number in range(MOST + 1)]
+    ids = [(await each).id for each in done]
+    assert await evaluated(partition) == before + 2
+    assert (await partition.ids())[-len(ids) :] == ids
+
+
+async def test_a_retry_in_the_same_turn_is_a_retry(partition: Partition) -> None:
+    journal, head = partition.journal, replace(partition.head, dedup="content")
+    first = journal.append("call", head, FRAME, ttl=60, mint_tx=True)
+    other = journal.append("call", replace(head, dedup="other"), FRAME, ttl=60, mint_tx=True)
+    again = journal.append("call", replace(head, seq=2), FRAME, ttl=60, mint_tx=True)
+    assert [(await each).outcome for each in (first, other, again)] == ["new", "new", "repeat"]
+    batch = await partition.read("session", "a")
+    one, two = batch["a"]
+    assert two.tx == one.tx + 1
+    assert (batch["session"][-1].head.of, batch["session"][-1].tx) == (one.id, one.tx)
+
+
+async def test_retries_of_one_turn_are_each_answered_for_themselves(partition: Partition) -> None:
+    journal, number = partition.journal, partition.number
+    heads = [replace(partition.head, dedup=name) for name in ("answered", "open", "new")]
+    known = [await journal.append("call", head, FRAME, ttl=60) for head in heads[:2]]
+    await journal.commit(number, partition.token, Commit(answers=[("CP-1", "answered", b"{}")]))
+    run = (await partition.read("a")).run
+    done = [await each for each in [journal.append("call", head, FRAME, ttl=60) for head in heads]]
+    assert [(each.outcome, each.body) for each in done] == [("answered", b"{}"), ("repeat", b""), ("new", b"")]
+    batch = await partition.read("session", "a")
+    assert batch["session"][-1].head.of == known[1].id
+    assert batch.run == run + 2
+
+
+async def test_what_comes_after_a_close_in_the_same_turn_lies_behind_it(partition: Partition) -> None:
+    journal, head = partition.journal, partition.head
+    first = journal.append("call", head, FRAME)
+    closing = journal.close_charger(head)
+    second = journal.append("call", head, FRAME)
+    await closing
+    ids = [(await first).id, (await second).id]
+    found = (await partition.ids())[-3:]
+    assert [found[0], found[2]] == ids
+
+
+async def test_nothing_of_a_turn_is_left_without_an_end_when_the_connection_breaks(partition: Partition) -> None:
+    done = [partition.journal.append("call", partition.head, FRAME) for _ in range(3)]
+    partition.server.kill()
+    lost = [partition.journal.append("call", partition.head, FRAME) for _ in range(3)]
+    ended = await asyncio.wait_for(asyncio.gather(*done, *lost, return_exceptions=True), 5)
+    assert isinstance(ended[-1], StoreDown)
+    await until(lambda: not partition.journal.healthy)
+    late = [partition.journal.append("call", partition.head, FRAME) for _ in range(3)]
+    assert all(isinstance(each.exception(), StoreDown) for each in late)

@@ -261,3 +261,21 @@ def test_no_stream_is_cut_by_length() -> None:
     for path in sources:
         text = path.read_text()
         assert "MAXLEN" not in (text.upper() if path.suffix == ".lua" else text), path
+
+
+async def test_groups_side_by_side_get_the_same_and_others_get_theirs(partition: Partition) -> None:
+    first = await partition.call(1)
+    assert [entry.id for entry in (await partition.read("b"))["b"]] == [first]
+    second, third = await partition.call(2), await partition.call(3)
+    batch = await partition.read("session", "a", "b")
+    assert [entry.id for entry in batch["a"]] == [first, second, third]
+    assert [entry.id for entry in batch["b"]] == [second, third]
+    fourth = await partition.call(4)
+    batch = await partition.read("session", "a", "b")
+    assert batch["a"] == batch["b"] and [entry.id for entry in batch["b"]] == [fourth]
+    assert batch["a"] is not batch["b"]
+    assert batch.passed == {"a": fourth, "b": fourth}
+    pending = await partition.read("session", "a", "b", pending=True)
+    assert (
+        [entry.id for entry in pending["a"]] == [entry.id for entry in pending["b"]] == [first, second, third, fourth]
+    )
