@@ -1,4 +1,4 @@
-"""Appends to one partition that leave together, as one command (append.lua)."""
+"""Appends to one partition that leave together, as one call of append.lua."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Appends(Joint):
         self, loop: asyncio.AbstractEventLoop, number: int, place: Place, ring: Ring | None, told: Told | None
     ) -> None:
         """`told`: called with (partition, number of the entry in it, entry) for each that is stored."""
-        super().__init__(loop=loop)
+        self._loop = loop
         self._number = number
         self._place = place
         self._ring = ring
@@ -73,9 +73,10 @@ class Appends(Joint):
             self._dedups[dedup] = None
         if seed:
             self._counters.append(counter)
-        future: Reply[Appended] = Reply(loop=self.get_loop())
+        future: Reply[Appended] = Reply(loop=self._loop)
         self._members.append((future, kind, head, frame, args, (charger, dedup, counter)))
         if len(self._members) == MOST:
+            self.full = True
             self.close()
         return future
 
@@ -133,6 +134,8 @@ class Appends(Joint):
                 future.tell()
 
     def refused(self, error: Exception) -> None:
+        if not self.closed:
+            self.close()
         members, self._members = self._members, []
         for future, *_ in members:
             future.fail(error)

@@ -29,6 +29,8 @@ class ClusterStore(Store):
     is down holds all partitions up until its replica has taken over.
     """
 
+    _mixes = False
+
     def __init__(self, config: RedisConfig) -> None:
         super().__init__(config)
         if not self._address.host or self._address.service:

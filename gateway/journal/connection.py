@@ -11,7 +11,7 @@ import hiredis
 
 from gateway.journal.address import Address
 from gateway.journal.errors import Fenced, StoreDown
-from gateway.journal.joint import Joint
+from gateway.journal.joint import MOST, Joint, Together
 from gateway.journal.lua import Script
 from gateway.journal.reply import Reply
 
@@ -43,12 +43,13 @@ class Connection(asyncio.Protocol):
     """Speaks RESP2. When it breaks, every pending future fails with StoreDown."""
 
     __slots__ = (
-        "_joints",
+        "_leaving",
         "_loop",
         "_lost",
         "_out",
         "_pending",
         "_reader",
+        "_together",
         "_transport",
         "errors",
         "full",
@@ -63,7 +64,9 @@ class Connection(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
-        self._joints: list[tuple[int, Joint, list[Argument]]] = []
+        self._together: dict[str, Together] = {}
+        """Script -> the calls of it that others may join."""
+        self._leaving: list[tuple[int, Together, list[Argument]]] = []
         """Of what is in `_out` and not yet complete: where, what, and its command to be."""
         self._pending: deque[Pending] = deque()
         self._lost = lost
@@ -90,19 +93,26 @@ class Connection(asyncio.Protocol):
             self.failed("connection")
             future.fail(StoreDown("no connection to the store"))
             return future
+        self._together.clear()  # what is said from now on comes behind this
         self._push((future, convert, args, source))
         return future
 
-    def join(self, joint: Joint, script: Script) -> None:
-        """Queues a command that takes its keys and arguments when it leaves, at the end of this turn of the loop or later."""
+    def join(self, call: Joint, script: Script, many: Script | None) -> Together | None:
+        """Queues a call that leaves, as it is then, at the end of this turn of the loop or later, with others of its script
+        if there are any: `many` is the script for those, None if each leaves alone. Gives the reply that it is part of."""
         if self.lost or self._transport is None:
             self.failed("connection")
-            joint.fail(StoreDown("no connection to the store"))
-            return
-        self._loop = self._loop or joint.get_loop()
-        command: list[Argument] = ["EVALSHA", script.sha]
-        self._joints.append((len(self._out), joint, command))
-        self._queue((joint, joint.answered, command, script.source), b"")
+            call.refused(StoreDown("no connection to the store"))
+            return None
+        together = self._together.get(script.name)
+        if together is None or many is None or len(together.calls) >= MOST or together.calls[-1].full:
+            loop = self._loop = self._loop or asyncio.get_running_loop()
+            together = self._together[script.name] = Together(loop, script, many or script, self._error)
+            command: list[Argument] = []
+            self._leaving.append((len(self._out), together, command))
+            self._queue((together, together.answered, command, script.name), b"")
+        together.calls.append(call)
+        return together
 
     def _push(self, pending: Pending) -> None:
         self._queue(pending, pack(tuple(pending[2])))
@@ -116,11 +126,12 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         out, self._out = self._out, []
-        if self._joints:
-            joints, self._joints = self._joints, []
-            for place, joint, command in joints:
-                keys, args = joint.leave()
-                command += (len(keys), *keys, *args)
+        if self._leaving:
+            leaving, self._leaving = self._leaving, []
+            self._together.clear()
+            for place, together, command in leaving:
+                script, (keys, args) = together.leave()
+                command += ("EVALSHA", script.sha, len(keys), *keys, *args)
                 out[place] = pack(tuple(command))
         if out and self._transport is not None and not self.lost:
             self._transport.write(b"".join(out))
@@ -184,23 +195,28 @@ class Connection(asyncio.Protocol):
 
     def _refused(self, text: str, waiting: Pending) -> None:
         future, convert, args, source = waiting
-        if text.startswith("ERR Error running script"):
-            text = text.rpartition(": -")[2]  # Redis 6.2 wraps what a command of a script was refused for
         if source and text.startswith("NOSCRIPT"):
+            if isinstance(future, Together):
+                source = future.script.source
             self._push((future, convert, ("EVAL", source, *args[2:]), ""))
             return
+        future.fail(self._error(text, optional=args[0] in _OPTIONAL))
+
+    def _error(self, text: str, optional: bool = False) -> Exception:
+        """What an error reply means; it is counted unless it is `optional` that the command works."""
+        if text.startswith("ERR Error running script"):
+            text = text.rpartition(": -")[2]  # Redis 6.2 wraps what a command of a script was refused for
         kind = _KINDS.get(text.partition(" ")[0], "other")
-        if args[0] not in _OPTIONAL:
+        if not optional:
             self.failed(kind)
         if kind == "fenced":
-            future.fail(Fenced(text[7:]))
-        else:
-            future.fail(StoreDown(text))
-            if kind == "oom":
-                self.full = True
-            elif text.startswith(_BROKEN):
-                self.why = text
-                self.close(kind if self._pending else "")
+            return Fenced(text[7:])
+        if kind == "oom":
+            self.full = True
+        elif text.startswith(_BROKEN):
+            self.why = text
+            self.close(kind if self._pending else "")
+        return StoreDown(text)
 
 
 C = TypeVar("C", bound="Connection")

@@ -85,7 +85,7 @@ class Facts:
         if (ring := self._store.ring) is not None:
             again = [token, 0, *args[passed:decided]]
             return ringing.commit(self._store, ring, partition, tuple(made), args, again, commit)
-        return self._store.run("commit", tuple(made), *args, convert=_nothing)
+        return self._store.gather("commit", tuple(made), args, _nothing)
 
     async def stored_answer(self, partition: int, charger: str, dedup: str) -> bytes:
         """The CALLRESULT payload that a retry of this message (`Head.dedup`) is answered; empty: none is stored. Raises StoreDown."""

@@ -13,6 +13,7 @@ ALLOW_OOM = frozenset(
         "alive",
         "close",
         "commit",
+        "commits",
         "destroy",
         "expire",
         "read",
@@ -25,7 +26,11 @@ ALLOW_OOM = frozenset(
 )
 """Scripts that must work on a full store, or nothing would ever drain it. Redis 6.2 cannot do that."""
 
+TOGETHER = {"append": "appends", "commit": "commits"}
+"""Script -> name of the same script for several calls (together.lua)."""
+
 _SOURCES = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "scripts").glob("*.lua"))}
+_MANY = _SOURCES.pop("together")
 
 
 class Script(msgspec.Struct, frozen=True, gc=False):
@@ -38,8 +43,11 @@ class Script(msgspec.Struct, frozen=True, gc=False):
 
 def scripts(version: tuple[int, ...]) -> dict[str, Script]:
     """The scripts by name, for a server of this Redis version."""
+    sources = dict(_SOURCES)
+    for name, several in TOGETHER.items():
+        sources[several] = f"local function one(KEYS, ARGV)\n{_SOURCES[name]}end\n{_MANY}"
     made = {}
-    for name, text in _SOURCES.items():
+    for name, text in sources.items():
         source = "#!lua flags=allow-oom\n" + text if version >= (7,) and name in ALLOW_OOM else text
         made[name] = Script(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
     return made

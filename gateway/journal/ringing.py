@@ -67,7 +67,7 @@ def commit(
         kept = tuple(again)
         ring.step(Step(ring.now, partition, token, number, size, made, kept, passed=what.passed, acks=what.acks))
 
-    return store.run("commit", made, *args, convert=keep)
+    return store.gather("commit", made, args, keep)
 
 
 def read(ring: Ring, partition: int, token: int, batch: dict[str, list[Entry]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -19,8 +19,8 @@ from gateway.journal.connection import Argument, Connection, Convert, connect, e
 from gateway.journal.durability import Server
 from gateway.journal.embedded import Embedded
 from gateway.journal.errors import StoreDown, UnsafeStore
-from gateway.journal.joint import Joint
-from gateway.journal.lua import Script, scripts
+from gateway.journal.joint import MOST_ARGUMENTS, Joint, Single
+from gateway.journal.lua import TOGETHER, Script, scripts
 from gateway.journal.reply import Reply
 from gateway.journal.ring import Ring
 
@@ -59,6 +59,9 @@ class Node:
 
 class Store:
     """One command connection and, on demand, connections that block."""
+
+    _mixes = True
+    """One script may have keys of several partitions."""
 
     def __init__(self, config: RedisConfig) -> None:
         self._config = config
@@ -128,12 +131,21 @@ class Store:
             self._time(name, future)
         return future
 
-    def join(self, name: str, key: str, joint: Joint) -> None:
-        """Runs a script with what has joined by the time it leaves. `key`: one of its keys."""
-        self._at(key).join(joint, self._scripts[name])
+    def join(self, name: str, key: str, call: Joint) -> None:
+        """Runs a script of TOGETHER with what has been added to the call by the time it leaves. `key`: one of its keys."""
+        many = self._scripts[TOGETHER[name]] if self._mixes else None
+        together = self._at(key).join(call, self._scripts[name], many)
         self.runs += 1
-        if not self.runs & SAMPLE:
-            self._time(name, joint)
+        if not self.runs & SAMPLE and together is not None:
+            self._time(name, together)
+
+    def gather(self, name: str, keys: tuple[str, ...], args: Sequence[Argument], convert: Convert) -> Reply[Any]:
+        """Like `run`, of a script of TOGETHER: with other calls of it, if there are any in this turn of the loop."""
+        if len(args) > MOST_ARGUMENTS:
+            return self.run(name, keys, *args, convert=convert)
+        call = Single(asyncio.get_running_loop(), (keys, tuple(args)), convert)
+        self.join(name, keys[0], call)
+        return call.future
 
     def _at(self, key: str) -> Connection:
         return self._connection
