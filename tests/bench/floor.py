@@ -92,6 +92,7 @@ class Journal(Store):
     def __init__(self) -> None:
         super().__init__()
         self._append, self._commit = (scripts((9,))[name] for name in ("append", "commit"))
+        self._said: list[tuple[Then, bytes, str]] = []
         self._settled: list[tuple[Then, bytes, Any]] = []
         self._numbers = itertools.count()
 
@@ -103,12 +104,23 @@ class Journal(Store):
         self.call(_nothing, b"", "HSET", keys.epochs(0), CHARGER, 1)
 
     def append(self, then: Then, body: bytes) -> None:
-        dedup = keys.dedup(0, CHARGER) + f"{next(self._numbers):040x}"
-        made = (STREAM, keys.epochs(0), keys.live(0), dedup)
+        if not self._said:
+            self._loop.call_soon(self._say)
+        self._said.append((then, body, keys.dedup(0, CHARGER) + f"{next(self._numbers):040x}"))
+
+    def _say(self) -> None:
+        said, self._said = self._said, []
+        made = (STREAM, keys.epochs(0), keys.live(0), *(dedup for _, _, dedup in said))
+        entries = [part for _, body, _ in said for part in (1, "call", HEAD, body, 900, 0)]
+
+        def stored(reply: Any, _: bytes) -> None:
+            for (then, body, dedup), id in zip(said, reply[1:], strict=True):
+                then((id, dedup), body)
+
+        chargers = [CHARGER] * len(said)
         self.call(
-            lambda reply, body: then((reply[1], dedup), body),
-            body,
-            *("EVALSHA", self._append.sha, len(made), *made, CHARGER, 1, "call", HEAD, body, 900, 0),
+            *(stored, b"", "EVALSHA", self._append.sha, len(made), *made),
+            *(len(said), len(said), *chargers, *entries),
         )
 
     def settle(self, then: Then, body: bytes, entry: Any) -> None:

@@ -26,6 +26,7 @@ PER_TURN = (
         "asyncio",
         "journal/appending.py",
         "journal/connection.py",
+        "journal/joint.py",
         "journal/store.py",
         "journal/streams.py",
         "journal/facts.py",
