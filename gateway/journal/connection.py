@@ -11,7 +11,7 @@ import hiredis
 
 from gateway.journal.address import Address
 from gateway.journal.errors import Fenced, StoreDown
-from gateway.journal.joint import MOST, Joint, Together
+from gateway.journal.joint import FREE, MOST, Joint, Together
 from gateway.journal.lua import Script
 from gateway.journal.reply import Reply
 
@@ -106,6 +106,9 @@ class Connection(asyncio.Protocol):
             return None
         together = self._together.get(script.name)
         if together is None or many is None or len(together.calls) >= MOST or together.calls[-1].full:
+            if script.name not in FREE:  # what is said from now on comes behind those
+                for name in self._together.keys() - FREE:
+                    del self._together[name]
             loop = self._loop = self._loop or asyncio.get_running_loop()
             together = self._together[script.name] = Together(loop, script, many or script, self._error)
             command: list[Argument] = []

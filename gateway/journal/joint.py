@@ -14,6 +14,9 @@ MOST = 32
 MOST_ARGUMENTS = 1000
 """Of one call among several: more than some thousands do not fit the stack of Lua."""
 
+FREE = {"append"}
+"""Scripts whose calls may come before others that were asked for earlier: each is answered with its place among the entries."""
+
 Arguments: TypeAlias = tuple[tuple[str, ...], tuple[Any, ...]]
 """Keys and arguments of a script."""
 

@@ -134,7 +134,7 @@ class Streams:
             return batch
 
         made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
-        return self._store.run("read", made, token, count, *args, convert=convert)
+        return self._store.gather("read", made, (token, count, *args), convert)
 
     def _reset(self, partition: int, group: str) -> None:
         self.resets += 1

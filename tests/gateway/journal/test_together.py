@@ -1,4 +1,4 @@
-"""Appends and commits of several partitions that leave together: one script of the server, and each has its own end."""
+"""Appends, reads and commits of several partitions that leave together: one script of the server, and each has its own end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -91,6 +91,26 @@ async def test_a_commit_that_is_fenced_takes_no_other_with_it(journal: Journal, 
         assert pending["a"].pending == (0 if mine else 1)
 
 
+async def test_reads_of_several_partitions_are_one_script(journal: Journal, partitions: list[Partition]) -> None:
+    ids = [(await journal.append("call", partition.head, FRAME)).id for partition in partitions]
+    fenced = partitions[3]
+    await journal.release(fenced.number, fenced.token)
+    before = await evaluated(fenced)
+    reads = [
+        journal.read(partition.number, partition.token, ["session", "a"], pending=False, count=10)
+        for partition in partitions
+    ]
+    batches = await asyncio.gather(*reads, return_exceptions=True)
+    assert await evaluated(fenced) == before + 1
+    for partition, batch, id in zip(partitions, batches, ids, strict=True):
+        if partition is fenced:
+            assert isinstance(batch, Fenced)
+        else:
+            assert not isinstance(batch, BaseException)
+            assert [entry.id for entry in batch["a"]] == [id]
+            assert [entry.kind for entry in batch["session"]] == ["open"]
+
+
 async def test_a_partition_whose_data_are_broken_takes_no_other_with_it(
     journal: Journal, server: Server, partitions: list[Partition]
 ) -> None:
@@ -155,18 +175,31 @@ async def test_a_commit_that_is_too_long_for_the_stack_leaves_alone(
     assert len(await journal.load_facts(partitions[0].number, "CP-1")) == MOST_ARGUMENTS
 
 
-async def test_what_is_said_in_between_comes_in_between(journal: Journal, partitions: list[Partition]) -> None:
-    """A read comes behind the commits that were decided before it, and before those after it."""
+async def test_a_read_comes_behind_the_commits_before_it(journal: Journal, partitions: list[Partition]) -> None:
     one, two = partitions[:2]
-    id = (await journal.append("call", one.head, FRAME)).id
+    ids = [(await journal.append("call", each.head, FRAME)).id for each in (one, two)]
     before = await evaluated(one)
-    commits = [journal.commit(each.number, each.token, Commit(passed={"a": (id, [])})) for each in (one, two)]
-    read = journal.read(one.number, one.token, ["a"], pending=False, count=10)
-    late = journal.commit(two.number, two.token, Commit())
-    batch = await read
-    await asyncio.gather(*commits, late)
-    assert batch["a"] == []
+    first = journal.read(one.number, one.token, ["a"], pending=False, count=10)
+    passing = journal.commit(two.number, two.token, Commit(passed={"a": (ids[1], [])}))
+    second = journal.read(two.number, two.token, ["a"], pending=False, count=10)
+    assert [entry.id for entry in (await first)["a"]] == ids[:1]
+    assert (await second)["a"] == []
+    await passing
     assert await evaluated(one) == before + 3
+
+
+async def test_a_question_comes_between_the_commits_before_and_after_it(
+    journal: Journal, partitions: list[Partition]
+) -> None:
+    one, two = partitions[:2]
+    facts: list[dict[tuple[str, str], bytes | None]] = [{("CP", "shared"): value} for value in (b"old", b"new")]
+    first = journal.commit(one.number, one.token, Commit(facts=facts[0]))
+    known = asyncio.ensure_future(journal.load_facts(one.number, "CP"))
+    await asyncio.sleep(0)
+    second = journal.commit(one.number, one.token, Commit(facts=facts[1]))
+    other = journal.commit(two.number, two.token, Commit(facts=facts[1]))
+    await asyncio.gather(first, second, other)
+    assert await known == {"shared": b"old"}
 
 
 async def test_more_than_leave_together_leave_as_several(journal: Journal, partitions: list[Partition]) -> None:
