@@ -46,7 +46,7 @@ async def test_i14_a_stale_connection_cannot_change_what_the_newest_one_is(fleet
         new.connection = 100
         await new.connect()
         async with asyncio.timeout(10):  # its handshake may end before the store has it
-            while (newest := await home(fleet, "CP1"))[1] == older[1]:
+            while (newest := await home(fleet, "CP1"))[1] == older[1]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert newest[0] > older[0]
         await new.status("Available")
