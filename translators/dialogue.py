@@ -186,7 +186,9 @@ class Dialogue(msgspec.Struct, eq=False):
         """The value of `make()`, the same again when this journal entry is decided again (seqNo, ids, counters)."""
         if not self.key:
             return make()
-        given = self.facts.given.setdefault(self.key, {})
+        given = self.facts.given.get(self.key)
+        if given is None:
+            given = self.facts.given[self.key] = {}
         if name not in given:
             given[name] = make()
         value: T = given[name]
@@ -221,6 +223,11 @@ class Dialogue(msgspec.Struct, eq=False):
     def losses(self) -> int:
         """How many losses wait for the next frame, for `spare`."""
         return len(self._losses)
+
+    def recorded(self) -> tuple[Loss, ...]:
+        """What was lost since this was asked last, each once."""
+        losses, self._losses = self._losses, []
+        return tuple(dict.fromkeys(losses)) if len(losses) > 1 else tuple(losses)
 
     def spare(self, since: int = 0) -> list[Loss]:
         """What was recorded after the first `since` losses is not lost after all: another way carried it, or it was told."""

@@ -307,7 +307,7 @@ class Translator(Memory):
     def _emit(self, dialogue: Dialogue, to: Side, frame: Frame, timeout: float = 0) -> None:
         losses: tuple[Loss, ...] = ()
         if dialogue._losses:
-            losses, dialogue._losses = tuple(dict.fromkeys(dialogue._losses)), []
+            losses = dialogue.recorded()
         if self.strict_losses:
             require_declared(self.pair, dialogue, frame, losses)
         derived = bool(dialogue.key) and type(frame) is Call and not dialogue.drew and not dialogue.answered
@@ -349,7 +349,7 @@ class Translator(Memory):
 
     def _finish(self, dialogue: Dialogue, outcome: Outcome) -> None:
         if dialogue._losses:
-            losses, dialogue._losses = tuple(dict.fromkeys(dialogue._losses)), []
+            losses = dialogue.recorded()
             if self.strict_losses:
                 require_declared(self.pair, dialogue, None, losses)
         else:

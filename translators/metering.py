@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, cast, get_args
 
 import msgspec
 
+from .frames import encode
 from .models import v16, v201
 from .values import parse_decimal, parse_time, plain
 
@@ -179,6 +181,19 @@ def energy_sample(
         location=location,
         unitOfMeasure=v201.UnitOfMeasure(unit="Wh"),
     )
+
+
+@cache
+def _around(context: v201.ReadingContext) -> list[str]:
+    """The text of a meter value that `energy_sample` is alone in, around its number and its time."""
+    value = v201.MeterValue(timestamp="@", sampledValue=[energy_sample(Decimal(1), context)])
+    return re.split("(?<=:)1(?=,)|@", encode(value).decode())
+
+
+def energy_value(wh: int, context: v201.ReadingContext, timestamp: str) -> v201.MeterValue:
+    """A meter value of meterStart or meterStop alone. It is made as text: it is in every transaction, and never looked at."""
+    head, between, tail = _around(context)
+    return cast(v201.MeterValue, msgspec.Raw(f"{head}{wh}{between}{timestamp}{tail}".encode()))
 
 
 def is_register(sample: v201.SampledValue) -> bool:

@@ -216,18 +216,21 @@ _TRAILING_CONTROLS = "".join(map(chr, [*range(0x20), 0x7F]))
 
 def guess_type(id_tag: str) -> v201.IdTokenKind:
     """ISO14443 for the 4 and 7 byte UIDs, ISO15693 for 8 bytes, as hex text; anything else is Central."""
-    return _HEX_TYPES.get(len(id_tag), "Central") if _HEX.fullmatch(id_tag) else "Central"
+    kind = _HEX_TYPES.get(len(id_tag))
+    return kind if kind is not None and _HEX.fullmatch(id_tag) else "Central"
 
 
 def clean_id_tag(id_tag: str) -> str:
     """Without the control characters some chargers append when they echo a tag."""
-    return id_tag.rstrip(_TRAILING_CONTROLS)
+    return id_tag if id_tag[-1:].isalnum() else id_tag.rstrip(_TRAILING_CONTROLS)
 
 
 def kept_token(token: v201.IdToken) -> Token:
     """The record of an IdToken."""
-    extra = [{"additionalIdToken": info.additionalIdToken, "type": info.type} for info in token.additionalInfo or ()]
-    return Token(idToken=token.idToken, type=token.type, additionalInfo=extra or None)
+    if not token.additionalInfo:
+        return Token(idToken=token.idToken, type=token.type)
+    extra = [{"additionalIdToken": info.additionalIdToken, "type": info.type} for info in token.additionalInfo]
+    return Token(idToken=token.idToken, type=token.type, additionalInfo=extra)
 
 
 def remember_token(tokens: dict[str, Token], id_tag: str, token: v201.IdToken) -> None:
@@ -241,23 +244,26 @@ def remember_token(tokens: dict[str, Token], id_tag: str, token: v201.IdToken) -
 
 def restore_token(token: Token) -> v201.IdToken:
     """The IdToken exactly as the newer side once sent it."""
+    kind: v201.IdTokenKind = token.type  # type: ignore[assignment]  # as it came; a `cast` costs a call
+    if not token.additionalInfo:
+        return v201.IdToken(idToken=token.idToken, type=kind)
     extra = [
-        v201.AdditionalInfo(additionalIdToken=i["additionalIdToken"], type=i["type"])
-        for i in token.additionalInfo or ()
+        v201.AdditionalInfo(additionalIdToken=i["additionalIdToken"], type=i["type"]) for i in token.additionalInfo
     ]
-    return v201.IdToken(idToken=token.idToken, type=cast(v201.IdTokenKind, token.type), additionalInfo=extra or None)
+    return v201.IdToken(idToken=token.idToken, type=kind, additionalInfo=extra)
 
 
 def id_token_of(id_tag: str, tokens: Mapping[str, Token], *, no_auth: str, default_type: str = "auto") -> v201.IdToken:
     """What an idTag stands for: the registered original, else a token of `default_type` (`auto`: by its form)."""
     id_tag = clean_id_tag(id_tag)
-    known = tokens.get(id_tag.casefold())
+    folded = id_tag.casefold()
+    known = tokens.get(folded)
     if known is not None:
         return restore_token(known)
-    if not id_tag or id_tag.casefold() == no_auth.casefold():
+    if not id_tag or folded == no_auth.casefold():
         return v201.IdToken(idToken="", type="NoAuthorization")
     kind = guess_type(id_tag) if default_type == "auto" else cast(v201.IdTokenKind, default_type)
-    return v201.IdToken(idToken=cut(id_tag, 36), type=kind)
+    return v201.IdToken(idToken=id_tag[:36], type=kind)
 
 
 def group_token_of(id_tag: str, tokens: Mapping[str, Token]) -> v201.IdToken:

@@ -1,4 +1,5 @@
-"""MeterValues as they nearly always come: one reading of a running transaction, whose samples all have a place in 2.0.1.
+"""Meter values as they nearly always come: their samples all have a place in 2.0.1, and a MeterValues is one reading of a
+running transaction.
 
 Such a reading becomes text without typed samples in between: what depends on the attributes of its samples is translated
 once and kept. `metering` does the same for every message, at several times the cost; a test compares the two.
@@ -10,7 +11,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -19,7 +20,7 @@ from ..dialogue import AskRaw, Dialogue
 from ..facts import Facts, Transaction
 from ..metering import CACHED, REGISTER, WH_MOST, attributes_up
 from ..models import lenient, v16, v201
-from ..values import charger_time, parse_decimal, plain
+from ..values import Moment, charger_time, parse_decimal, plain
 from .ledger import END, RECENT_MOST, digest_of, forget_recent, heed, number_of, offline
 from .monitoring import BLOCK as MONITORS
 
@@ -41,9 +42,10 @@ class Shape(NamedTuple):
     """The text of the meter value, cut where its values and its time are: every other piece is empty."""
     are_plain: Callable[[str], re.Match[str] | None]
     """Whether as many values, joined by blanks, are numbers that 2.0.1 spells in the same way."""
-    register: int | None
-    """Which sample may be the energy register of the reading, in Wh."""
-    reason: v201.TriggerReason
+    registers: tuple[tuple[int, str | None], ...]
+    """(place, context) of the samples that show the energy register, in Wh."""
+    reason: v201.TriggerReason | None
+    """Of an event that tells of it; None: `metering` must look at it."""
 
 
 @lru_cache(1024)
@@ -52,30 +54,65 @@ def _shape(samples: tuple[Attributes, ...]) -> Shape | None:
     if not 0 < len(samples) <= SAMPLES_MOST:
         return None
     pieces = ['{"sampledValue":[']
-    registers: list[int] = []
+    registers: list[tuple[int, str | None]] = []
     for index, (context, measurand, phase, location, unit, format) in enumerate(samples):
-        if measurand in CACHED or measurand == "Power.Factor" or context in ("Trigger", "Transaction.Begin"):
+        if measurand in CACHED or measurand == "Power.Factor" or format == "SignedData":
             return None
         sample = v16.SampledValue(
             value="1", context=context, measurand=measurand, phase=phase, location=location, unit=unit
         )
         translated = attributes_up(sample, Decimal(1))
-        if translated is None or format == "SignedData":
+        if translated is None:
             return None
         if measurand in (None, REGISTER):
-            if registers or phase is not None or location not in (None, "Outlet") or unit not in (None, "Wh"):
+            if phase is not None or location not in (None, "Outlet") or unit not in (None, "Wh"):
                 return None
-            registers.append(index)
+            registers.append((index, context))
         head, tail = lenient.check(translated).decode().split("1", 1)
         pieces[-1] += head
         pieces += ("", f"{tail},")
     pieces[-1] = pieces[-1][:-1] + '],"timestamp":"'
+    contexts = {context for context, *_ in samples}
+    reason: v201.TriggerReason | None = "MeterValueClock" if "Sample.Clock" in contexts else "MeterValuePeriodic"
+    if len(registers) > 1 or contexts & {"Trigger", "Transaction.Begin"}:
+        reason = None
     return Shape(
         [*pieces, "", '"}'],
         re.compile(" ".join([_NUMBER] * len(samples)), re.ASCII).fullmatch,
-        registers[0] if registers else None,
-        "MeterValueClock" if any(context == "Sample.Clock" for context, *_ in samples) else "MeterValuePeriodic",
+        tuple(registers),
+        reason,
     )
+
+
+Written: TypeAlias = tuple[str, Moment, list[str], tuple[tuple[int, str | None], ...], v201.TriggerReason | None]
+"""A meter value as JSON, its time, its values as plain decimals (then its time as text), `registers` and `reason` of its Shape."""
+
+
+def written(value: v16.MeterValue | v16.TransactionData, received: int) -> Written | None:
+    """A meter value that became text at once; None for one that `metering` must look at."""
+    samples: list[Attributes] = []
+    values: list[str] = []
+    for each in value.sampledValue:
+        samples.append((each.context, each.measurand, each.phase, each.location, each.unit, each.format))
+        values.append(each.value)
+    shape = _shape(tuple(samples))
+    if shape is None:
+        return None
+    moment = charger_time(value.timestamp, received)
+    if moment.substituted:
+        return None
+    pieces, are_plain, registers, reason = shape
+    pieces = pieces.copy()
+    if are_plain(" ".join(values)):
+        values.append(moment.text)
+        pieces[1::2] = values
+    else:
+        numbers = [number for each in values if (number := parse_decimal(each)) is not None and abs(number) <= WH_MOST]
+        if len(numbers) < len(values):
+            return None
+        values = [*map(plain, numbers), moment.text]
+        pieces[1::2] = [*(frames.encode(each).decode() for each in numbers), moment.text]
+    return "".join(pieces), moment, values, registers, reason
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -102,31 +139,12 @@ def reading(d: Dialogue, request: v16.MeterValuesRequest) -> Told | None:
     if transaction.state != "open" or END in transaction.pending:
         return None
     (value,) = request.meterValue
-    samples: list[Attributes] = []
-    values: list[str] = []
-    for each in value.sampledValue:
-        samples.append((each.context, each.measurand, each.phase, each.location, each.unit, each.format))
-        values.append(each.value)
-    shape = _shape(tuple(samples))
-    if shape is None:
+    found = written(value, d.now)
+    if found is None or found[-1] is None:
         return None
-    moment = charger_time(value.timestamp, d.now)
-    if moment.substituted:
-        return None
-    pieces, are_plain, register, reason = shape
-    shown = "" if register is None else values[register]
-    if not are_plain(" ".join(values)):
-        numbers = [parse_decimal(each) for each in values]
-        if any(number is None or abs(number) > WH_MOST for number in numbers):
-            return None
-        shown = "" if register is None else plain(cast(Decimal, numbers[register]))
-        values = [frames.encode(number).decode() for number in numbers]
-    if register is not None:
-        transaction.register_wh = shown
-    values.append(moment.text)
-    pieces = pieces.copy()
-    pieces[1::2] = values
-    text = "".join(pieces)
+    text, moment, values, registers, reason = found
+    for place, _ in registers:
+        transaction.register_wh = values[place]
     content = "meter " + digest_of(text.encode())
     if transaction.recent:
         forget_recent(d, transaction)

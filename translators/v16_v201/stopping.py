@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..facts import Transaction
-from ..metering import REGISTER, energy_sample, in_wh, register_of
+from ..metering import REGISTER, WH_MOST, energy_sample, energy_value, in_wh, register_of
 from ..models import v16, v201
 from ..values import STOP_UP, Moment, Stop, charger_time, kept_token, parse_time, restore_token
 from .authorization import final_cost, meant, token_of, verdict
 from .charger import facts_of, has, options_of
 from .ledger import END, by_number, connector_of, is_open, offline, tell, told_state
 from .metering import readings, see_register
+from .steady import Written, written
 from .transactions import end, is_sound, mark, taken_over, tell_start
 from .upstream import carried, carries
 
@@ -90,13 +92,13 @@ def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRe
         d.quirk("meter_regress")
     folded = request.reason if request.reason in _FOLDED else None
     kept = request.idTag if request.reason not in (None, "Local") else None
-    custom = carried(d, reason16=folded, idTag16=kept)
+    custom = carried(d, reason16=folded, idTag16=kept) if folded or kept else None
     if folded and custom is None:
         d.lose("reason", "folded")
     id_tag = meant(d, request.idTag) if request.idTag else ""
     token = None
     if id_tag and request.reason in (None, "Local"):
-        same = transaction.token is not None and id_tag.casefold() == transaction.id_tag.casefold()
+        same = id_tag == transaction.id_tag or id_tag.casefold() == transaction.id_tag.casefold()
         token = restore_token(transaction.token) if same and transaction.token is not None else token_of(d, id_tag)
     elif id_tag and custom is None:
         d.lose("idTag")
@@ -115,7 +117,7 @@ def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRe
         ),
         offline=offline(d, moment.ms),
         idToken=token,
-        meterValue=_final_values(d, transaction, request, moment),
+        meterValue=_written_values(d, transaction, request, moment) or _final_values(d, transaction, request, moment),
         customData=mark(d, transaction),
     )
     reply = yield from tell(d, transaction, END, event, sound=not carries(d) and is_sound(event))
@@ -129,6 +131,43 @@ def _ended(d: Dialogue, transaction: Transaction, request: v16.StopTransactionRe
     if reply.totalCost is not None and has(d, "costmsg"):
         final_cost(d, transaction.tid, reply.totalCost, reply.updatedPersonalMessage)
     return answer
+
+
+def _written_values(
+    d: Dialogue, transaction: Transaction, request: v16.StopTransactionRequest, moment: Moment
+) -> list[v201.MeterValue] | None:
+    """What `_final_values` gives, where transactionData became text at once (`steady`); else None."""
+    if carries(d) or abs(request.meterStop) > WH_MOST:
+        return None
+    found: list[Written] = []
+    for each in request.transactionData or ():
+        if (reading := written(each, d.now)) is None:
+            return None
+        found.append(reading)
+    found.sort(key=_at)
+    values: list[Any] = []
+    shown: list[tuple[str | None, int, str]] = []
+    for text, at, numbers, registers, _ in found:
+        values.append(msgspec.Raw(text.encode()))
+        for place, context in registers:
+            shown.append((context, at.ms, numbers[place]))
+    ends = [number for context, _, number in shown if context == "Transaction.End"]
+    if not ends:
+        if any(at.ms == moment.ms for _, at, *_ in found):
+            return None
+        values.append(energy_value(request.meterStop, "Transaction.End", moment.text))
+        shown.append(("Transaction.End", moment.ms, str(request.meterStop)))
+    elif Decimal(request.meterStop) not in map(Decimal, ends):
+        d.lose("meterStop", "folded")
+    last = (False, 0)
+    for context, ms, number in shown:  # as register_of has it
+        if (rank := (context is None, ms)) >= last:
+            last, transaction.register_wh = rank, number
+    return values
+
+
+def _at(reading: Written) -> int:
+    return reading[1].ms
 
 
 def _final_values(

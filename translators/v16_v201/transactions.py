@@ -11,7 +11,7 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..facts import Facts, Transaction
 from ..kept import holds
-from ..metering import energy_sample
+from ..metering import energy_sample, energy_value
 from ..models import v16, v201
 from ..topology import place_of
 from ..values import Moment, charger_time, clean_id_tag, kept_token, restore_token
@@ -186,7 +186,6 @@ def numbered(facts: Facts, key: str, tx: int, number: int) -> None:
 def _started(d: Dialogue, transaction: Transaction, moment: Moment) -> v201.TransactionEventRequest:
     """The same event each time it is made; only `offline` may be new."""
     place = transaction.place
-    begin = energy_sample(Decimal(transaction.meter_start), "Transaction.Begin")
     return v201.TransactionEventRequest(
         eventType="Started",
         timestamp=transaction.started_at,
@@ -201,7 +200,7 @@ def _started(d: Dialogue, transaction: Transaction, moment: Moment) -> v201.Tran
         idToken=restore_token(transaction.token) if transaction.token is not None else None,
         evse=v201.EVSE(id=place[0], connectorId=place[1]) if place is not None else None,
         reservationId=transaction.reservation,
-        meterValue=[v201.MeterValue(timestamp=transaction.started_at, sampledValue=[begin])],
+        meterValue=[energy_value(transaction.meter_start, "Transaction.Begin", transaction.started_at)],
         customData=mark(d, transaction),
     )
 

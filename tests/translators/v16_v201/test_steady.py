@@ -1,4 +1,4 @@
-"""MeterValues that become text at once are what they would have become sample by sample."""
+"""Meter values that become text at once are what they would have become sample by sample."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests import schemas
@@ -17,7 +17,7 @@ from translators import Options, Translator
 from translators.dialogue import Out, Step
 from translators.frames import Call, Result
 from translators.models import v16
-from translators.v16_v201 import PAIR, metering
+from translators.v16_v201 import PAIR, metering, stopping
 
 T0 = 1_772_352_000_000
 """2026-03-01T08:00:00Z"""
@@ -42,18 +42,13 @@ samples = st.fixed_dictionaries(
         "format": st.sampled_from(["Raw", "SignedData"]),
     },
 )
+times = st.sampled_from(
+    ["2026-03-01T08:05:00Z", "2026-03-01T08:06:00.5Z", "2026-03-01T09:07:00+01:00", "2001-01-01T00:00:00Z", "no"]
+)
 readings = st.lists(
     st.fixed_dictionaries(
         {
-            "timestamp": st.sampled_from(
-                [
-                    "2026-03-01T08:05:00Z",
-                    "2026-03-01T08:06:00.5Z",
-                    "2026-03-01T09:07:00+01:00",
-                    "2001-01-01T00:00:00Z",
-                    "no",
-                ]
-            ),
+            "timestamp": times,
             "sampledValue": st.lists(samples, min_size=1, max_size=4),
         }
     ),
@@ -67,11 +62,34 @@ messages = st.lists(
 )
 
 
+usual = st.fixed_dictionaries(
+    {"value": numbers},
+    optional={
+        "context": st.sampled_from(["Transaction.Begin", "Transaction.End", "Sample.Periodic"]),
+        "unit": st.just("Wh"),
+        "location": st.just("Outlet"),
+    },
+)
+stops = st.fixed_dictionaries(
+    {"meterStop": st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 2000)), "timestamp": times},
+    optional={
+        "transactionData": st.one_of(
+            readings,
+            st.lists(
+                st.fixed_dictionaries({"timestamp": times, "sampledValue": st.lists(usual, min_size=1, max_size=3)}),
+                max_size=3,
+            ),
+        )
+    },
+)
+
+
 @contextmanager
 def slowly() -> Iterator[None]:
     """Every message goes sample by sample."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metering, "reading", lambda d, request: None)
+        patch.setattr(stopping, "_written_values", lambda d, transaction, request, moment: None)
         yield
 
 
@@ -109,12 +127,14 @@ class Talk:
         return asked
 
 
-def conversation(told: list[tuple[Any, bytes]]) -> tuple[list[Any], bytes]:
+def conversation(told: list[tuple[Any, bytes]], stop: dict[str, Any] | None = None) -> tuple[list[Any], bytes]:
     talk = Talk()
     begin = {"connectorId": 1, "idTag": "A1", "meterStart": 5, "timestamp": "2026-03-01T08:01:00Z"}
     talk.says("StartTransaction", begin, b'{"idTokenInfo":{"status":"Accepted"}}', tx=77)
     for values, answer in told:
         talk.says("MeterValues", {"connectorId": 1, "transactionId": 77, "meterValue": values}, answer)
+    if stop is not None:
+        talk.says("StopTransaction", {"transactionId": 77, **stop}, b"{}")
     return talk.left, talk.translator.state()
 
 
@@ -145,3 +165,26 @@ def test_a_reading_of_many_samples(count: int) -> None:
     quick = conversation(told)
     with slowly():
         assert conversation(told) == quick
+
+
+@settings(max_examples=300, deadline=None)
+@given(stops)
+@example({"meterStop": 10**15 + 1, "timestamp": "2026-03-01T08:05:00Z"})
+def test_both_ways_end_a_transaction_alike(stop: dict[str, Any]) -> None:
+    quick = conversation([], stop)
+    with slowly():
+        slow = conversation([], stop)
+    assert quick == slow
+
+
+def test_the_usual_end_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "readings", None)
+    data = [
+        {"timestamp": "2026-03-01T08:01:00Z", "sampledValue": [{"value": "5", "context": "Transaction.Begin"}]},
+        {"timestamp": "2026-03-01T08:05:00Z", "sampledValue": [{"value": "900", "context": "Transaction.End"}]},
+    ]
+    for some in (data, data[:1], []):
+        left, _ = conversation([], {"meterStop": 900, "timestamp": "2026-03-01T08:05:01Z", "transactionData": some})
+        events = [each[2] for each in left if isinstance(each, tuple) and each[1] == "TransactionEvent"]
+        end = events[-1]
+        assert end["meterValue"][-1]["sampledValue"][-1]["value"] == 900
