@@ -103,10 +103,14 @@ class Translator(Memory):
             )
         else:
             asked = self._asked.pop((side, frame.id), None)
-            if asked is not None and isinstance(frame, Result):
-                self._answered(asked[0], side, asked[1], frame.payload)
-            elif asked is not None and isinstance(frame, Error):
+            if asked is None:
+                pass
+            elif isinstance(frame, Error):
                 self._resume(asked[0], error=self._relayed(frame))
+            elif asked[1] is None:
+                self._resume(asked[0], frame.payload)
+            else:
+                self._answered(asked[0], side, asked[1], frame.payload)
         if self.spawned or self._waiting:
             return self._flush()
         steps, self._steps = self._steps, []
@@ -244,10 +248,7 @@ class Translator(Memory):
             details = msgspec.Raw(frames.encode({"originalCode": error.code}))
         return Refusal(code, f"upstream: {error.description}", details)
 
-    def _answered(self, dialogue: Dialogue, side: Side, request: Request[Any] | None, payload: msgspec.Raw) -> None:
-        if request is None:
-            self._resume(dialogue, payload)
-            return
+    def _answered(self, dialogue: Dialogue, side: Side, request: Request[Any], payload: msgspec.Raw) -> None:
         try:
             response = self.read(dialogue, type(request).response, bytes(payload), side)
         except (Silence, Refusal) as error:
@@ -310,8 +311,8 @@ class Translator(Memory):
             losses = dialogue.recorded()
         if self.strict_losses:
             require_declared(self.pair, dialogue, frame, losses)
-        derived = bool(dialogue.key) and type(frame) is Call and not dialogue.drew and not dialogue.answered
-        self._steps.append(Out(to, frame, losses, timeout, dialogue.action, not derived))
+        commit = dialogue.answered or type(frame) is not Call or dialogue.drew or not dialogue.key
+        self._steps.append(Out(to, frame, losses, timeout, dialogue.action, commit))
 
     def _answer(self, dialogue: Dialogue, payload: msgspec.Struct | msgspec.Raw) -> None:
         if dialogue.answered or dialogue.side is None:

@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder().encode
 
+_NONE: dict[str, bytes] = {}
+"""Stands for what is kept while the rest is encoded; never added to."""
+
 HOT = ""
 """Name of the part that holds everything else."""
 
@@ -61,7 +64,7 @@ def pack(facts: Facts, encode: Callable[[Any], bytes], *, rest: bool) -> dict[st
 
     `rest`: nobody holds on to anything of the facts, so that they may rest again.
     """
-    kept, facts.kept = facts.kept, {}
+    kept, facts.kept = facts.kept, _NONE
     parts = {HOT: encode(facts)}
     facts.kept = kept
     opened = facts.__dict__

@@ -70,6 +70,8 @@ _TIME = re.compile(
 
 
 _SECONDS: Final = {f"{second:02d}Z": second * 1000 for second in range(60)}
+_MORE: Final = {f"{second:02d}.": second * 1000 for second in range(60)}
+_MILLISECONDS: Final = {f"{ms:03d}Z": ms for ms in range(1000)}
 
 
 @lru_cache(256)
@@ -80,15 +82,14 @@ def _minute(text: str) -> int | None:
 
 def _usual_time(text: str) -> int | None:
     """Milliseconds since 1970 of a time in the forms that nearly all have: UTC with `Z`, in seconds or milliseconds."""
-    rest = text[17:]
-    if (since := _SECONDS.get(rest)) is not None:
-        minute = _minute(text[:17])
-        return None if minute is None else minute + since
-    if len(rest) == 7 and rest[2] == "." and rest.isascii() and rest[3:6].isdecimal():
-        since = _SECONDS.get(rest[:2] + rest[6])
-        if since is not None and (minute := _minute(text[:17])) is not None:
-            return minute + since + int(rest[3:6])
-    return None
+    since, part = _SECONDS.get(text[17:]), 0
+    if since is None:
+        since, milliseconds = _MORE.get(text[17:20]), _MILLISECONDS.get(text[20:])
+        if since is None or milliseconds is None:
+            return None
+        part = milliseconds
+    minute = _minute(text[:17])
+    return None if minute is None else minute + since + part
 
 
 def parse_time(text: str | None) -> int | None:

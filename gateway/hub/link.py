@@ -43,6 +43,9 @@ from .returning import Returning
 _LOOKS_ONLY = frozenset(("GetConfiguration",))
 """Commands of a gateway dialogue that change nothing: the only ones for an upstream that may not command."""
 
+TIMED = 16
+"""So many frames of a link are timed at first, then one of so many: to time one costs a tenth of its translation."""
+
 _NOTHING: set[str] = set()
 """Shared by all links that introduce nothing; never added to."""
 
@@ -53,6 +56,7 @@ class Link:
     __slots__ = (
         "_asked_at",
         "_current",
+        "_frames",
         "_open_calls",
         "_stopwatch",
         "allows",
@@ -164,6 +168,8 @@ class Link:
         self.watch: Comparison | None = None
         """Is told what the upstream answers, where the charger has a shadow."""
         self._stopwatch = stopwatch
+        self._frames = 0
+        """How many the translator was given, where it is timed."""
         translator.backlog = self.backlog.calls
 
     # -- what happens ------------------------------------------------------------------------------------------------
@@ -380,7 +386,11 @@ class Link:
 
     def _receive(self, side: Side, frame: Frame, now: int, exchange: Exchange | None = None) -> None:
         """Give the translator a frame, and do what it says. `exchange`: the frame is the CALL of this entry."""
-        begin = self._stopwatch() if self._stopwatch else 0.0
+        begin = 0.0
+        if self._stopwatch is not None:
+            self._frames += 1
+            if self._frames <= TIMED or not self._frames % TIMED:
+                begin = self._stopwatch()
         if exchange is None:
             steps = self.translator.receive(side, frame, now)
         else:
@@ -388,7 +398,7 @@ class Link:
             steps = self.translator.receive(
                 side, frame, now, now=entry.head.received_at, key=entry.id, tx=entry.tx, early=exchange.early
             )
-        if self._stopwatch:
+        if begin and self._stopwatch is not None:
             self.owner.observer.timed(self, side, self._stopwatch() - begin)
         self.apply(steps, now)
 
@@ -411,7 +421,7 @@ class Link:
             frame = step.frame
             if step.to == "csms":
                 if isinstance(frame, Call):
-                    self._ask(frame, round(step.timeout * 1000), now)
+                    self._ask(frame, round(step.timeout * 1000) if step.timeout else 0, now)
                 elif (asked_at := self._open_calls.pop(frame.id, None)) is not None:
                     owner.observer.commanded(self, step.source, frame, now - asked_at)
                     self._send(frame)  # otherwise it was asked on a socket that is gone

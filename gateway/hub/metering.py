@@ -79,7 +79,6 @@ class Metering(Observer):
         "_timed",
         "_translated",
         "_translating",
-        "_turns",
     )
 
     def __init__(self, metrics: Metrics) -> None:
@@ -92,8 +91,6 @@ class Metering(Observer):
         self._received: dict[tuple[str, object], Cell] = {}
         self._dequeuing = metrics.processing_duration.cell("dequeue")
         self._translating = metrics.processing_duration.cell("translate")
-        self._turns = 0
-        """Frames that were translated; one of 16 is observed as a stage of the processing."""
         self._happenings = Happenings(metrics)
         self._conflicting = ""
         """Upstream whose command has just been refused because of another's: its answer comes in the same turn."""
@@ -180,9 +177,7 @@ class Metering(Observer):
         self._happenings.told_late(entry)
 
     def timed(self, link: Link, side: Side, seconds: float) -> None:
-        self._turns += 1
-        if not self._turns & 15:
-            self._translating.observe(seconds)
+        self._translating.observe(seconds)
         key = (link.versions, side)
         cell = self._timed.get(key)
         if cell is None:

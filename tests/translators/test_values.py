@@ -113,6 +113,15 @@ def test_the_usual_times_are_read_as_any_other(text: str, slips: list[tuple[int,
         assert ms == (known - datetime(1970, 1, 1)) // timedelta(milliseconds=1)
 
 
+@pytest.mark.parametrize(
+    "end", ["12Z345Z", "12.345", "12.34\u0663Z", "60.000Z", "12,345Z", "12.345z", "12.3456Z", "12."]
+)
+def test_what_is_nearly_a_usual_time_is_read_with_care(end: str) -> None:
+    read = {"12.345": 12_345, "12,345Z": 12_345, "12.345z": 12_345, "12.3456Z": 12_345, "60.000Z": 59_000}
+    ms = parse_time(f"2026-01-01T00:00:{end}")
+    assert ms == (1_767_225_600_000 + read[end] if end in read else None)
+
+
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.{0,12}"))
 def test_no_text_breaks_the_clock(text: str) -> None:
     moment = charger_time(text, NOON)

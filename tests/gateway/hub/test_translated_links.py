@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from gateway.hub.effects import Effects
-from gateway.hub.link import Link
+from gateway.hub.link import TIMED, Link
 from gateway.hub.lot import park
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
@@ -16,7 +16,7 @@ from tests.schemas import validate
 from translators import Options, translator
 from translators.engine import Translator
 from translators.facts import Authorization
-from translators.frames import decode
+from translators.frames import Side, decode
 
 START = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 1000, "timestamp": "2025-03-01T10:01:00Z"}
 OK = {"idTokenInfo": {"status": "Accepted"}}
@@ -91,6 +91,28 @@ class Site:
 def meter_values(minute: int) -> dict[str, Any]:
     value = {"timestamp": f"2025-03-01T10:{minute:02d}:00Z", "sampledValue": [{"value": "1500"}]}
     return {"connectorId": 1, "meterValue": [value]}
+
+
+class Clocked(Observer):
+    """Counts the frames of which the time was told."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def timed(self, link: Link, side: Side, seconds: float) -> None:
+        self.times.append(seconds)
+
+
+def test_few_frames_are_timed_once_a_link_is_at_work() -> None:
+    site = Site()
+    site.session.observer = clocked = Clocked()
+    ticks = itertools.count(0.5)
+    site.session.links["main"]._stopwatch = lambda: next(ticks)
+    for minute in range(4 * TIMED // 2):
+        site.call("MeterValues", meter_values(minute))
+        site.answers({})
+        assert len(clocked.times) == min(2 * (minute + 1), TIMED + 2 * (minute + 1) // TIMED - 1)
+    assert set(clocked.times) == {1.0}
 
 
 def test_a_mirror_never_commands_the_charger() -> None:
