@@ -10,6 +10,7 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..enums import COST_VENDOR
 from ..facts import Authorization, RemoteStart
+from ..kept import holds
 from ..models import v16, v201
 from ..topology import evses
 from ..values import AUTHORIZATION, ID_TAG_LENGTH, clean_id_tag, id_tag_info, id_token_of, parse_time
@@ -61,12 +62,12 @@ def remote_start_of(d: Dialogue, id_tag: str, connector: int | None) -> RemoteSt
 
 def token_of(d: Dialogue, id_tag: str) -> v201.IdToken:
     """The token an idTag stands for on this upstream."""
-    options = options_of(d)
+    facts, options = facts_of(d), options_of(d)
     if len(id_tag) > 36:
         d.lose("idTag", "shortened")
-    return id_token_of(
-        id_tag, facts_of(d).tokens, no_auth=options.no_auth_idtag, default_type=options.idtoken_default_type
-    )
+    # Most tags stand for themselves: the register of the others need not be unpacked for them.
+    tokens = facts.tokens if holds(facts, "tokens", clean_id_tag(id_tag).casefold()) else {}
+    return id_token_of(id_tag, tokens, no_auth=options.no_auth_idtag, default_type=options.idtoken_default_type)
 
 
 def verdict(d: Dialogue, id_tag: str, info: v201.IdTokenInfo) -> v16.IdTagInfo:
@@ -82,7 +83,7 @@ def verdict(d: Dialogue, id_tag: str, info: v201.IdTokenInfo) -> v16.IdTagInfo:
         lose_group(d, group, "idTokenInfo.groupIdToken")
     if info.cacheExpiryDateTime:
         told_time(d, info.cacheExpiryDateTime, "idTokenInfo.cacheExpiryDateTime")
-    found = id_tag_info(info, facts.tokens, no_auth=options.no_auth_idtag)
+    found = id_tag_info(info, facts.tokens if group is not None else {}, no_auth=options.no_auth_idtag)
     if found.status == "Accepted" and info.evseId:
         station = set(evses(d))
         if station and not station.intersection(info.evseId):
