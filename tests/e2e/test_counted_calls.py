@@ -52,7 +52,7 @@ def answer(id: str, action: str, payload: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the numbers are those of Python 3.11")
-@pytest.mark.parametrize(("version", "most"), [("ocpp1.6", 92), ("ocpp2.0.1", 116)])
+@pytest.mark.parametrize(("version", "most"), [("ocpp1.6", 92), ("ocpp2.0.1", 110)])
 async def test_python_calls_and_log_lines_per_message(
     version: str, most: int, raw_csms: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
