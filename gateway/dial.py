@@ -16,8 +16,9 @@ from websockets.protocol import Side
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
+from gateway.reading import READ_LIMIT, quiet
 from gateway.wheel import Wheel
-from gateway.wire import READ_LIMIT, UPGRADE_TIMEOUT, Wire, quiet
+from gateway.wire import UPGRADE_TIMEOUT, Wire
 
 
 class DialFailed(Exception):

@@ -14,8 +14,9 @@ from websockets.protocol import Side
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from gateway.reading import READ_LIMIT, quiet
 from gateway.wheel import Wheel
-from gateway.wire import READ_LIMIT, UPGRADE_TIMEOUT, Wire, quiet
+from gateway.wire import UPGRADE_TIMEOUT, Wire
 
 _log = structlog.get_logger(__name__)
 

@@ -1,7 +1,8 @@
 """Coverage-guided fuzzing of the WebSocket shell: `python -m tests.fuzz.atheris_wire [seconds] [corpus folder]`.
 
-Any stream of bytes, cut anywhere: `gateway/wire.py` and the `websockets` library make the same of it. What that means is in
-tests/gateway/wire/test_agrees.py, where hypothesis asks it in the usual runs. Needs `atheris` (tests/fuzz/requirements.txt).
+Any stream of bytes, cut anywhere: `gateway/wire.py`, `gateway/reading.py` and the `websockets` library make the same of it.
+What that means is in tests/gateway/wire/test_agrees.py, where hypothesis asks it in the usual runs. Needs `atheris`
+(tests/fuzz/requirements.txt).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 import atheris
 from websockets.protocol import Side
 
-with atheris.instrument_imports(include=["gateway.wire", "gateway.serve", "gateway.dial"]):
+with atheris.instrument_imports(include=["gateway.wire", "gateway.reading", "gateway.serve", "gateway.dial"]):
     from tests.gateway.wire.test_agrees import LIMIT, agree
 
 LONGEST = 2048

@@ -20,6 +20,7 @@ from websockets.protocol import Protocol
 
 from gateway import wire as wire_module
 from gateway.dial import ClientWire, DialFailed
+from gateway.reading import READ_LIMIT
 from gateway.serve import ServerWire
 from gateway.wheel import Wheel
 from gateway.wire import Wire
@@ -206,7 +207,7 @@ async def test_rows_of_the_websocket_layer(echo: EchoServer) -> None:
         "W03 opcode 3": (lambda raw: raw.frame(3, b"[]"), 1002),
         "W03 unmasked": (lambda raw: raw.frame(1, b"[]", masked=False), 1002),
         "W03 stray continuation": (lambda raw: raw.frame(0, b"[]"), 1002),
-        "W04 over the limit": (lambda raw: raw.frame(1, b"x" * (wire_module.READ_LIMIT + 1)), 1009),
+        "W04 over the limit": (lambda raw: raw.frame(1, b"x" * (READ_LIMIT + 1)), 1009),
         "W04 length 2^40": (lambda raw: raw.writer.write(b"\x81\xff" + (2**40).to_bytes(8, "big")), 1009),
         "W06 fragments": (lambda raw: [raw.frame(int(not n), b"x", fin=False) for n in range(6000)], 1009),
         "W08 long ping": (lambda raw: raw.frame(9, b"x" * 126), 1002),
@@ -245,7 +246,7 @@ async def test_compression_is_declined_unless_the_owner_wants_it(echo: EchoServe
             assert await ws.recv() == "abc" * 1000
     with pytest.raises(websockets.ConnectionClosedError) as caught:
         async with client(echo.url + "/deflate", compression="deflate") as ws:
-            await ws.send("0" * (wire_module.READ_LIMIT + 1))
+            await ws.send("0" * (READ_LIMIT + 1))
             await ws.recv()
     assert caught.value.rcvd is not None
     assert caught.value.rcvd.code == 1009
