@@ -22,9 +22,10 @@ from .census import Census
 from .link import Link
 from .partition import Partition
 from .session import Session
-from .sessions import BACK_PER_SECOND, Sessions
+from .sessions import Sessions
 from .shared import FIELD, Shared
 from .shared import decode as decode_shared
+from .sockets import BACK_PER_SECOND
 from .trying import attempt
 from .turn import Turn
 

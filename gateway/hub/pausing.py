@@ -16,7 +16,8 @@ from gateway.journal.journal import Journal
 from gateway.wheel import Wheel
 
 from .partition import Partition
-from .sessions import BACK_PER_SECOND, Sessions
+from .sessions import Sessions
+from .sockets import BACK_PER_SECOND
 
 log = structlog.get_logger(__name__)
 
