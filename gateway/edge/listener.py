@@ -1,4 +1,4 @@
-"""The edge role: accepts chargers, holds their sockets, hands them what the hubs decided, and lets them go gently."""
+"""The edge role: listens, has its place in the store, says who may come now, and lets the chargers go gently."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from gateway.config import Limits, Listen
 from gateway.edge.access import Denied, Rate
 from gateway.edge.certified import CertifiedConnection
 from gateway.edge.connection import ChargerConnection
-from gateway.edge.counters import OURS, EdgeCounters, count, odd
-from gateway.edge.credentials import Checker
+from gateway.edge.connections import CLOSES_PER_SECOND, Connections
+from gateway.edge.counters import EdgeCounters, count
 from gateway.edge.door import Door
 from gateway.edge.gate import Gate, Terms
-from gateway.edge.guard import Open
-from gateway.edge.lockout import Lockout, prefix
+from gateway.edge.lockout import Lockout
 from gateway.edge.overload import watch
-from gateway.edge.parting import drain, make_room
+from gateway.edge.parting import drain
 from gateway.edge.presence import LEASE_SECONDS, RENEW_SECONDS, Presence
-from gateway.edge.sources import Conflicts, Sources
-from gateway.journal.entry import Head, ToCharger
+from gateway.edge.sources import Sources
+from gateway.journal.entry import Head
 from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.registry import Change, Registry
@@ -34,19 +33,13 @@ from gateway.wheel import Wheel
 
 log = structlog.get_logger(__name__)
 
-CLOSES_PER_SECOND: Final = 100
-"""Sockets closed per second when many must be, so that their chargers do not all come back at once."""
-SPREAD: Final = 10.0
-"""Most seconds over which the sockets that wait for the store in vain are closed."""
 FREE_AGAIN: Final = 0.95
 """Of the room, taken: an edge that was full has some again."""
 TOLD_REFUSALS: Final = (2.0, 100.0)
 """Chargers whose refusal is told in the log: per second, and at once. Strangers must not fill it."""
-MOST_PINS: Final = 10_000
-"""Chargers whose version is remembered."""
 
 
-class Edge:
+class Edge(Connections):
     """All chargers of this process. Belongs to the event loop that started it.
 
     `refuse(charger)` gives why a charger's handshake is refused ("upstream_down" with 503, `gate.NO_ROUTE` with 404) or None;
@@ -68,33 +61,24 @@ class Edge:
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         """`registry`: which chargers exist; None: any. Raises OSError and ValueError for certificates that cannot be used."""
-        self.journal = journal
-        self.wheel = wheel or Wheel()
-        self.counters = counters or EdgeCounters()
+        super().__init__(journal, wheel or Wheel(), counters or EdgeCounters(), limits or Limits())
         self.now_ms = now_ms
         self.presence = Presence(journal, self.wheel, self.take, self._unknown)
         self.id = self.presence.id
         """Names this incarnation of the edge; a new one after the lease was lost."""
         self.budget_ms = int(answer_timeout * 1000)
-        self.limits = limits or Limits()
         self.overload = 0
         """Level of `overload`, 0: there is memory enough."""
-        self.holding: set[ChargerConnection] = set()
-        """Connections with frames that wait for the store."""
         self.draining = False
         self.hurried = False
         """The drain shall end at once."""
         self.close_rate = 0.0  # of a drain, if not the configured one
-        self.passes_authorization = False
-        """Some upstream wants the chargers' own credentials: the header is kept in memory while the charger is connected."""
         self.forwards: Callable[[str, str], bool] = lambda _charger, _version: False
         """Whether a charger of this version may send actions that are unknown (row R22)."""
         self.pass_on: Callable[[str, str], Awaitable[None]] | None = None
         """Given it for the hubs of other processes, before the charger is let in: charger, header."""
         self.addresses: list[tuple[str, int]] = []
         """Where it listens: host and port, after `start`."""
-        self._chargers: dict[str, ChargerConnection] = {}
-        self._sockets: set[ChargerConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._farewells: list[Head] = []
         self._leaving: set[asyncio.Future[None]] = set()
@@ -102,12 +86,8 @@ class Edge:
         self._told: Callable[[bool], None] | None = None
         self.registry = Registry() if registry is None else registry
         self.registry.on_change.append(self._recheck)
-        self._checker = Checker(lambda: self.wheel.loop.time())
-        self._conflicts = Conflicts()
         self.told_refusals = Rate(*TOLD_REFUSALS)
         self._full = False
-        self.pins: dict[str, tuple[str, ...]] = {}
-        """Charger (casefolded) -> the OCPP versions that it shall speak."""
         terms = Terms(
             journal, self.registry, self.counters, self._checker, Lockout(lambda: self.limits), lambda: self.wheel.loop.time(),
             present=lambda charger: charger.casefold() in self._chargers,
@@ -187,16 +167,6 @@ class Edge:
         ]
 
     @property
-    def connected(self) -> list[ChargerConnection]:
-        """The chargers that are here."""
-        return list(self._chargers.values())
-
-    @property
-    def buffered(self) -> int:
-        """Bytes that the chargers have not taken yet."""
-        return sum(wire.buffered for wire in self._sockets)
-
-    @property
     def full(self) -> bool:
         """Whether no listener takes a further charger; again not before a twentieth of the room is free somewhere."""
         share = FREE_AGAIN if self._full else 1.0
@@ -219,102 +189,9 @@ class Edge:
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    def take(self, item: ToCharger) -> None:
-        """Do what a hub decided, if its charger is here."""
-        wire = self._chargers.get(item.charger.casefold())
-        if wire is None:
-            return
-        try:
-            wire.deliver(item)
-        except Exception:
-            log.exception("delivery_failed", charger_id=item.charger, kind=item.kind)
-
-    def authorization(self, charger: str) -> str | None:
-        """The Authorization header with which a charger came, "" if it came without; None if it is not here."""
-        wire = self._chargers.get(charger.casefold())
-        return None if wire is None or not self.passes_authorization else wire.authorization
-
-    def arrived(self) -> bool:
-        """A socket was accepted. False: there are too many handshakes under way."""
-        self.counters.pending += 1
-        return self.counters.pending <= self.limits.pending
-
-    def grace(self) -> float:
-        """Seconds for which a socket that has waited for the store in vain stays: not all of them are closed together."""
-        return random.uniform(0, min(SPREAD, len(self._sockets) / CLOSES_PER_SECOND))
-
     def advice(self, status: int) -> list[tuple[str, str]]:
         """Headers that go with an HTTP error."""
         return [("Retry-After", str(random.randint(30, 120)))] if status in (429, 503) else []
-
-    def refused(self, outcome: str) -> None:
-        """A handshake failed."""
-        self.counters.pending -= 1
-        self._attempt("", outcome)
-
-    def opened(self, wire: ChargerConnection) -> None:
-        """A handshake is complete: the newest connection of an identity wins."""
-        self.counters.pending -= 1
-        self._attempt(wire.version, "accepted")
-        key = (wire.version, wire.gate.listen.security_profile)
-        self.counters.connections[key] = self.counters.connections.get(key, 0) + 1
-        now = self.wheel.loop.time()
-        if self.counters.observe_handshake is not None:
-            self.counters.observe_handshake(now - wire.since)
-        wire.since = now
-        wire.gate.open += 1
-        self._sockets.add(wire)
-        identity = wire.charger.casefold()
-        older = self._chargers.get(identity)
-        self._chargers[identity] = wire
-        if older is not None:
-            self.taken_over(wire)
-            older.part("duplicate_identity", 1008, "superseded")
-
-    def pin(self, charger: str, versions: tuple[str, ...]) -> bool:
-        """This charger shall speak one of these versions from its next connection on. False: that is known."""
-        folded = charger.casefold()
-        if folded in self.pins:
-            return False
-        if len(self.pins) >= MOST_PINS:
-            del self.pins[next(iter(self.pins))]
-        self.pins[folded] = versions
-        return True
-
-    def taken_over(self, wire: ChargerConnection) -> None:
-        """This connection has taken the place of another one of its charger."""
-        odd(self.counters, "takeover", wire.version)
-        if self._conflicts.taken_over(
-            wire.charger.casefold(), prefix(wire.source), self.wheel.loop.time(), self.limits.take_overs
-        ):
-            count(self.counters.security, "identity_conflict")
-            log.warning("security_event", type="identity_conflict", charger_id=wire.charger, source=wire.source)
-
-    def make_room(self, most: int) -> None:
-        """Disconnect up to so many idle chargers."""
-        closed = make_room(self._sockets, most)
-        self.counters.limits["memory_close"] = self.counters.limits.get("memory_close", 0) + closed
-
-    def owns(self, wire: ChargerConnection) -> bool:
-        """Whether this is the newest connection of its charger here."""
-        return self._chargers.get(wire.charger.casefold()) is wire
-
-    def closed(self, wire: ChargerConnection, abandoned: Sequence[Open], code: int) -> None:
-        """A charger's socket is gone with `abandoned` CALLs unanswered."""
-        self._sockets.discard(wire)
-        self.holding.discard(wire)
-        if self.owns(wire):
-            del self._chargers[wire.charger.casefold()]
-            self._checker.keep(wire.charger.casefold())
-        wire.gate.open -= 1
-        self.counters.connections[wire.version, wire.gate.listen.security_profile] -= 1
-        outcome = "gateway_error" if wire.reason in OURS else "abandoned"
-        for call in abandoned:
-            self.ended(call.action, outcome)
-        closing = (wire.reason, code)
-        self.counters.closings[closing] = self.counters.closings.get(closing, 0) + 1
-        if self.counters.observe_connection is not None:
-            self.counters.observe_connection(self.wheel.loop.time() - wire.since)
 
     def farewell(self, head: Head) -> None:
         """Tell the journal that a connection is gone; kept for later while the store is down."""
@@ -331,31 +208,11 @@ class Edge:
         self._leaving.add(told)
         told.add_done_callback(done)
 
-    def supersede(self, edge: str, charger: str, epoch: int) -> None:
-        """Another edge still holds an older socket of this charger: make it close that."""
-        item = ToCharger(charger, epoch, "close", b"superseded", code=1008)
-        # If it is lost, the first frame of the older socket finds itself stale.
-        self.journal.deliver(edge, [item]).add_done_callback(lambda told: told.cancelled() or told.exception())
-
     def retry_soon(self) -> None:
         """Frames wait although the store looks healthy: try again without waiting for its health to change."""
         if not self._retrying:
             self._retrying = True
             self.wheel.after(0.25, self._retry)
-
-    def counted(self, direction: str, kind: str, action: str, version: str) -> None:
-        key = (direction, kind, action, version)
-        messages = self.counters.messages
-        messages[key] = messages.get(key, 0) + 1
-
-    def ended(self, action: str, outcome: str, seconds: float = -1.0) -> None:
-        """A charger's CALL has ended; `seconds` if it was answered."""
-        counters = self.counters
-        counters.in_flight -= 1
-        key = (action, outcome)
-        counters.calls[key] = counters.calls.get(key, 0) + 1
-        if seconds >= 0 and counters.observe_call is not None:
-            counters.observe_call(action, seconds)
 
     # Inside.
 
@@ -378,21 +235,12 @@ class Edge:
             return Denied(503, "The registry is not read yet.\n", "store_down")
         return None
 
-    async def _answers(self, charger: str) -> bool:
-        """Whether a charger that is connected here answers a ping."""
-        wire = self._chargers.get(charger.casefold())
-        return wire is not None and self.limits.probe > 0 and await wire.answers(self.limits.probe)
-
     def _recheck(self, change: Change) -> None:
         """The registry has changed: whoever may not be here any more goes."""
         for identity in list(self._chargers) if change.chargers is None else change.chargers:
             wire, charger = self._chargers.get(identity), self.registry.get(identity)
             if wire is not None and (not self.registry.exists(identity) or (charger is not None and charger.blocked)):
                 wire.part("kicked", 1008, "not registered any more")
-
-    def _attempt(self, version: str, outcome: str) -> None:
-        key = (version, outcome)
-        self.counters.attempts[key] = self.counters.attempts.get(key, 0) + 1
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

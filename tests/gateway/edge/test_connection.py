@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from gateway.config import Limits, Listen
-from gateway.edge import connection, listener, presence
+from gateway.edge import connection, connections, presence
 from gateway.edge.listener import Edge
 from gateway.journal.entry import Entry, ToCharger
 from tests.gateway.edge.conftest import EchoHub, World, closed, dial, eventually, hear, say
@@ -388,7 +388,7 @@ async def test_those_that_wait_for_the_store_in_vain_do_not_leave_together(
     world: World, edge: Edge, hub: EchoHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "HOLD", 0.2)
-    monkeypatch.setattr(listener, "CLOSES_PER_SECOND", 10)
+    monkeypatch.setattr(connections, "CLOSES_PER_SECOND", 10)
     async with AsyncExitStack() as stack:
         wires = [await stack.enter_async_context(dial(edge, f"CP{number}")) for number in range(20)]
         await hub.until(lambda entries: len([e for e in entries if e.kind == "open"]) == 20)
