@@ -28,6 +28,7 @@ PURE = [
     "gateway/edge/lockout.py",
     "gateway/edge/source.py",
     "gateway/hub/session.py",
+    "gateway/hub/caller.py",
     "gateway/hub/link.py",
     "gateway/hub/lane.py",
     "gateway/hub/repeatable.py",

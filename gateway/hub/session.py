@@ -1,4 +1,4 @@
-"""One charger: the lane towards it, whose answer counts, and the links to its upstreams. Pure, like `link`."""
+"""One charger: the lane towards it, and what it and its upstreams do, given to its links. Pure, like `link`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
 from . import remote_starts
 from .arbiter import Arbiter
-from .backlog import Exchange, order
+from .caller import Caller
 from .comparing import Comparison
 from .effects import Effects
-from .habits import Habits
 from .intake import ignore
 from .lane import Lane
 from .link import Link
@@ -27,7 +26,6 @@ from .observer import Observer
 from .rekeying import rekeyed, rekeys
 from .repeatable import repeatable
 from .sending import MARK, pass_on
-from .shared import Open, Shared, learn, teaches
 from .terms import NO_TERMS
 
 OFFLINE = "charger offline"
@@ -38,29 +36,18 @@ HOLD_MS = 20_000
 """How long a charger waits for a primary that is away before its socket is closed (policy `close`)."""
 
 
-class Session:
+class Session(Caller):
     """One charger. Feed it what happened; it leaves what is to be done in `effects`, which the hub takes away each tick."""
 
     __slots__ = (
-        "_booting",
         "_gate_assumed",
         "_gate_at",
-        "_gate_open",
         "absent_since",
-        "arbiter",
-        "booted",
-        "charger",
         "compared",
         "comparison",
-        "edge",
-        "effects",
-        "ended",
-        "epoch",
         "gate_ms",
-        "habits",
         "hold_ms",
         "lane",
-        "links",
         "observer",
         "opened_at",
         "operator",
@@ -69,7 +56,6 @@ class Session:
         "patient",
         "rekeying",
         "route",
-        "shared",
         "terms",
         "timer",
         "treated",
@@ -87,23 +73,12 @@ class Session:
         queue: int = 32,
         hold_ms: int = HOLD_MS,
     ) -> None:
-        self.charger = charger
+        super().__init__(charger, effects)
         self.partition = -1
         """Number of the charger's partition."""
-        self.effects = effects
-        self.links: dict[str, Link] = {}
-        self.shared = Shared()
         self.route: Route | None = None
         """By which its links were made; None: it has none."""
-        self.booted = False
-        """A boot was answered, and nobody has looked whether another route fits now."""
-        self.ended: list[tuple[str, Open]] | None = None
-        """Transactions that have ended while the charger may be linked to other upstreams, with the entry of their end; None: it
-        will not."""
         self.version = ""
-        self.edge = ""
-        """Edge that holds the charger's socket; empty while the charger is absent."""
-        self.epoch = 0
         self.absent_since = 0
         self.opened_at = 0
         self.timer: Any = None
@@ -112,15 +87,11 @@ class Session:
         self.gate_ms = gate_ms
         self.hold_ms = hold_ms
         """How long the primary may be away before policy `close` closes the charger's socket."""
-        self._gate_open = False
         self._gate_assumed = False
         """The gate is open only because the charger was there before this owner."""
-        self._booting = False
-        """The charger waits for the answer to its boot."""
         self._gate_at = 0
         self.lane = Lane(queue, call_timeout_ms)
         """Towards the charger."""
-        self.habits = Habits()
         self.treated = USUAL
         """What its edge has been told of this connection."""
         self.terms = NO_TERMS
@@ -128,8 +99,6 @@ class Session:
         """Somebody wants to know which ones the charger is given."""
         self.rekeying = ""
         """Message id of the CALL that gives the charger another password."""
-        self.arbiter: Arbiter | None = None
-        """Where several upstreams may command, or one not everything."""
         self.comparison: Comparison | None = None
         """Where an upstream is a shadow, or was."""
         self.patient = False
@@ -321,53 +290,6 @@ class Session:
         )
 
     # -- what links ask ----------------------------------------------------------------------------------------------
-
-    def answer(self, link: Link, exchange: Exchange, frame: Result | Error, outcome: str = "") -> None:
-        """Answer a charger CALL, if the charger still waits for it on the connection it came from."""
-        epoch, seq = exchange.target
-        if isinstance(frame, Result) or exchange.call.action != "BootNotification":
-            self._gate_open, self._booting = True, False
-        if not self.edge or epoch != self.epoch:
-            return
-        if isinstance(frame, Result):
-            item = ToCharger(self.charger, epoch, "answer", bytes(frame.payload), seq)
-        else:
-            body = encode([frame.code, frame.description, frame.details])[1:-1]
-            item = ToCharger(self.charger, epoch, "error", body, seq, outcome=outcome)
-        self.effects.to_charger.append((self.edge, item))
-
-    def learn(self, link: Link, exchange: Exchange, answer: Result) -> None:
-        """Keep what any other upstream needs of what the charger is answered now; the others hear its transaction's number."""
-        entry = exchange.entry
-        if not teaches(exchange.call):
-            return
-        before = self.shared.open
-        number = learn(self.shared, entry.head.version, link.name, entry.id, entry.tx, exchange.call, answer)
-        if self.ended is not None and exchange.call.action != "StartTransaction":
-            runs = {(each.number, each.id) for each in self.shared.open}
-            self.ended += [(entry.id, each) for each in before if (each.number, each.id) not in runs]
-        self.effects.shared[self.charger] = self.shared
-        if exchange.call.action == "BootNotification":
-            self.booted = True
-            if not exchange.promised:
-                self.habits.booted(entry, bytes(answer.payload))
-        if number is not None and self.arbiter is not None:
-            self.arbiter.began(exchange.call, number, entry.head.received_at)
-        if number is not None and len(self.links) > 1:
-            for other in self.links.values():
-                if other is not link or not link.numbers:
-                    other.numbered(entry.id, entry.tx, number)
-
-    def open_at(self, since: str) -> list[Open]:
-        """The transactions whose end comes after this entry, as far as that is known."""
-        ended = [each for end, each in self.ended or () if order(end) > order(since) >= order(each.entry)]
-        return [*ended, *self.shared.open]
-
-    def introduced(self, link: Link) -> None:
-        """An upstream that came later knows what it has to know."""
-        if self.shared.linked is not None and self.links.get(link.name) is link:
-            self.shared.linked[link.name] = ""
-            self.effects.shared[self.charger] = self.shared
 
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None:
         """Queue a CALL of `link` for the charger; it fails at once when the charger is absent or the queue is full."""
