@@ -16,8 +16,8 @@ from gateway.hub.credentials import Secrets, Unknown
 from gateway.hub.upstream import Dials, Upstream
 from gateway.vault import new_key
 from gateway.wheel import Wheel
+from tests.gateway.hub.script import until
 from tests.gateway.hub.test_credentials import basic
-from tests.gateway.hub.test_upstream import until
 from tests.gateway.test_cli_store import Store, run
 
 KEY, NEXT = new_key(), new_key()

@@ -1,4 +1,4 @@
-"""What hubs in tests stand between: a real store, and a CSMS on a socket."""
+"""What hubs in tests stand between: a real store, and a CSMS on a socket: one that speaks OCPP, or a scripted one."""
 
 from collections.abc import AsyncIterator
 
@@ -7,6 +7,7 @@ import pytest
 from gateway.config import RedisConfig
 from tests.gateway.journal.conftest import Server, binary, server
 
+from .script import Script
 from .site import Csms
 
 __all__ = ["binary", "server"]
@@ -18,6 +19,14 @@ async def csms() -> AsyncIterator[Csms]:
     await csms.start()
     yield csms
     await csms.stop()
+
+
+@pytest.fixture
+async def script() -> AsyncIterator[Script]:
+    script = Script()
+    await script.start()
+    yield script
+    await script.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import ssl as tls
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,13 @@ from gateway.hub.credentials import Contexts, Unknown, headers
 from gateway.hub.upstream import Dials, Upstream
 from gateway.wheel import Wheel
 
-from .test_upstream import Script, certificate, until
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[Script]:
-    csms = Script()
-    await csms.start()
-    yield csms
-    await csms.stop()
+from .script import Script, certificate, until
 
 
 def upstream(
-    csms: Script, events: list[str], shown: Callable[[str], str | None] | None = None, **keys: Any
+    script: Script, events: list[str], shown: Callable[[str], str | None] | None = None, **keys: Any
 ) -> Upstream:
-    settings = Settings(**{"url": csms.url, "version": "ocpp1.6", "reconnect_min": 0.1, **keys})
+    settings = Settings(**{"url": script.url, "version": "ocpp1.6", "reconnect_min": 0.1, **keys})
     made = Upstream("main", "CP1", settings, Wheel(), Dials(8), lambda _frame: None, events.append, shown)
     made.start()
     return made
@@ -52,31 +44,33 @@ def basic(pair: str) -> str:
         ({"credentials": "passthrough"}, "/ocpp/CP1", "Digest whatever"),
     ],
 )
-async def test_what_each_csms_sees(keys: dict[str, Any], path: str, sent: str, csms: Script) -> None:
+async def test_what_each_csms_sees(keys: dict[str, Any], path: str, sent: str, script: Script) -> None:
     events: list[str] = []
-    ours = upstream(csms, events, lambda charger: "Digest whatever" if charger == "CP1" else None, **keys)
+    ours = upstream(script, events, lambda charger: "Digest whatever" if charger == "CP1" else None, **keys)
     await until(lambda: events)
     assert events == ["connected"]
-    assert csms.requests[0].path == path
-    assert csms.requests[0].headers.get("Authorization", "") == sent
+    assert script.requests[0].path == path
+    assert script.requests[0].headers.get("Authorization", "") == sent
     ours.stop()
     await until(lambda: ours.state == "idle")
 
 
-async def test_nobody_is_dialled_for_a_charger_whose_credentials_are_not_known(csms: Script) -> None:
+async def test_nobody_is_dialled_for_a_charger_whose_credentials_are_not_known(script: Script) -> None:
     events: list[str] = []
     here: dict[str, str] = {}
-    ours = upstream(csms, events, here.get, credentials="passthrough")
+    ours = upstream(script, events, here.get, credentials="passthrough")
     await until(lambda: events)
-    assert events == ["credentials"] and csms.dials == [] and ours.state == "backoff"
+    assert events == ["credentials"] and script.dials == [] and ours.state == "backoff"
     here["CP1"] = basic("CP1:one")
     ours.hurry()  # the charger has come
     await until(lambda: events[-1] == "connected", 5)
     here.clear()
-    [socket] = csms.sockets
+    [socket] = script.sockets
     await socket.close()
     await until(lambda: events.count("connected") == 2, 5)
-    assert [each.headers["Authorization"] for each in csms.requests] == [basic("CP1:one")] * 2, "kept for the next dial"
+    assert [each.headers["Authorization"] for each in script.requests] == [basic("CP1:one")] * 2, (
+        "kept for the next dial"
+    )
     ours.stop()
     await until(lambda: ours.state == "idle")
 
@@ -88,32 +82,32 @@ def test_without_the_chargers_own_there_is_nothing_to_pass_on() -> None:
     assert headers(settings, "CP1", "") == {}, "it came without"
 
 
-async def test_a_client_certificate_and_an_authority_of_its_own(csms: Script, tmp_path: Path) -> None:
+async def test_a_client_certificate_and_an_authority_of_its_own(script: Script, tmp_path: Path) -> None:
     key, cert = certificate(tmp_path)
     context = tls.create_default_context(tls.Purpose.CLIENT_AUTH, cafile=str(cert))
     context.verify_mode = tls.CERT_REQUIRED
     context.load_cert_chain(cert, key)
-    await csms.stop()
-    await csms.start(context)
-    keys: dict[str, Any] = {"url": csms.url.replace("ws://", "wss://"), "ca_file": str(cert)}
+    await script.stop()
+    await script.start(context)
+    keys: dict[str, Any] = {"url": script.url.replace("ws://", "wss://"), "ca_file": str(cert)}
     events: list[str] = []
-    ours = upstream(csms, events, **keys, client_cert=str(cert), client_key=str(key))
+    ours = upstream(script, events, **keys, client_cert=str(cert), client_key=str(key))
     await until(lambda: events)
     assert events == ["connected"]
     ours.stop()
     bare: list[str] = []
-    without = upstream(csms, bare, **{**keys, "charger_id": "other-{id}"})
+    without = upstream(script, bare, **{**keys, "charger_id": "other-{id}"})
     await until(lambda: bare)
     assert "connected" not in bare[:1]
     without.stop()
     await until(lambda: ours.state == without.state == "idle")
 
 
-async def test_files_that_cannot_be_used(csms: Script, tmp_path: Path) -> None:
+async def test_files_that_cannot_be_used(script: Script, tmp_path: Path) -> None:
     broken = tmp_path / "ca.pem"
     broken.write_text("no certificate")
     events: list[str] = []
-    ours = upstream(csms, events, url="wss://127.0.0.1:1", ca_file=str(broken))
+    ours = upstream(script, events, url="wss://127.0.0.1:1", ca_file=str(broken))
     await until(lambda: events)
     assert events == ["tls"] and "certificates" in ours.last_error
     ours.stop()
