@@ -271,6 +271,8 @@ class Hub:
         for group, entries in batch.items():
             for entry in entries:
                 self._happened(partition, group, entry, now)
+                if group == SESSION:
+                    partition.acknowledge(group, entry.id)
             if group != SESSION:
                 self._observer.delivered(group, entries, now)
 

@@ -293,8 +293,9 @@ class Ownership:
         if not self._ended:
             await self._journal.hub_alive(self._hub)
         for partition in self._partitions.values():
-            if any(partition.handed.values()):
-                self._reader.ring(partition.number)  # what is not done yet belongs into the pending lists
+            partition.pass_all()  # what is not done yet belongs into the pending lists
+            if partition.dirty:
+                partition.flush()
 
     async def _resume_all(self) -> None:
         """The store is back and the leases are held: go on where it was left. Another store may know less: begin anew."""

@@ -18,7 +18,7 @@ from gateway.journal.entry import Entry
 from gateway.journal.errors import StoreDown
 from gateway.journal.facts import Commit
 from gateway.journal.journal import Journal
-from gateway.journal.streams import Batch, order
+from gateway.journal.streams import Batch
 
 from .effects import Effects
 from .session import SESSION, Session
@@ -32,9 +32,9 @@ SKIPPED_MOST = 64
 
 
 class Handed:
-    """Entries that one group was handed and has not read; those that are done wait here for the next commit."""
+    """Entries that one group was told and has not passed; those that are done wait here for the next commit."""
 
-    __slots__ = ("done", "due", "ids")
+    __slots__ = ("all", "done", "due", "ids")
 
     def __init__(self) -> None:
         self.ids: dict[str, None] = {}
@@ -42,21 +42,23 @@ class Handed:
         self.done: set[str] = set()
         self.due = False
         """The next commit has to pass them."""
+        self.all = False
+        """Also those that are not done."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def pass_done(self) -> tuple[str, list[str]]:
-        """Forget everything up to the last entry that is done: gives its id, and the ids before it that are not done."""
-        self.due = False
+        """Forget everything up to the last entry that is done, or `all`: gives its id, and the ids before it that are not done."""
         last, open = "", []
-        while self.done:
+        while self.done or (self.all and self.ids):
             last = next(iter(self.ids))
             del self.ids[last]
             if last in self.done:
                 self.done.remove(last)
             else:
                 open.append(last)
+        self.due = self.all = False
         return last, open
 
 
@@ -77,12 +79,11 @@ class Partition:
         "effects",
         "failed",
         "handed",
-        "held",
         "interrupted",
-        "late",
         "leased_until",
         "loading",
         "number",
+        "passing",
         "position",
         "positions",
         "reading",
@@ -119,23 +120,21 @@ class Partition:
         self.caught_up = False
         """What was pending at the take-over is taken."""
         self.positions: dict[str, str] = {}
-        """Group -> id up to which it is known to have been read or passed."""
+        """Group -> id of the last entry that was taken for it."""
         self.position = "0-0"
         """Stream id after which there may be news."""
         self.run = -1
         """Number of the newest entry that was taken; -1: not known."""
         self.handed: dict[str, Handed] = {}
-        """Per group, entries that this process handed over after their append."""
-        self.late: dict[str, list[str]] = {}
-        """Per group, entries that were done before a read put them into its pending list: still to be acknowledged."""
+        """Per group, entries that it was told and has not passed: its hub would be told them again."""
+        self.passing = False
+        """The next commit passes all."""
         self.waiting: list[tuple[int, Entry]] = []
         """Entries (with their number) that were to be handed over during a read."""
         self.reading = False
         """A read is under way."""
         self.rung = False
         """There was news since it began."""
-        self.held = False
-        """What was decided waits for its end."""
         self.effects = Effects()
         self.dirty = False
         self.failed = False
@@ -157,28 +156,25 @@ class Partition:
             if handed is None:
                 handed = self.handed[group] = Handed()
             handed.ids[entry.id] = None
+            self.positions[group] = entry.id
             if group != reader if reader else group == SESSION:
                 handed.done.add(entry.id)
                 handed.due = handed.due or bool(reader) or len(handed.done) >= SKIPPED_MOST
 
     def took(self, batch: Batch) -> None:
-        """Note what a read has passed, so that it is not taken twice; leaves in `batch` only what is new."""
-        self.positions.update(batch.passed)
-        for group, last in batch.passed.items():
-            handed = self.handed.get(group)
-            if handed is None or not handed.ids:
+        """Note what a look at the stream has brought."""
+        for group, entries in batch.all.items():
+            if not entries:
                 continue
-            entries = batch[group]
-            batch[group] = [entry for entry in entries if entry.id not in handed.ids]
-            if group != SESSION and handed.done:
-                # They are in the group's pending list now, and acknowledged like any other.
-                done = [entry.id for entry in entries if entry.id in handed.done]
-                if done:
-                    self.late.setdefault(group, []).extend(done)
-            end = order(last)
-            for id in [id for id in handed.ids if order(id) <= end]:
-                del handed.ids[id]
-                handed.done.discard(id)
+            handed = self.handed.get(group)
+            if handed is None:
+                handed = self.handed[group] = Handed()
+            for entry in entries:
+                handed.ids[entry.id] = None
+                if (entry.kind == "call") is (group == SESSION):
+                    handed.done.add(entry.id)
+            handed.due = handed.due or len(handed.done) >= SKIPPED_MOST
+            self.positions[group] = entries[-1].id
 
     def acknowledge(self, group: str, id: str) -> None:
         """`group` has done with an entry."""
@@ -189,18 +185,17 @@ class Partition:
         else:
             self.effects.acks.setdefault(group, []).append(id)
 
-    def _may_be_passed(self) -> bool:
-        """Whether the read that is under way takes a group past something that is done but was handed over. A commit could not
-        acknowledge that before the read has ended, and what it releases (an answer to the charger) must not leave before."""
-        for group, ids in self.effects.acks.items():
-            handed = self.handed.get(group)
-            if handed is not None and not handed.ids.keys().isdisjoint(ids):
-                return True
-        return False
+    def pass_all(self) -> None:
+        """With the next commit each group passes all that was handed over; what is not done goes to its pending list."""
+        for handed in self.handed.values():
+            if handed.ids:
+                handed.due = handed.all = self.passing = True
+        if self.passing:
+            self.dirty = True
 
     def _settle(self, effects: Effects) -> tuple[dict[str, list[str]], dict[str, tuple[str, list[str]]]]:
-        """Acknowledgements as the store needs them: of entries that were read, and how far the others reach."""
-        acks, self.late = self.late, {}
+        """Acknowledgements as the store needs them: of entries that were pending, and how far the others reach."""
+        acks: dict[str, list[str]] = {}
         for group, ids in effects.acks.items():
             handed = self.handed.get(group)
             for id in ids:
@@ -209,13 +204,13 @@ class Partition:
                     handed.due = True
                 else:
                     acks.setdefault(group, []).append(id)
-        if self.reading:
-            return acks, {}  # a read that is under way may pass them first, and a group never goes back
-        return acks, {group: handed.pass_done() for group, handed in self.handed.items() if handed.due and handed.done}
+        self.passing = False
+        due = {group: handed for group, handed in self.handed.items() if handed.due and (handed.done or handed.all)}
+        return acks, {group: handed.pass_done() for group, handed in due.items()}
 
     def flush(self) -> None:
         """Commit what was decided since the last flush, then send it."""
-        self.dirty = self.held = False
+        self.dirty = False
         if self.failed:
             return
         if time.monotonic() > self.leased_until:
@@ -224,13 +219,10 @@ class Partition:
         if self._sends and self._committing is None and self._commit is None:
             self._release()
         if self._committing is not None or self.interrupted:
-            if self.late or self.effects.to_commit:
+            if self.passing or self.effects.to_commit:
                 self.dirty = True  # until that commit has ended
             else:
                 self._sends.append(self.effects.take())
-            return
-        if self.reading and self._may_be_passed():
-            self.dirty = self.held = True  # until that read has ended
             return
         effects = self.effects.take()
         facts: dict[tuple[str, str], bytes | None] = {}
@@ -244,7 +236,7 @@ class Partition:
         for charger, terms in effects.terms.items():
             facts[(charger, TERMS)] = encode_terms(terms)
         moves = effects.dead or effects.parks or effects.unparks
-        if facts or self.late or effects.answers or effects.acks or moves:
+        if facts or effects.answers or effects.acks or moves or self.passing:
             if failpoints.armed:
                 failpoints.hit("before_commit")
             acks, passed = self._settle(effects)
@@ -274,11 +266,9 @@ class Partition:
     async def resume(self, token: int) -> None:
         """The store is back, it is the same, and the lease was held all the time: bring it to where this hub is.
 
-        The groups go back to what is known to have been read, then the commit whose outcome is unknown is made again, which
-        is harmless. What a lost read had brought is read again. Raises StoreDown, Fenced.
+        The commit whose outcome is unknown is made again, which is harmless. Raises StoreDown, Fenced.
         """
         self.token = token
-        await self._journal.rewind(self.number, self.token, self.positions)
         if self._commit is not None:
             await self._send_commit(self._commit)
         self.interrupted = False
@@ -289,10 +279,7 @@ class Partition:
     @property
     def quiet(self) -> bool:
         """Nothing is decided and not yet sent."""
-        if self._committing is not None or self._commit is not None or self.dirty or self.late:
-            return False
-        # what was done during a read is committed after it
-        return not self.reading or not any(handed.done for name, handed in self.handed.items() if name != SESSION)
+        return self._committing is None and self._commit is None and not self.dirty
 
     def _committed(self, future: Future[None]) -> None:
         self._conclude(future)
@@ -320,9 +307,6 @@ class Partition:
             return
         if failpoints.armed:
             failpoints.hit("after_commit")
-        assert self._commit is not None
-        for group, (last, _) in self._commit.passed.items():
-            self.positions[group] = last
         self._commit = None
         if time.monotonic() > self.leased_until:
             self.dirty = True  # this process has slept: another hub may speak for these chargers now

@@ -119,7 +119,8 @@ class Reader:
             return
         partition.reading, partition.rung = True, False
         groups = [SESSION] if partition.effects.parting else self._groups
-        read = self._journal.read(partition.number, partition.token, groups, pending=False, count=READ_COUNT)
+        positions = {group: partition.positions[group] for group in groups}
+        read = self._journal.peek(partition.number, partition.token, positions, count=READ_COUNT)
         read.add_done_callback(partial(self._done, partition, len(groups)))
 
     def _done(self, partition: Partition, groups: int, read: Future[Batch]) -> None:
@@ -130,15 +131,13 @@ class Reader:
         if isinstance(error, Fenced):
             self._failed(partition, error)
         elif error is not None:
-            partition.interrupted = True  # what the broken read had brought is read again
+            partition.interrupted = True
             self._store_down(error)
-        elif not partition.interrupted:  # else it is read again: a commit before it may not have been carried out
+        elif not partition.interrupted:  # else it is read again
             batch = read.result()
             partition.run = -1 if batch.more else batch.run
             partition.took(batch)
             self._take(partition, batch)
-            if partition.held or (partition.late and not partition.dirty):
-                partition.flush()  # nothing else may happen for long, and a crash would have them taken again
             if batch.more:
                 self._read(partition)
                 return

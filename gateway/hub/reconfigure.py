@@ -151,7 +151,7 @@ class Reconfigure:
             self._groups.remove(name)
             for partition in self._partitions.values():
                 partition.handed.pop(name, None)
-                partition.late.pop(name, None)
+                partition.positions.pop(name, None)
 
     def _remember(self, following: bool) -> None:
         """Whether sessions keep the transactions that end, for upstreams that will hear the end."""
@@ -175,7 +175,9 @@ class Reconfigure:
         while new and (missing := [number for number in self._partitions if number not in done]):
             for number in missing:
                 begun = await self._journal.ensure_groups(number, [*self._groups, *new], begins)
+                positions = await self._journal.positions(number)
                 if number in self._partitions:
+                    self._partitions[number].positions |= {name: positions[name] for name in new}
                     self._partitions[number].begun.update(begun)
                     self._since |= {(number, name): id for name, id in begun.items()}
                 done.add(number)

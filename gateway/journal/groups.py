@@ -64,13 +64,6 @@ class Groups:
         infos = [dict(zip(info[::2], info[1::2], strict=True)) for info in reply]
         return {info[b"name"].decode(): info[b"last-delivered-id"].decode() for info in infos}
 
-    async def rewind(self, partition: int, token: int, positions: Mapping[str, str]) -> None:
-        """Has groups read again what comes after these ids, under the partition's lease: for a hub whose last read may
-        have been carried out although no answer came. Raises Fenced, StoreDown.
-        """
-        made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
-        await self._store.run("rewind", made, token, *(part for pair in positions.items() for part in pair))
-
     async def destroy_group(self, partition: int, token: int, group: str) -> bool:
         """Ends a group under the partition's lease; what it had not done is nobody's any more. Raises Fenced, StoreDown."""
         return bool(await self._destroy(partition, token, group))

@@ -17,17 +17,15 @@ ALLOW_OOM = frozenset(
         "destroy",
         "expire",
         "read",
-        "reads",
         "renew",
         "requeue",
-        "rewind",
         "trim",
         "vacate",
     }
 )
 """Scripts that must work on a full store, or nothing would ever drain it. Redis 6.2 cannot do that."""
 
-TOGETHER = {"append": "appends", "commit": "commits", "read": "reads"}
+TOGETHER = {"append": "appends", "commit": "commits", "peek": "peeks"}
 """Script -> name of the same script for several calls (together.lua)."""
 
 _SOURCES = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "scripts").glob("*.lua"))}

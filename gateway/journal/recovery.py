@@ -30,6 +30,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     """Those of commit.lua for a commit that acknowledges nothing."""
     read: dict[str, list[str]] = {}
     """Group -> entries that a read has put into its pending list."""
+    taken: dict[str, list[str]] = {}
+    """Group -> entries that its hub has taken without that."""
     passed: dict[str, tuple[str, list[str]]] = {}
     """Group -> id that it has passed, and what lies before it and is not done."""
     acks: dict[str, list[str]] = {}
@@ -41,16 +43,24 @@ class Group:
     def __init__(self) -> None:
         self.top: Id = (0, 0)
         self.open: set[str] = set()
+        self.taken: set[str] = set()
+        """Not passed yet."""
         self.acked: dict[str, None] = {}
 
     def take(self, step: Step, group: str) -> None:
         self.open.update(step.read.get(group, ()))
         for id in step.read.get(group, ()):
             self.acked.pop(id, None)
+        self.taken.update(step.taken.get(group, ()))
         top, open = step.passed.get(group, ("", []))
+        if top:
+            behind = {id for id in self.taken if order(id) <= order(top)}
+            self.taken -= behind
+            self.acked.update(dict.fromkeys(behind.difference(open)))
         self.open.update(open)
         for id in step.acks.get(group, ()):
             self.open.discard(id)
+            self.taken.discard(id)
             self.acked[id] = None
         for id in (top, *step.read.get(group, ()), *step.acks.get(group, ())):
             self.top = max(self.top, order(id)) if id else self.top
@@ -71,7 +81,7 @@ def recovered(
     groups: dict[str, Group] = {}
     for step in made:
         if step.token == token:
-            for name in {*step.read, *step.passed, *step.acks} - {"session"}:
+            for name in {*step.read, *step.taken, *step.passed, *step.acks} - {"session"}:
                 groups.setdefault(name, Group()).take(step, name)
     mine = [(order(id), id) for id in own]
     for name, group in groups.items():

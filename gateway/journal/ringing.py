@@ -75,3 +75,10 @@ def read(ring: Ring, partition: int, token: int, batch: dict[str, list[Entry]]) 
     ids = {group: [entry.id for entry in entries] for group, entries in batch.items() if entries}
     if ids:
         ring.step(Step(ring.now, partition, token, size=_ID * sum(map(len, ids.values())), read=ids))
+
+
+def peek(ring: Ring, partition: int, token: int, batch: dict[str, list[Entry]]) -> None:
+    """What a hub has taken and did not do with yet."""
+    ids = {group: [entry.id for entry in entries] for group, entries in batch.items() if entries}
+    if ids:
+        ring.step(Step(ring.now, partition, token, size=_ID * sum(map(len, ids.values())), taken=ids))

@@ -32,6 +32,8 @@ class Batch(dict[str, list[Entry]]):
     """Number of the newest entry of the partition at the time of the read."""
     passed: dict[str, str]
     """Group -> the newest id that this read has taken it past."""
+    all: dict[str, list[Entry]]
+    """Of a `peek`: everything between where the group was and that id, also what it does not want."""
     more: frozenset[str] = frozenset()
     """Groups that had more than fits: read them again without waiting."""
     reset: frozenset[str] = frozenset()
@@ -110,7 +112,7 @@ class Streams:
             batch = Batch((group, []) for group in groups)
             batch.position = "" if pending else reply[0].decode()
             batch.run = int(reply[1])
-            batch.passed, batch.gone = {}, {}
+            batch.passed, batch.gone, batch.all = {}, {}, {}
             newest = (0, 0)
             for raw_group, entries, last, more, recreated, gone in reply[2:]:
                 group = raw_group.decode()
@@ -134,7 +136,41 @@ class Streams:
             return batch
 
         made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
-        return self._store.gather("read", made, (token, count, *args), convert)
+        return self._store.run("read", made, token, count, *args, convert=convert)
+
+    def peek(self, partition: int, token: int, positions: dict[str, str], *, count: int) -> asyncio.Future[Batch]:
+        """Gives up to `count` entries behind the id of each group, of one partition, under its lease. Nothing changes by that: what a
+        group has done with, or has to be told again should its hub die, is told by `commit`.
+
+        Raises in the future Fenced, StoreDown, and UnsafeStore for an entry that a newer release wrote.
+        """
+        starts = list(dict.fromkeys(positions.values()))
+        ring = self._store.ring
+
+        def convert(reply: list[Any]) -> Batch:
+            batch = Batch()
+            batch.run, batch.position = int(reply[0]), reply[1].decode()
+            batch.passed, batch.gone, batch.all = {}, {}, {}
+            found = {
+                start: [read_entry(partition, raw) for raw in raws]
+                for start, raws in zip(starts, reply[2:], strict=True)
+            }
+            calls = {start: [each for each in entries if each.kind == "call"] for start, entries in found.items()}
+            if not batch.position:
+                batch.position = max((entries[-1].id for entries in found.values() if entries), key=order)
+            for group, start in positions.items():
+                entries = batch.all[group] = found[start]
+                batch[group] = calls[start] if group != SESSION else [each for each in entries if each.kind != "call"]
+                if entries:
+                    batch.passed[group] = entries[-1].id
+                if len(entries) == count:
+                    batch.more |= {group}
+            if ring is not None:
+                ringing.peek(ring, partition, token, batch)
+            return batch
+
+        made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
+        return self._store.gather("peek", made, (token, count, *starts), convert)
 
     def _reset(self, partition: int, group: str) -> None:
         self.resets += 1

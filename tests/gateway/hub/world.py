@@ -39,6 +39,7 @@ KINDS = {
     "look": 4,
     "kill": 2,
     "outage": 2,
+    "renew": 4,
 }
 """Kind of a step -> how often it is taken."""
 
@@ -100,9 +101,15 @@ class Hub:
         assert token is not None
         await self.journal.ensure_groups(0, GROUPS)
         partition = self.partitions[0] = Partition(0, token, self.journal, self._send, self._failed)
+        partition.positions = await self.journal.positions(0)
         await self.reader.continue_pending(partition)
         self._running = asyncio.create_task(self.reader.run())
         return partition
+
+    def renewed(self) -> None:
+        """Its lease was renewed, as `Ownership` does it."""
+        self.partition.pass_all()
+        self.partition.flush()
 
     async def back(self) -> None:
         """The store is back, as `Ownership` sees to it."""
@@ -130,8 +137,8 @@ class Hub:
     def in_doubt(self, group: str) -> set[str]:
         """Acknowledged, but no commit of it is confirmed."""
         ids = self.direct & self.acknowledged[group]
-        if self.partition.dirty or self.partition.reading:
-            ids |= set(self.partition.effects.acks.get(group, ())) | set(self.partition.late.get(group, ()))
+        if self.partition.dirty:
+            ids |= set(self.partition.effects.acks.get(group, ()))
             if group in self.partition.handed:
                 ids |= self.partition.handed[group].done
         for future, commit in self._commits:
@@ -172,12 +179,11 @@ class Hub:
     def _take(self, partition: Partition, batch: Batch) -> None:
         if batch.position and not batch.more:
             partition.position = batch.position
-        if batch.position:
-            for group, id in batch.passed.items():
-                self._floor[group] = max(self._floor[group], order(id))
         for group, entries in batch.items():
             for entry in entries:
                 self._happened(group, entry)
+                if group == SESSION:
+                    partition.acknowledge(group, entry.id)
 
     def _hand(self, partition: Partition, entry: Entry) -> None:
         self.handed += 1
@@ -318,20 +324,15 @@ class World:
             assert not gone, f"{group} has not done with {sorted(gone)}"
 
     async def outage(self) -> None:
-        """The store is away for a moment: a commit's answer is lost, carried out or not, and that of a read which is carried
-        out behind it; the hub decides meanwhile."""
+        """The store is away for a moment: a commit's answer is lost, whether it was carried out or not; the hub decides meanwhile."""
         hub, partition, pick = self.hub, self.hub.partition, self.random
-        if not set(GROUPS) <= partition.positions.keys():
-            return  # it would be given up
         hub.losing = pick.choice(("", "its answer", "all of it"))
         self.acknowledge(pick.choice(UPSTREAMS), pick.choice((0, 1, 6)), pick.random() < 0.6)
         await asyncio.sleep(0)
         await until(lambda: partition.steady)
         hub.losing, partition.interrupted = "", True
-        await hub.journal.read(0, partition.token, GROUPS, pending=False, count=pick.choice((3, 200)))
         self.acknowledge(pick.choice(UPSTREAMS), pick.choice((0, 1, 6)), pick.random() < 0.6)
         await asyncio.sleep(0)
-        self.reached.clear()
         await hub.back()
 
     async def step(self) -> None:
@@ -367,6 +368,8 @@ class World:
                 await self.kill()
             case "outage":
                 await self.outage()
+            case "renew":
+                self.hub.renewed()
         match pick.randrange(6):
             case 0:
                 await asyncio.sleep(0.002)
