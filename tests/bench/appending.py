@@ -27,6 +27,7 @@ from gateway.journal.entry import Head
 from gateway.journal.facts import Commit
 from gateway.journal.journal import Journal
 from gateway.journal.lua import Script
+from gateway.journal.streams import Batch
 
 IN_FLIGHT = 200
 CHARGERS = 200
@@ -116,33 +117,40 @@ class Bench:
         return self.journal.append("call", head, FRAME % (number, number), ttl=ttl)
 
     async def fan(self, upstreams: int, count: int) -> None:
-        """Appends; at the same time what has come is read for each upstream, and acknowledged."""
+        """Appends; at the same time each upstream is told what has come, as a hub does it: looked at, done, passed."""
         groups = _groups(upstreams)
         seen = dict.fromkeys(groups, 0)
         publishing = asyncio.create_task(self.many(count, partial(self.append, 3600)))
+        places = await self.places(groups)
         committing: list[asyncio.Future[None]] = []
         while min(seen.values()) < count:
-            read = await self.read(groups)
-            if not read:
+            batch = await self.journal.peek(PARTITION, self.token, places, count=500)
+            if not batch.passed:
                 await asyncio.sleep(0.001)
                 continue
-            for group, ids in read.items():
-                seen[group] += len(ids)
-            committing.append(self.journal.commit(PARTITION, self.token, Commit(acks=read)))
+            for group in groups:
+                seen[group] += len(batch[group])
+            committing.append(self.passed(places, batch))
         await publishing
         for each in committing:
             await each
 
-    async def read(self, groups: list[str]) -> dict[str, list[str]]:
-        """What is new for each group."""
-        batch = await self.journal.read(PARTITION, self.token, ["session", *groups], pending=False, count=500)
-        return {group: [entry.id for entry in batch[group]] for group in groups if batch[group]}
+    def passed(self, places: dict[str, str], batch: Batch) -> asyncio.Future[None]:
+        """All groups have done with what they were told."""
+        places.update(batch.passed)
+        passed: dict[str, tuple[str, list[str]]] = {group: (id, []) for group, id in batch.passed.items()}
+        return self.journal.commit(PARTITION, self.token, Commit(passed=passed))
+
+    async def places(self, groups: list[str]) -> dict[str, str]:
+        found = await self.journal.positions(PARTITION)
+        return {group: found[group] for group in ["session", *groups]}
 
     async def catch_up(self, groups: list[str]) -> None:
-        """So that each group has read and acknowledged everything, and nothing is kept."""
+        """So that each group has done with everything, and nothing is kept."""
         await self.journal.ensure_groups(PARTITION, groups)
-        while read := await self.read(groups):
-            await self.journal.commit(PARTITION, self.token, Commit(acks=read))
+        places = await self.places(groups)
+        while (batch := await self.journal.peek(PARTITION, self.token, places, count=500)).passed:
+            await self.passed(places, batch)
         await self.journal.trim(PARTITION, self.token, groups)
 
     async def run(self, command: dict[str, Any]) -> dict[str, Any]:

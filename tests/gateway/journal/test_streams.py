@@ -279,3 +279,37 @@ async def test_groups_side_by_side_get_the_same_and_others_get_theirs(partition:
     assert (
         [entry.id for entry in pending["a"]] == [entry.id for entry in pending["b"]] == [first, second, third, fourth]
     )
+
+
+async def test_a_look_gives_each_group_what_it_wants_behind_its_place_and_changes_nothing(partition: Partition) -> None:
+    journal, number = partition.journal, partition.number
+    ids = [await partition.call(at) for at in range(3)]
+    answer = (await journal.append("answer", partition.head, b"[3]")).id
+    places = {"session": "0-0", "a": "0-0", "b": ids[1]}
+    for _ in range(2):
+        batch = await journal.peek(number, partition.token, places, count=10)
+        assert [entry.kind for entry in batch["session"]] == ["open", "answer"]
+        assert [entry.id for entry in batch["a"]] == ids
+        assert [entry.id for entry in batch["b"]] == ids[2:]
+        assert [entry.id for entry in batch.all["b"]] == [ids[2], answer]
+        assert batch.passed == dict.fromkeys(places, answer)
+        assert (batch.position, batch.more) == (answer, frozenset())
+    assert await journal.positions(number) == {"session": "0-0", "a": "0-0", "b": "0-0"}
+    lag = await journal.lag(number, ["a"])
+    assert (lag["a"].pending, lag["a"].unread) == (0, 3)
+    some = await journal.peek(number, partition.token, places, count=2)
+    assert some.more == {"session", "a", "b"}
+    assert [entry.id for entry in some["a"]] == ids[:1], "the first of the two is the open"
+    none = await journal.peek(number, partition.token, {"a": answer}, count=2)
+    assert (none["a"], none.position, none.passed) == ([], answer, {})
+
+
+async def test_a_look_is_fenced_and_knows_the_number_of_the_newest(partition: Partition) -> None:
+    journal = partition.journal
+    runs: list[int] = []
+    journal.on_append = lambda _, run, __: runs.append(run)
+    await partition.call()
+    batch = await journal.peek(partition.number, partition.token, {"a": "0-0"}, count=10)
+    assert [batch.run] == runs
+    with pytest.raises(Fenced):
+        await journal.peek(partition.number, partition.token + 1, {"a": "0-0"}, count=10)

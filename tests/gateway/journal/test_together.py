@@ -97,7 +97,7 @@ async def test_reads_of_several_partitions_are_one_script(journal: Journal, part
     await journal.release(fenced.number, fenced.token)
     before = await evaluated(fenced)
     reads = [
-        journal.read(partition.number, partition.token, ["session", "a"], pending=False, count=10)
+        journal.peek(partition.number, partition.token, {"session": "0-0", "a": "0-0"}, count=10)
         for partition in partitions
     ]
     batches = await asyncio.gather(*reads, return_exceptions=True)
@@ -175,15 +175,17 @@ async def test_a_commit_that_is_too_long_for_the_stack_leaves_alone(
     assert len(await journal.load_facts(partitions[0].number, "CP-1")) == MOST_ARGUMENTS
 
 
-async def test_a_read_comes_behind_the_commits_before_it(journal: Journal, partitions: list[Partition]) -> None:
+async def test_what_is_looked_at_behind_a_commit_does_not_come_before_it(
+    journal: Journal, partitions: list[Partition]
+) -> None:
     one, two = partitions[:2]
     ids = [(await journal.append("call", each.head, FRAME)).id for each in (one, two)]
     before = await evaluated(one)
-    first = journal.read(one.number, one.token, ["a"], pending=False, count=10)
+    first = journal.peek(one.number, one.token, {"a": "0-0"}, count=10)
     passing = journal.commit(two.number, two.token, Commit(passed={"a": (ids[1], [])}))
-    second = journal.read(two.number, two.token, ["a"], pending=False, count=10)
+    second = journal.peek(two.number, two.token, {"a": "0-0"}, count=10)
     assert [entry.id for entry in (await first)["a"]] == ids[:1]
-    assert (await second)["a"] == []
+    assert [entry.id for entry in (await second)["a"]] == ids[1:]
     await passing
     assert await evaluated(one) == before + 3
 
