@@ -110,7 +110,7 @@ class Together(Reply[None]):
     def answered(self, reply: Any) -> None:
         """The store's reply, for all of them."""
         calls, self.calls = self.calls, []
-        if self.script is not self._many:
+        if len(calls) == 1:
             calls[0].answered(reply)
             return
         for call, said in zip(calls, reply, strict=True):
