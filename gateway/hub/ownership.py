@@ -173,6 +173,8 @@ class Ownership:
         """Whether a partition can be released that another hub should have `since`. When it has no quiet moment nothing new is
         begun there. `most`, `parting`: how long it is kept at all, and so."""
         now = time.monotonic()
+        if not partition.committing:
+            partition.pass_all()
         begun = self._parting.get(partition.number)
         if self._settled(partition) or now - since > most or (begun is not None and now - begun > parting):
             return True
@@ -294,8 +296,6 @@ class Ownership:
             await self._journal.hub_alive(self._hub)
         for partition in self._partitions.values():
             partition.pass_all()  # what is not done yet belongs into the pending lists
-            if partition.dirty:
-                partition.flush()
 
     async def _resume_all(self) -> None:
         """The store is back and the leases are held: go on where it was left. Another store may know less: begin anew."""

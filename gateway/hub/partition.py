@@ -186,12 +186,12 @@ class Partition:
             self.effects.acks.setdefault(group, []).append(id)
 
     def pass_all(self) -> None:
-        """With the next commit each group passes all that was handed over; what is not done goes to its pending list."""
+        """Have each group pass all that it was told; what is not done goes to its pending list."""
         for handed in self.handed.values():
             if handed.ids:
                 handed.due = handed.all = self.passing = True
         if self.passing:
-            self.dirty = True
+            self.flush()
 
     def _settle(self, effects: Effects) -> tuple[dict[str, list[str]], dict[str, tuple[str, list[str]]]]:
         """Acknowledgements as the store needs them: of entries that were pending, and how far the others reach."""
@@ -278,8 +278,10 @@ class Partition:
 
     @property
     def quiet(self) -> bool:
-        """Nothing is decided and not yet sent."""
-        return self._committing is None and self._commit is None and not self.dirty
+        """Nothing is decided and not yet sent, and another owner would be told nothing again that is done."""
+        if self._committing is not None or self._commit is not None or self.dirty:
+            return False
+        return not any(self.handed.values())
 
     def _committed(self, future: Future[None]) -> None:
         self._conclude(future)

@@ -109,7 +109,6 @@ class Hub:
     def renewed(self) -> None:
         """Its lease was renewed, as `Ownership` does it."""
         self.partition.pass_all()
-        self.partition.flush()
 
     async def back(self) -> None:
         """The store is back, as `Ownership` sees to it."""
