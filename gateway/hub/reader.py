@@ -119,7 +119,11 @@ class Reader:
             return
         partition.reading, partition.rung = True, False
         groups = [SESSION] if partition.effects.parting else self._groups
-        positions = {group: partition.positions[group] for group in groups}
+        try:
+            positions = {group: partition.positions[group] for group in groups}
+        except KeyError as missing:  # it is taken over anew, with all groups
+            self._failed(partition, missing)
+            return
         read = self._journal.peek(partition.number, partition.token, positions, count=READ_COUNT)
         read.add_done_callback(partial(self._done, partition, len(groups)))
 

@@ -29,13 +29,11 @@ def unread(partition: Partition, session: Session, entry: Entry) -> bool:
     """Whether what `entry` repeats is still to be read: the repeat came through another group, which was faster."""
     if partition.failed or partition.sessions.get(session.charger.casefold()) is not session:
         return False
-    original = entry.head.of
-    for name, link in session.links.items():
-        if link.counts(entry.head.action) and order(original) > order(partition.positions.get(name, "0-0")):
-            handed = partition.handed.get(name)
-            if handed is None or original not in handed.ids:
-                return True
-    return False
+    original = order(entry.head.of)
+    return any(
+        link.counts(entry.head.action) and original > order(partition.positions.get(name, "0-0"))
+        for name, link in session.links.items()
+    )
 
 
 def _knows(link: Link, entry: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from gateway.journal import keys, ringing
@@ -47,6 +49,7 @@ class Facts:
     """Part of Journal."""
 
     _store: Store
+    _reset: Callable[[int, str], None]
 
     def commit(self, partition: int, token: int, commit: Commit) -> Reply[None]:
         """Stores a decision in one transaction under the partition's lease.
@@ -82,10 +85,15 @@ class Facts:
         for group, ids in commit.acks.items():
             if ids:
                 args += (group, len(ids), *ids)
+
+        def done(recreated: list[bytes]) -> None:
+            for group in recreated:
+                self._reset(partition, group.decode())
+
         if (ring := self._store.ring) is not None:
             again = [token, 0, *args[passed:decided]]
-            return ringing.commit(self._store, ring, partition, tuple(made), args, again, commit)
-        return self._store.gather("commit", tuple(made), args, _nothing)
+            return ringing.commit(self._store, ring, partition, tuple(made), args, again, commit, done)
+        return self._store.gather("commit", tuple(made), args, done)
 
     async def stored_answer(self, partition: int, charger: str, dedup: str) -> bytes:
         """The CALLRESULT payload that a retry of this message (`Head.dedup`) is answered; empty: none is stored. Raises StoreDown."""
@@ -124,7 +132,3 @@ def _moves(partition: int, commit: Commit, made: list[str]) -> list[Argument]:
         fields = letter_fields(dead)
         moves += ("dead", dead.upstream, len(fields), *fields)
     return moves
-
-
-def _nothing(_: object) -> None:
-    return None

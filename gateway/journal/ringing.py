@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gateway.journal.connection import Argument
@@ -53,15 +54,24 @@ def _keep(ring: Ring, partition: int, number: int, keys: Keys, id: bytes, what: 
 
 
 def commit(
-    store: Store, ring: Ring, partition: int, keys: Keys, args: list[Argument], again: list[Argument], what: Commit
+    store: Store,
+    ring: Ring,
+    partition: int,
+    keys: Keys,
+    args: list[Argument],
+    again: list[Argument],
+    what: Commit,
+    done: Callable[[Any], None],
 ) -> Reply[None]:
-    """commit.lua with its keys and arguments; `again`: those without acknowledgements. Both begin with the token."""
+    """commit.lua with its keys and arguments; `again`: those without acknowledgements. Both begin with the token. `done` is given the
+    reply."""
     token = int(args[0])
     number = ring.decisions[partition] = ring.decisions[partition] + 1
     args[0] = again[0] = f"{token} {number}"
     made = (*keys, ring.decision_keys[partition])
 
-    def keep(_: Any) -> None:
+    def keep(reply: Any) -> None:
+        done(reply)
         size = sum(len(arg) for arg in again if isinstance(arg, bytes)) + _ARGUMENT * len(again)
         size += _ID * sum(map(len, what.acks.values()))
         kept = tuple(again)

@@ -258,7 +258,7 @@ async def test_i26_what_is_delivered_again_is_what_was_received(fleet: Fleet) ->
         await fleet.expire()
         await fleet.hubs[0].run()
     async with asyncio.timeout(15):  # what is not done goes to the pending list every 5 s
-        while len(pending := await fleet.store.ask("XPENDING", stream, "main", "-", "+", 100)) < 6:
+        while len(pending := await fleet.store.ask("XPENDING", stream, "main", "-", "+", 100)) < 6:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     kept = dict(await fleet.store.ask("XRANGE", stream, "-", "+"))
     for id, fields in before:

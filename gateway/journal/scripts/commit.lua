@@ -2,6 +2,7 @@
 -- KEYS lease, stream, one facts hash per set, one per delete, one dedup key per answer, two keys per move [, ring]
 -- ARGV token [and, after a space, the number of this commit in its process' ring: see ring.py], n, n * (group, id it has passed, n, n * id
 -- that it has not done with), n, n * (field, value), n, n * field, n, n * answer, n, n * move, then per group: name, n, n * id
+-- Returns the groups that were gone and are there again.
 -- Moves: park, field of the index, n, n * entry (KEYS parked, index); unpark, field, n, n * padded id (the same);
 -- dead, upstream, n, n * field or value of a stream entry (KEYS dead letters, index)
 local lease = redis.call('GET', KEYS[1])
@@ -14,10 +15,14 @@ end
 if ARGV[2] == '0' then
   redis.call('XACK', KEYS[2], 'session', '0-0')
 end
-local key, arg = 3, 2
+local key, arg, recreated = 3, 2, {}
 for _ = 1, tonumber(ARGV[2]) do
   local group, id, last = ARGV[arg + 1], ARGV[arg + 2], arg + 3 + tonumber(ARGV[arg + 3])
   local set = redis.pcall('XGROUP', 'SETID', KEYS[2], group, id)
+  if set.err and string.find(set.err, 'NOGROUP', 1, true) then
+    set = redis.pcall('XGROUP', 'CREATE', KEYS[2], group, id)
+    recreated[#recreated + 1] = group
+  end
   if not set.err then
     for first = arg + 4, last, 1000 do
       local claim = {unpack(ARGV, first, math.min(first + 999, last))}
@@ -25,7 +30,7 @@ for _ = 1, tonumber(ARGV[2]) do
       claim[#claim + 1] = 'JUSTID'
       redis.call('XCLAIM', KEYS[2], group, 'hub', 0, unpack(claim))
     end
-  elseif redis.call('EXISTS', KEYS[2]) == 1 and not string.find(set.err, 'NOGROUP', 1, true) then
+  elseif redis.call('EXISTS', KEYS[2]) == 1 then
     return set
   end
   arg = last
@@ -92,4 +97,4 @@ while arg < #ARGV do
   end
   arg = last + 1
 end
-return 1
+return recreated

@@ -313,3 +313,17 @@ async def test_a_look_is_fenced_and_knows_the_number_of_the_newest(partition: Pa
     assert [batch.run] == runs
     with pytest.raises(Fenced):
         await journal.peek(partition.number, partition.token + 1, {"a": "0-0"}, count=10)
+
+
+async def test_a_group_that_somebody_removed_is_there_again_where_its_hub_had_it(partition: Partition) -> None:
+    journal, number = partition.journal, partition.number
+    ids = [await partition.call(at) for at in range(3)]
+    await partition.server.ask("XGROUP", "DESTROY", keys.stream(number), "a")
+    gone: list[tuple[int, str]] = []
+    journal.on_reset = lambda partition, group: gone.append((partition, group))
+    await journal.commit(number, partition.token, Commit(passed={"a": (ids[1], [ids[0]]), "b": (ids[0], [])}))
+    assert gone == [(number, "a")]
+    assert journal.resets == 1
+    places = await journal.positions(number)
+    assert (places["a"], places["b"]) == (ids[1], ids[0])
+    assert (await journal.lag(number, ["a"]))["a"].pending == 1
