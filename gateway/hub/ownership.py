@@ -294,8 +294,6 @@ class Ownership:
                 self.drop(partition)
         if not self._ended:
             await self._journal.hub_alive(self._hub)
-        for partition in self._partitions.values():
-            partition.pass_all()  # what is not done yet belongs into the pending lists
 
     async def _resume_all(self) -> None:
         """The store is back and the leases are held: go on where it was left. Another store may know less: begin anew."""
@@ -400,6 +398,8 @@ class Ownership:
         """How far each upstream is behind, over the partitions owned here."""
         names = self._groups[1:]
         found = {name: Behind() for name in names}
+        for partition in self._partitions.values():
+            partition.pass_all()  # what was told and is not done is pending, not unread
         lags = await asyncio.gather(*(self._journal.lag(number, names) for number in list(self._partitions)))
         for each in lags:
             for name, lag in each.items():

@@ -60,7 +60,7 @@ async def test_nothing_is_lost_or_taken_twice(world: World, monkeypatch: pytest.
     for group in UPSTREAMS:
         world.acknowledge(group, 100_000, False)
     await until(lambda: not world.hub.partition.dirty)
-    world.hub.renewed()
+    world.hub.tend()
     await until(lambda: world.hub.partition.quiet and not world.hub.partition.reading)
     await world.look()
     world.check(world.hub)

@@ -39,7 +39,7 @@ KINDS = {
     "look": 4,
     "kill": 2,
     "outage": 2,
-    "renew": 4,
+    "tend": 4,
 }
 """Kind of a step -> how often it is taken."""
 
@@ -106,8 +106,8 @@ class Hub:
         self._running = asyncio.create_task(self.reader.run())
         return partition
 
-    def renewed(self) -> None:
-        """Its lease was renewed, as `Ownership` does it."""
+    def tend(self) -> None:
+        """Every few seconds `Ownership` does this."""
         self.partition.pass_all()
 
     async def back(self) -> None:
@@ -367,8 +367,8 @@ class World:
                 await self.kill()
             case "outage":
                 await self.outage()
-            case "renew":
-                self.hub.renewed()
+            case "tend":
+                self.hub.tend()
         match pick.randrange(6):
             case 0:
                 await asyncio.sleep(0.002)
