@@ -110,7 +110,8 @@ class Charger(LeanSocket):
         handshake.receive_data(head)
         assert self.opened is not None
         if handshake.handshake_exc is not None or handshake.subprotocol != "ocpp1.6":
-            problem = handshake.handshake_exc or "no subprotocol"
+            # The library waits for the body of a refusal; the status line says enough.
+            problem = handshake.handshake_exc or head.partition(b"\r\n")[0].decode("latin-1")
             self.opened.set_exception(ConnectionError(f"{self.identity.decode()}: {problem}"))
             self.transport.abort()  # what follows is the body of the refusal
         else:
