@@ -264,8 +264,12 @@ class Hub:
             partition.position = batch.position
         if not batch.position:
             self._observer.redelivered(batch, claimed=partition in self._fresh)
-        elif self._fresh:
-            self._fresh.discard(partition)
+        else:
+            if partition.deserted:
+                self._observer.redelivered(batch, claimed=True)
+                partition.deserted = bool(batch.more)
+            if self._fresh:
+                self._fresh.discard(partition)
         for group, n in batch.gone.items():
             self._observer.gone(group, n)
         for group, entries in batch.items():

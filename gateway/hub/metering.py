@@ -25,7 +25,7 @@ from .happenings import Happenings
 from .link import Link
 from .observer import Observer
 from .outcomes import command, translation, violation
-from .session import Session
+from .session import SESSION, Session
 
 log = structlog.get_logger(__name__)
 
@@ -320,9 +320,9 @@ class Metering(Observer):
                 self._dequeuing.observe(seconds)
 
     def redelivered(self, batch: Batch, *, claimed: bool) -> None:
-        """What was pending is read again; `claimed`: it was another owner's."""
+        """What was pending is read again, or may have been told by an owner that died; `claimed`: it was another owner's."""
         for group, entries in batch.items():
-            if entries:
+            if entries and group != SESSION:
                 self._metrics.stream_redelivered.cell(group).n += len(entries)
                 if claimed:
                     self._metrics.stream_claimed.cell(group).n += len(entries)

@@ -166,15 +166,13 @@ class Ownership:
         for number, since in list(self._moving.items()):
             partition = self._partitions.get(number)
             if partition is not None and self._goes(partition, since, MOVE_SECONDS, PART_SECONDS):
-                self.drop(partition)
+                self._part(partition)
                 await self._journal.release(number, partition.token)
 
     def _goes(self, partition: Partition, since: float, most: float, parting: float) -> bool:
         """Whether a partition can be released that another hub should have `since`. When it has no quiet moment nothing new is
         begun there. `most`, `parting`: how long it is kept at all, and so."""
         now = time.monotonic()
-        if not partition.committing:
-            partition.pass_all()
         begun = self._parting.get(partition.number)
         if self._settled(partition) or now - since > most or (begun is not None and now - begun > parting):
             return True
@@ -221,13 +219,18 @@ class Ownership:
                     if self.hurried or self._goes(
                         partition, since, seconds, seconds
                     ):  # now: it is served until it is dropped
-                        self.drop(partition)
+                        self._part(partition)
                         released.append(self._journal.release(partition.number, partition.token))
                 await asyncio.gather(*released)
                 await asyncio.sleep(0.02 if self._partitions else 0)
             await self._journal.hub_gone(self._hub)  # a renewal may have been under way
         except StoreDown as error:
             self.drop_all(error)
+
+    def _part(self, partition: Partition) -> None:
+        """The next owner need not read again what is done: that is committed before the lease is given back."""
+        partition.pass_all()
+        self.drop(partition)
 
     def drop(self, partition: Partition) -> None:
         """Forget a partition: its sessions are another hub's now, or will be loaded again."""
@@ -388,6 +391,7 @@ class Ownership:
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}
         partition = self._begin(number, token, alive)
         partition.begun, partition.positions, partition.leased_until = begun, positions, until
+        partition.deserted = number in self._journal.deserted
         partition.reading = True  # nothing new is read before what is pending
         self._partitions[number] = partition
         self.taken_over += 1

@@ -75,6 +75,7 @@ class Partition:
         "_sends",
         "begun",
         "caught_up",
+        "deserted",
         "dirty",
         "effects",
         "failed",
@@ -117,6 +118,8 @@ class Partition:
         self.interrupted = False
         """The store was away: what was under way there may have happened or not. Nothing is read, committed or sent that
         needs a commit, until `resume`."""
+        self.deserted = False
+        """Its owner before may have died: what is read first may have been told already."""
         self.caught_up = False
         """What was pending at the take-over is taken."""
         self.positions: dict[str, str] = {}
@@ -278,10 +281,8 @@ class Partition:
 
     @property
     def quiet(self) -> bool:
-        """Nothing is decided and not yet sent, and another owner would be told nothing again that is done."""
-        if self._committing is not None or self._commit is not None or self.dirty:
-            return False
-        return not any(self.handed.values())
+        """Nothing is decided and not yet sent."""
+        return self._committing is None and self._commit is None and not self.dirty
 
     def _committed(self, future: Future[None]) -> None:
         self._conclude(future)

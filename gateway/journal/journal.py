@@ -48,6 +48,7 @@ class Journal(
         """`now_ms`: wall clock in milliseconds since 1970. Raises UnsafeStore for a `redis.url` of unknown form."""
         self._config = config
         self._tokens = {}
+        self.deserted = set()
         self._now_ms = now_ms
         self._store = ClusterStore(config) if config.cluster else Store(config)
         self._ring = self._store.ring

@@ -15,6 +15,8 @@ from gateway.journal.store import Store
 
 LEASE_TTL = 15
 """Seconds for which an edge, a hub or a partition's owner counts as alive after its last sign; renew every 5 s."""
+LEFT_TTL = 10 * 365 * 86400
+"""Seconds that a token lives once its owner has given the partition up; that it has a limit tells so."""
 SPREAD = 1 << 20
 """Tokens per second of the clock. Two hubs that are given a partition in the same second, because a failover lost what the
 first was given, draw different ones. Until the year 2242 the store's numbers hold them exactly."""
@@ -27,6 +29,8 @@ class Leases:
     _now_ms: Callable[[], int]
     _tokens: dict[int, int]
     """The newest token of each partition that this process was given: the next is higher, whatever the store has forgotten."""
+    deserted: set[int]
+    """Partitions that this process was given without their owner before having given them up: it may have died."""
 
     async def edge_alive(self, edge: str) -> None:
         """Takes or renews the lease of an edge; `edge` names one incarnation of it, e.g. host plus a random part."""
@@ -110,8 +114,12 @@ class Leases:
         given = await self._store.run("acquire", made, hub, LEASE_TTL * 1000, lowest, step)
         if given is None:
             return None
-        token, before = map(int, given)
+        token, before, left = map(int, given)
         self._tokens[partition] = token
+        if before and not left:
+            self.deserted.add(partition)
+        else:
+            self.deserted.discard(partition)
         if self._store.ring is not None:
             self._store.ring.leases[partition] = Lease(token, hub, until, before)
         return token
@@ -128,7 +136,9 @@ class Leases:
         """Gives a partition up, for another hub to take at once; does nothing if it is lost already."""
         if self._store.ring is not None:
             self._store.ring.leases.pop(partition, None)
+        marked = self._store.call("EXPIRE", keys.token(partition), LEFT_TTL)
         await self._store.run("renew", (keys.lease(partition),), token, 0)
+        await marked
 
     async def publish_upstream(self, name: str, state: str) -> None:
         """Tells all edges how an upstream is, "up" or "down", for 15 s."""

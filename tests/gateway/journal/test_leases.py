@@ -1,4 +1,4 @@
-from gateway.journal import Journal
+from gateway.journal import Journal, keys
 
 from .conftest import Server
 
@@ -60,3 +60,20 @@ async def test_upstream_health_expires(journal: Journal, server: Server) -> None
     await journal.publish_upstream("main", "down")
     assert await journal.upstream_health(["main", "other"]) == {"main": "down", "other": ""}
     assert 14 <= await server.ask("TTL", "upstream:main") <= 15
+
+
+async def test_a_partition_that_was_not_given_up_is_deserted(journal: Journal, server: Server) -> None:
+    """Its owner may have died: what the next one reads first may have been told."""
+    first = await journal.acquire(3, "hub-1")
+    assert first is not None
+    assert 3 not in journal.deserted, "nobody had it"
+    await server.ask("DEL", keys.lease(3))  # it has expired
+    second = await journal.acquire(3, "hub-2")
+    assert second is not None
+    assert 3 in journal.deserted
+    await journal.release(3, second)
+    third = await journal.acquire(3, "hub-1")
+    assert third is not None
+    assert third > second > first
+    assert 3 not in journal.deserted
+    assert await server.ask("TTL", keys.token(3)) == -1
