@@ -49,7 +49,7 @@ class Upstream(msgspec.Struct):
     errors: list[Reason] = []
     """The most frequent reasons why sockets are not open."""
     pending: int = 0
-    """Messages that were read and not acknowledged."""
+    """Messages that it has not acknowledged, whether it was told them or not."""
     oldest_seconds: float = 0.0
     """Age of the oldest message that it has not got: the figure to look at first."""
     held: int = 0
@@ -218,7 +218,7 @@ class Upstreams(Part):
         groups = [name for name in await self._journal.groups(number) if name != SESSION]
         for name, lag in (await self._journal.lag(number, groups)).items():
             each = found.setdefault(name, Upstream(name, True))
-            each.pending += lag.pending
+            each.pending += lag.waiting
             each.oldest_seconds = max(each.oldest_seconds, lag.age_ms / 1000)
         for (name, _), size in (await self._journal.parked(number)).items():
             each = found.setdefault(name, Upstream(name, True))

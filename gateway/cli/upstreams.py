@@ -32,7 +32,7 @@ def list_upstreams(config: ConfigFile = None, output: OutputOption = Output.tabl
             groups = [name for name in await journal.groups(number) if name != SESSION]
             for name, lag in (await journal.lag(number, groups)).items():
                 each = found.setdefault(name, _nothing(orphan=True))
-                each["pending"] += lag.pending
+                each["pending"] += lag.waiting
                 each["oldest_seconds"] = max(each["oldest_seconds"], lag.age_ms // 1000)
             for (name, _), size in (await journal.parked(number)).items():
                 found.setdefault(name, _nothing(orphan=True))["parked_bytes"] += size

@@ -58,6 +58,11 @@ class Lag(msgspec.Struct, frozen=True):
     length: int = 0
     """Of the whole stream."""
 
+    @property
+    def waiting(self) -> int:
+        """Entries that the group wants and has not done with, as far as that is known."""
+        return self.pending + max(0, self.unread)
+
 
 class Streams:
     """Part of Journal."""
