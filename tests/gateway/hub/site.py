@@ -149,7 +149,7 @@ class Site:
         """Nothing of the charger's partition waits for the upstream: what was decided is in the store."""
 
         async def nothing() -> bool:
-            return (await self.edge.lag(self.partition(charger), [upstream]))[upstream].pending == 0
+            return (await self.edge.lag(self.partition(charger), [upstream]))[upstream].waiting == 0
 
         await eventually(f"nothing waits for {upstream}", nothing)
 
