@@ -156,7 +156,7 @@ CONNECTOR_STATUSES = (
     OTHER,
 )
 STATE_KINDS = ("transactions", "remote_starts", "given", "early", "connectors")
-STORE_COMMANDS = ("append", "read", "commit", "deliver", "ping", OTHER)
+STORE_COMMANDS = ("append", "peek", "commit", "deliver", "ping", OTHER)
 STORE_STAGES = {"append": "enqueue", "commit": "send"}
 """Command of the store -> the stage of a message's processing that waits for it."""
 CONNECT_OUTCOMES = (

@@ -95,9 +95,7 @@ class Reader:
         partition.reading = True
         more = True
         while more and not partition.failed:
-            batch = await self._journal.read(
-                partition.number, partition.token, self._groups, pending=True, count=READ_COUNT
-            )
+            batch = await self._journal.pending(partition.number, partition.token, self._groups, count=READ_COUNT)
             self._take(partition, batch)
             more = bool(batch.more)
         partition.reading = False

@@ -37,7 +37,11 @@ def stream(partition: int) -> str:
 
 @lru_cache(4096)
 def live(partition: int) -> str:
-    """Hash: `newest`, the id of the newest entry of the stream that is no call; `read`, how far the session group got."""
+    """Hash: `run`, the number of the newest entry of the stream; `newest`, the id of the newest that is no call.
+
+    Nobody here reads `newest`. Hubs of earlier revisions, which may run beside these during an update, do: where it is missing they
+    take it that `session` has nothing to be told, and trim what that group has not passed. So it is written on.
+    """
     return tag(partition) + ":live"
 
 

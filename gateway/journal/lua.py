@@ -16,7 +16,7 @@ ALLOW_OOM = frozenset(
         "commits",
         "destroy",
         "expire",
-        "read",
+        "pending",
         "renew",
         "requeue",
         "trim",

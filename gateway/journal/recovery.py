@@ -17,21 +17,21 @@ Id: TypeAlias = tuple[int, int]
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """A read or a commit of one partition, as far as the groups but the session's are concerned."""
+    """A look at or a commit of one partition, as far as the groups but the session's are concerned."""
 
     at: float
     partition: int
     token: int
     number: int = 0
-    """Of the commit; 0: a read."""
+    """Of the commit; 0: a look."""
     size: int = 0
     keys: tuple[str, ...] = ()
     args: tuple[str | bytes | int, ...] = ()
     """Those of commit.lua for a commit that acknowledges nothing."""
-    read: dict[str, list[str]] = {}
-    """Group -> entries that a read has put into its pending list."""
+    pending: dict[str, list[str]] = {}
+    """Group -> entries that its hub has found in its pending list."""
     taken: dict[str, list[str]] = {}
-    """Group -> entries that its hub has taken without that."""
+    """Group -> entries that its hub has taken behind its place."""
     passed: dict[str, tuple[str, list[str]]] = {}
     """Group -> id that it has passed, and what lies before it and is not done."""
     acks: dict[str, list[str]] = {}
@@ -48,8 +48,8 @@ class Group:
         self.acked: dict[str, None] = {}
 
     def take(self, step: Step, group: str) -> None:
-        self.open.update(step.read.get(group, ()))
-        for id in step.read.get(group, ()):
+        self.open.update(step.pending.get(group, ()))
+        for id in step.pending.get(group, ()):
             self.acked.pop(id, None)
         self.taken.update(step.taken.get(group, ()))
         top, open = step.passed.get(group, ("", []))
@@ -62,7 +62,7 @@ class Group:
             self.open.discard(id)
             self.taken.discard(id)
             self.acked[id] = None
-        for id in (top, *step.read.get(group, ()), *step.acks.get(group, ())):
+        for id in (top, *step.pending.get(group, ()), *step.acks.get(group, ())):
             self.top = max(self.top, order(id)) if id else self.top
 
 
@@ -81,7 +81,7 @@ def recovered(
     groups: dict[str, Group] = {}
     for step in made:
         if step.token == token:
-            for name in {*step.read, *step.taken, *step.passed, *step.acks} - {"session"}:
+            for name in {*step.pending, *step.taken, *step.passed, *step.acks} - {"session"}:
                 groups.setdefault(name, Group()).take(step, name)
     mine = [(order(id), id) for id in own]
     for name, group in groups.items():

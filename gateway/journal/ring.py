@@ -174,7 +174,7 @@ def _reclaim(partition: int, lease: Lease, now: float) -> tuple[Keys, Args]:
 
 def _begin(partition: int, steps: list[Step]) -> tuple[Keys, Args]:
     """Keys and arguments of ensure.lua, for a partition that its first hub had just begun."""
-    groups = {name for step in steps for name in (*step.read, *step.taken, *step.passed, *step.acks)}
+    groups = {name for step in steps for name in (*step.pending, *step.taken, *step.passed, *step.acks)}
     made = (keys.stream(partition), keys.begun(partition))
     return made, tuple(part for name in sorted({*groups, "session"}) for part in (name, ""))
 

@@ -80,11 +80,11 @@ def commit(
     return store.gather("commit", made, args, keep)
 
 
-def read(ring: Ring, partition: int, token: int, batch: dict[str, list[Entry]]) -> None:
-    """What a read has put into the pending lists."""
+def pending(ring: Ring, partition: int, token: int, batch: dict[str, list[Entry]]) -> None:
+    """What a hub has found in the pending lists."""
     ids = {group: [entry.id for entry in entries] for group, entries in batch.items() if entries}
     if ids:
-        ring.step(Step(ring.now, partition, token, size=_ID * sum(map(len, ids.values())), read=ids))
+        ring.step(Step(ring.now, partition, token, size=_ID * sum(map(len, ids.values())), pending=ids))
 
 
 def peek(ring: Ring, partition: int, token: int, batch: dict[str, list[Entry]]) -> None:

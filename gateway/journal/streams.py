@@ -1,4 +1,4 @@
-"""The hub's side of the journal streams: groups, fenced reads, wake-ups, trimming."""
+"""The hub's side of the journal streams: what is pending, what is new, wake-ups, trimming."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ from gateway.journal.store import Store
 log = structlog.get_logger(__name__)
 
 SESSION = "session"
-"""The group that reads everything but calls, at live pace and without a pending list."""
+"""The group that wants everything but calls, at live pace and without a pending list."""
 
 _decode_head = msgspec.msgpack.Decoder(Head).decode
 _KINDS: dict[bytes, Kind] = {kind.encode(): kind for kind in ("open", "call", "answer", "repeat", "close")}
 
 
 class Batch(dict[str, list[Entry]]):
-    """Entries per group, as `read` gives them."""
+    """Entries per group, as `peek` and `pending` give them."""
 
     position: str = ""
-    """Where to `wait` next: the newest id that any of the groups has passed; empty after a read of the pending list."""
+    """Where to `wait` next: the newest id that was found; empty: these were pending."""
     run: int = -1
-    """Number of the newest entry of the partition at the time of the read."""
-    passed: dict[str, str]
-    """Group -> the newest id that this read has taken it past."""
-    all: dict[str, list[Entry]]
-    """Of a `peek`: everything between where the group was and that id, also what it does not want."""
+    """Number of the newest entry of the partition at the time of a `peek`."""
     more: frozenset[str] = frozenset()
-    """Groups that had more than fits: read them again without waiting."""
-    reset: frozenset[str] = frozenset()
-    """Groups that were missing (the store was flushed?) and have been created again at the oldest entry there is."""
-    gone: dict[str, int]
-    """Group -> entries that it was given before and that somebody has deleted or trimmed since: they are lost."""
+    """Groups that had more than fits: ask again without waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: dict[str, list[Entry]] = {}
+        """Of a `peek`: everything that was found behind the place of the group, also what it does not want."""
+        self.gone: dict[str, int] = {}
+        """Group -> entries that were pending there and that somebody has deleted or trimmed: they are lost."""
 
 
 class Lag(msgspec.Struct, frozen=True):
@@ -69,7 +68,8 @@ class Streams:
 
     _store: Store
     _now_ms: Callable[[], int]
-    _cursors: dict[tuple[int, int], dict[str, str]]
+    _cursors: dict[int, tuple[int, dict[str, str]]]
+    """Partition -> token, and how far its owner has taken the pending list of each group."""
     _outages: int = 0
     resets: int
     on_reset: Callable[[int, str], None] | None
@@ -93,55 +93,41 @@ class Streams:
         """The caller knows of every outage until now: `wait` need not tell."""
         self._outages = self._store.outages
 
-    def read(
-        self, partition: int, token: int, groups: list[str], *, pending: bool, count: int
-    ) -> asyncio.Future[Batch]:
-        """Reads up to `count` entries per group, of one partition, under its lease.
+    def pending(self, partition: int, token: int, groups: list[str], *, count: int) -> asyncio.Future[Batch]:
+        """Gives up to `count` entries per group, of one partition, under its lease, that the group was given and has not acknowledged.
+        The group "session" has none.
 
-        The group "session" gets all kinds but calls, once, without acknowledgement; every other group gets calls only,
-        to be acknowledged by `commit`. `pending=True` gives instead what was read and not acknowledged before: a new owner
-        reads that first, until `more` is empty; each such read continues after the one before.
+        A new owner takes them before it looks at anything new, until `more` is empty: each call continues after the one before.
         Raises in the future Fenced, StoreDown, and UnsafeStore for an entry that a newer release wrote.
         """
-        if pending:
-            cursors = self._cursors.setdefault((partition, token), {})
-            wanted = [group for group in groups if group != SESSION]
-            starts = [cursors.get(group, "0-0") for group in wanted]
-        else:
-            self._cursors.pop((partition, token), None)
-            cursors, wanted, starts = {}, groups, [">"] * len(groups)
-        args = [part for pair in zip(wanted, starts, strict=True) for part in pair]
+        held, cursors = self._cursors.get(partition, (token, {}))
+        if held != token:
+            cursors = {}
+        self._cursors[partition] = token, cursors
+        starts = [part for group in groups if group != SESSION for part in (group, cursors.get(group, "0-0"))]
         ring = self._store.ring
 
         def convert(reply: list[Any]) -> Batch:
-            batch = Batch((group, []) for group in groups)
-            batch.position = "" if pending else reply[0].decode()
-            batch.run = int(reply[1])
-            batch.passed, batch.gone, batch.all = {}, {}, {}
-            newest = (0, 0)
-            for raw_group, entries, last, more, recreated, gone in reply[2:]:
+            batch = Batch()
+            for raw_group, entries, last, more, recreated, gone in reply:
                 group = raw_group.decode()
-                if type(entries) is int:
-                    batch[group] = list(batch[reply[1 + entries][0].decode()])
-                else:
-                    batch[group] = [read_entry(partition, raw) for raw in entries]
+                batch[group] = [read_entry(partition, raw) for raw in entries]
                 if last:
-                    cursors[group] = batch.passed[group] = last.decode()
-                    if not pending and order(cursors[group]) > newest:
-                        newest, batch.position = order(cursors[group]), cursors[group]
+                    cursors[group] = last.decode()
                 if more:
                     batch.more |= {group}
                 if gone:
                     batch.gone[group] = gone
                 if recreated:
-                    batch.reset |= {group}
                     self._reset(partition, group)
+            if not batch.more:
+                cursors.clear()
             if ring is not None:
-                ringing.read(ring, partition, token, batch)
+                ringing.pending(ring, partition, token, batch)
             return batch
 
         made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
-        return self._store.run("read", made, token, count, *args, convert=convert)
+        return self._store.run("pending", made, token, count, *starts, convert=convert)
 
     def peek(self, partition: int, token: int, positions: dict[str, str], *, count: int) -> asyncio.Future[Batch]:
         """Gives up to `count` entries behind the id of each group, of one partition, under its lease. Nothing changes by that: what a
@@ -155,7 +141,6 @@ class Streams:
         def convert(reply: list[Any]) -> Batch:
             batch = Batch()
             batch.run, batch.position = int(reply[0]), reply[1].decode()
-            batch.passed, batch.gone, batch.all = {}, {}, {}
             found = {
                 start: [read_entry(partition, raw) for raw in raws]
                 for start, raws in zip(starts, reply[2:], strict=True)
@@ -166,8 +151,6 @@ class Streams:
             for group, start in positions.items():
                 entries = batch.all[group] = found[start]
                 batch[group] = calls[start] if group != SESSION else [each for each in entries if each.kind != "call"]
-                if entries:
-                    batch.passed[group] = entries[-1].id
                 if len(entries) == count:
                     batch.more |= {group}
             if ring is not None:
@@ -185,13 +168,13 @@ class Streams:
         self._store.suspect(f"partition {partition} had lost its groups (stream_reset)")
 
     async def trim(self, partition: int, token: int, groups: list[str], *, keep: float = 0) -> int:
-        """Removes what every group of the stream has acknowledged (session: read) and is older than `keep` seconds; gives the number
-        of entries removed.
+        """Removes what every group of the stream has passed and acknowledged and is older than `keep` seconds; gives the number of
+        entries removed.
 
         Nothing is removed while one of `groups` is missing; groups not named there still hold their entries.
         Raises Fenced, StoreDown.
         """
-        made = (keys.lease(partition), keys.stream(partition), keys.live(partition))
+        made = (keys.lease(partition), keys.stream(partition))
         before = max(1, self._now_ms() - round(keep * 1000)) if keep else 0
         return int(await self._store.run("trim", made, token, before, *groups))
 

@@ -125,7 +125,7 @@ class Bench:
         committing: list[asyncio.Future[None]] = []
         while min(seen.values()) < count:
             batch = await self.journal.peek(PARTITION, self.token, places, count=500)
-            if not batch.passed:
+            if not any(batch.all.values()):
                 await asyncio.sleep(0.001)
                 continue
             for group in groups:
@@ -137,8 +137,9 @@ class Bench:
 
     def passed(self, places: dict[str, str], batch: Batch) -> asyncio.Future[None]:
         """All groups have done with what they were told."""
-        places.update(batch.passed)
-        passed: dict[str, tuple[str, list[str]]] = {group: (id, []) for group, id in batch.passed.items()}
+        reached = {group: entries[-1].id for group, entries in batch.all.items() if entries}
+        places.update(reached)
+        passed: dict[str, tuple[str, list[str]]] = {group: (id, []) for group, id in reached.items()}
         return self.journal.commit(PARTITION, self.token, Commit(passed=passed))
 
     async def places(self, groups: list[str]) -> dict[str, str]:
@@ -149,7 +150,7 @@ class Bench:
         """So that each group has done with everything, and nothing is kept."""
         await self.journal.ensure_groups(PARTITION, groups)
         places = await self.places(groups)
-        while (batch := await self.journal.peek(PARTITION, self.token, places, count=500)).passed:
+        while any((batch := await self.journal.peek(PARTITION, self.token, places, count=500)).all.values()):
             await self.passed(places, batch)
         await self.journal.trim(PARTITION, self.token, groups)
 

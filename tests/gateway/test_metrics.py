@@ -12,8 +12,9 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 import gateway
+from gateway.journal.lua import scripts
 from gateway.metrics import Family, Metrics, action_group
-from gateway.metrics_catalogue import CATALOGUE, PREFIX, STORE_STAGES, UPSTREAMS, VERSIONS
+from gateway.metrics_catalogue import CATALOGUE, OTHER, PREFIX, STORE_COMMANDS, STORE_STAGES, UPSTREAMS, VERSIONS
 
 NAMES = ("main", "legacy")
 
@@ -192,6 +193,10 @@ def test_every_value_of_a_label_is_said_somewhere() -> None:
                 continue
             unsaid = {value for value in label.values if not {value, value.upper(), f"ocpp{value}"} & said}
             assert unsaid <= set(STORE_STAGES.values()), (spec.name, label.name)
+
+
+def test_every_command_that_is_timed_is_sent() -> None:
+    assert set(STORE_COMMANDS) - {"ping", OTHER} <= set(scripts((7, 0)))
 
 
 def _of_metrics(node: ast.expr) -> bool:

@@ -1,5 +1,5 @@
--- Removes what every group of the stream has done with. "session" is done with everything while nothing but calls came.
--- KEYS lease, stream, live; ARGV token, ms before which it may go (0: any), groups that must exist
+-- Removes what every group of the stream has passed and acknowledged.
+-- KEYS lease, stream; ARGV token, ms before which it may go (0: any), groups that must exist
 -- Returns how many entries went.
 local lease = redis.call('GET', KEYS[1])
 if not lease or string.match(lease, '^%d+') ~= ARGV[1] then
@@ -25,13 +25,12 @@ for _, info in ipairs(redis.call('XINFO', 'GROUPS', KEYS[2])) do
     group[info[i]] = info[i + 1]
   end
   missing[group['name']] = nil
-  local idle = group['name'] == 'session' and redis.call('HGET', KEYS[3], 'read') == redis.call('HGET', KEYS[3], 'newest')
   local m, s = parts(group['last-delivered-id'])
   s = s + 1
   if group['pending'] > 0 then
     m, s = parts(redis.call('XPENDING', KEYS[2], group['name'])[2])
   end
-  if not idle and (not ms or m < ms or (m == ms and s < seq)) then
+  if not ms or m < ms or (m == ms and s < seq) then
     ms, seq = m, s
   end
 end

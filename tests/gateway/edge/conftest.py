@@ -52,12 +52,17 @@ class EchoHub:
                     token = await self.journal.acquire(0, "echo")
                     await self.journal.ensure_groups(0, groups)
                 await self.journal.wait({0: position}, 500)
-                batch = await self.journal.read(0, token or 0, groups, pending=False, count=100)
-                position = batch.position or position
+                batch = await self.journal.peek(0, token or 0, dict.fromkeys(groups, position), count=100)
                 for entry in sorted((entry for group in batch.values() for entry in group), key=lambda e: order(e.id)):
+                    position = entry.id
                     self.entries.append(entry)
-                    if entry.kind in ("call", "repeat") and entry.head.message_id not in self.silent:
-                        await self.answer(token or 0, entry)
+                    silent = entry.head.message_id in self.silent
+                    open = [entry.id] if entry.kind == "call" and silent else []
+                    passed = {"session": (entry.id, []), "main": (entry.id, open)}
+                    if entry.kind in ("call", "repeat") and not silent:
+                        await self.answer(token or 0, entry, passed)
+                    else:
+                        self.journal.commit(0, token or 0, Commit(passed=passed))
                 if any(batch.values()):
                     self.news.set()
             except Fenced:
@@ -66,11 +71,11 @@ class EchoHub:
                 token = None
                 await asyncio.sleep(0.1)
 
-    async def answer(self, token: int, entry: Entry) -> None:
+    async def answer(self, token: int, entry: Entry, passed: dict[str, tuple[str, list[str]]]) -> None:
         head = entry.head
         body = json.dumps({"echo": head.message_id, "tx": entry.tx}).encode()
         stored = [(head.charger, head.dedup, body)] if head.dedup else []
-        self.journal.commit(0, token, Commit(answers=stored, acks={"main": [entry.id]}))
+        self.journal.commit(0, token, Commit(answers=stored, passed=passed))
         await self.journal.deliver(head.home, [ToCharger(head.charger, head.epoch, "answer", body, head.seq)])
 
     async def until(self, test: Callable[[list[Entry]], Any]) -> Any:

@@ -13,11 +13,12 @@ import msgspec
 import pytest
 
 from gateway.config import RedisConfig
-from gateway.journal import Journal
+from gateway.journal import Commit, Journal
 from gateway.journal.address import Address
 from gateway.journal.connection import Connection, connect
 from gateway.journal.embedded import Embedded, find_binary
 from gateway.journal.entry import Head
+from gateway.journal.streams import Batch
 
 HEAD = Head("CP-1", 0, 1, "ocpp1.6", "edge-1", 1_700_000_000_000)
 
@@ -84,6 +85,24 @@ async def journal(config: RedisConfig) -> AsyncIterator[Journal]:
     await journal.stop()
 
 
+async def peek(journal: Journal, number: int, token: int, *groups: str, count: int = 100) -> Batch:
+    """What lies behind the places where the store has the groups of a partition."""
+    places = await journal.positions(number)
+    return await journal.peek(number, token, {group: places[group] for group in groups}, count=count)
+
+
+async def take(journal: Journal, number: int, token: int, *groups: str, count: int = 100) -> Batch:
+    """The same; the groups pass it, and the calls among it are pending from then on."""
+    batch = await peek(journal, number, token, *groups, count=count)
+    passed = {
+        group: (entries[-1].id, [entry.id for entry in batch[group] if entry.kind == "call"])
+        for group, entries in batch.all.items()
+        if entries
+    }
+    await journal.commit(number, token, Commit(passed=passed))
+    return batch
+
+
 class Partition:
     """One partition as its hub sees it, with chargers that are connected."""
 
@@ -110,8 +129,14 @@ class Partition:
         assert appended.outcome == "new"
         return appended.id
 
-    async def read(self, *groups: str, pending: bool = False, count: int = 100) -> Any:
-        return await self.journal.read(self.number, self.token, list(groups), pending=pending, count=count)
+    async def peek(self, *groups: str, count: int = 100) -> Batch:
+        return await peek(self.journal, self.number, self.token, *groups, count=count)
+
+    async def take(self, *groups: str, count: int = 100) -> Batch:
+        return await take(self.journal, self.number, self.token, *groups, count=count)
+
+    async def pending(self, *groups: str, count: int = 100) -> Batch:
+        return await self.journal.pending(self.number, self.token, list(groups), count=count)
 
     async def ids(self) -> list[str]:
         entries = await self.server.ask("XRANGE", f"{{p{self.number:02}}}:in", "-", "+")

@@ -27,7 +27,7 @@ async def test_epochs_grow_after_the_store_lost_everything(journal: Journal, ser
 
 
 async def test_connect_appends_an_open_with_its_epoch(partition: Partition) -> None:
-    batch = await partition.read("session")
+    batch = await partition.peek("session")
     (opened,) = batch["session"]
     assert opened.kind == "open"
     assert opened.head == partition.head
@@ -36,7 +36,7 @@ async def test_connect_appends_an_open_with_its_epoch(partition: Partition) -> N
 async def test_an_append_is_read_as_it_was(partition: Partition) -> None:
     head = replace(partition.head, seq=7, action="Authorize", message_id="x", cls="K3", deadline=9, trace="t")
     appended = await partition.journal.append("call", head, FRAME)
-    (entry,) = (await partition.read("a"))["a"]
+    (entry,) = (await partition.peek("a"))["a"]
     assert (entry.id, entry.kind, entry.head, entry.frame, entry.tx) == (appended.id, "call", head, FRAME, 0)
 
 
@@ -57,7 +57,7 @@ async def test_a_retry_appends_a_repeat_with_frame_and_original_number(partition
     first = await journal.append("call", head, FRAME, ttl=60, mint_tx=True)
     again = await journal.append("call", replace(head, seq=2), FRAME, ttl=60, mint_tx=True)
     assert (first.outcome, again.outcome) == ("new", "repeat")
-    batch = await partition.read("session", "a")
+    batch = await partition.peek("session", "a")
     (call,) = batch["a"]
     repeat = batch["session"][-1]
     assert repeat.kind == "repeat" and repeat.id == again.id
@@ -71,7 +71,7 @@ async def test_a_retry_from_a_new_connection_is_a_repeat(partition: Partition) -
     first = await partition.journal.append("call", head, FRAME, ttl=60)
     newer = replace(await partition.charger(), dedup="content")
     assert (await partition.journal.append("call", newer, FRAME, ttl=60)).outcome == "repeat"
-    repeat = (await partition.read("session"))["session"][-1]
+    repeat = (await partition.peek("session"))["session"][-1]
     assert (repeat.head.of, repeat.head.epoch, repeat.tx) == (first.id, newer.epoch, 0)
 
 
@@ -115,7 +115,7 @@ async def test_numbers_are_positive_and_grow_per_charger(partition: Partition) -
     journal, head = partition.journal, partition.head
     for _ in range(5):
         await journal.append("call", head, FRAME, mint_tx=True)
-    numbers = [entry.tx for entry in (await partition.read("a"))["a"]]
+    numbers = [entry.tx for entry in (await partition.peek("a"))["a"]]
     assert numbers == sorted(set(numbers))
     assert now_ms() // 1000 - 60 < numbers[0] < numbers[-1] < 2**31
 
@@ -124,7 +124,7 @@ async def test_numbers_stay_within_32_bits(partition: Partition) -> None:
     await partition.server.ask("SET", f"{{p{partition.number:02}}}:tx:cp-1", 2**31 - 2)
     for _ in range(3):
         await partition.journal.append("call", partition.head, FRAME, mint_tx=True)
-    numbers = [entry.tx for entry in (await partition.read("a"))["a"]]
+    numbers = [entry.tx for entry in (await partition.peek("a"))["a"]]
     assert numbers[0] == 2**31 - 1 and all(0 < number < 2**31 for number in numbers)
     assert len(set(numbers)) == 3
 
@@ -132,7 +132,7 @@ async def test_numbers_stay_within_32_bits(partition: Partition) -> None:
 async def test_close_ends_the_home_and_is_told_to_the_session(partition: Partition) -> None:
     await partition.journal.close_charger(replace(partition.head, reason="going"))
     assert await partition.journal.homes(partition.number) == {}
-    closed = (await partition.read("session"))["session"][-1]
+    closed = (await partition.peek("session"))["session"][-1]
     assert (closed.kind, closed.head.reason, closed.head.epoch) == ("close", "going", partition.head.epoch)
 
 
@@ -149,7 +149,7 @@ async def test_appends_of_one_tick_keep_their_order(partition: Partition) -> Non
     journal = partition.journal
     futures = [journal.append("call", replace(partition.head, seq=n), b"%d" % n) for n in range(500)]
     ids = [(await future).id for future in futures]
-    batch = await partition.read("a", count=1000)
+    batch = await partition.peek("a", count=1000)
     assert [(entry.id, entry.head.seq, entry.frame) for entry in batch["a"]] == [
         (id, n, b"%d" % n) for n, id in enumerate(ids)
     ]
@@ -159,7 +159,7 @@ async def test_scripts_that_the_server_forgot_are_loaded_again(partition: Partit
     await partition.server.ask("SCRIPT", "FLUSH")
     futures = [partition.journal.append("call", partition.head, b"%d" % n) for n in range(3)]
     assert [(await future).outcome for future in futures] == ["new"] * 3
-    assert [entry.frame for entry in (await partition.read("a"))["a"]] == [b"0", b"1", b"2"]
+    assert [entry.frame for entry in (await partition.peek("a"))["a"]] == [b"0", b"1", b"2"]
 
 
 async def evaluated(partition: Partition) -> int:
@@ -173,7 +173,7 @@ async def test_what_a_partition_is_told_in_one_turn_is_one_command_and_keeps_its
     journal, head = partition.journal, partition.head
     told: list[tuple[int, Entry]] = []
     journal.on_append = lambda _, run, entry: told.append((run, entry))
-    run = (await partition.read("a")).run
+    run = (await partition.peek("a")).run
     before = await evaluated(partition)
     many = [journal.append("call", replace(head, seq=seq, dedup=f"c{seq}"), b"[%d]" % seq, ttl=60) for seq in range(10)]
     old = journal.append("call", replace(head, epoch=head.epoch - 1), FRAME)
@@ -181,7 +181,7 @@ async def test_what_a_partition_is_told_in_one_turn_is_one_command_and_keeps_its
     done = [await each for each in [*many, old, answer]]
     assert await evaluated(partition) == before + 1
     assert [each.outcome for each in done] == ["new"] * 10 + ["stale", "new"]
-    batch = await partition.read("session", "a")
+    batch = await partition.peek("session", "a")
     entries = [*batch["a"], batch["session"][-1]]
     assert [(entry.id, entry.frame) for entry in entries] == [
         (each.id, b"[%d]" % seq) for seq, each in enumerate(each for each in done if each.id)
@@ -204,7 +204,7 @@ async def test_a_retry_in_the_same_turn_is_a_retry(partition: Partition) -> None
     other = journal.append("call", replace(head, dedup="other"), FRAME, ttl=60, mint_tx=True)
     again = journal.append("call", replace(head, seq=2), FRAME, ttl=60, mint_tx=True)
     assert [(await each).outcome for each in (first, other, again)] == ["new", "new", "repeat"]
-    batch = await partition.read("session", "a")
+    batch = await partition.peek("session", "a")
     one, two = batch["a"]
     assert two.tx == one.tx + 1
     assert (batch["session"][-1].head.of, batch["session"][-1].tx) == (one.id, one.tx)
@@ -215,10 +215,10 @@ async def test_retries_of_one_turn_are_each_answered_for_themselves(partition: P
     heads = [replace(partition.head, dedup=name) for name in ("answered", "open", "new")]
     known = [await journal.append("call", head, FRAME, ttl=60) for head in heads[:2]]
     await journal.commit(number, partition.token, Commit(answers=[("CP-1", "answered", b"{}")]))
-    run = (await partition.read("a")).run
+    run = (await partition.peek("a")).run
     done = [await each for each in [journal.append("call", head, FRAME, ttl=60) for head in heads]]
     assert [(each.outcome, each.body) for each in done] == [("answered", b"{}"), ("repeat", b""), ("new", b"")]
-    batch = await partition.read("session", "a")
+    batch = await partition.peek("session", "a")
     assert batch["session"][-1].head.of == known[1].id
     assert batch.run == run + 2
 

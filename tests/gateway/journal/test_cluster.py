@@ -14,7 +14,7 @@ from gateway.journal import Commit, Journal, StoreDown, UnsafeStore, keys
 from gateway.journal.entry import Head, ToCharger
 from tests.e2e.process import free_port
 
-from .conftest import HEAD, now_ms, until
+from .conftest import HEAD, now_ms, take, until
 from .servers import DEADLINE, Redis, debian, opened, running
 
 pytestmark = pytest.mark.full
@@ -115,7 +115,7 @@ async def test_everything_a_gateway_does(cluster: Cluster) -> None:
             await journal.ensure_groups(number, ["session", "a"])
             assert await journal.groups(number)
             appended = await journal.append("call", replace(head, dedup="d"), b"[]", ttl=60, mint_tx=True)
-            batch = await journal.read(number, token, ["session", "a"], pending=False, count=9)
+            batch = await take(journal, number, token, "session", "a")
             assert [entry.id for entry in batch["a"]] == [appended.id]
             commit = Commit({(head.charger, "shared"): b"x"}, [(head.charger, "d", b"{}")], {"a": [appended.id]})
             await journal.commit(number, token, commit)

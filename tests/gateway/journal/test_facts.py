@@ -23,7 +23,7 @@ async def test_facts_are_stored_changed_and_removed(partition: Partition) -> Non
 async def test_facts_answers_and_acks_of_many_go_together(partition: Partition) -> None:
     journal, number, token = partition.journal, partition.number, partition.token
     ids = [await partition.call(n) for n in range(1500)]
-    await partition.read("a", "b", count=2000)
+    await partition.take("a", "b", count=2000)
     facts: dict[tuple[str, str], bytes | None] = {(f"CP-{n}", "link:a"): b"%d" % n for n in range(50)}
     facts |= {(f"CP-{n}", "link:b"): None for n in range(50)}
     answers = [("CP-1", f"key-{n}", b"{}") for n in range(50)]
@@ -49,7 +49,7 @@ async def test_a_full_store_refuses_appends_and_still_drains(partition: Partitio
     await partition.server.ask("CONFIG", "SET", "maxmemory", "1")
     with pytest.raises(StoreDown, match="OOM"):
         await journal.append("call", partition.head, b"[]")
-    assert [entry.id for entry in (await partition.read("a", "b", "session"))["a"]] == [id]
+    assert [entry.id for entry in (await partition.take("a", "b", "session"))["a"]] == [id]
     await journal.commit(number, token, Commit(facts={("CP-1", "link:a"): b"1"}, acks={"a": [id], "b": [id]}))
     assert await journal.renew(number, token)
     assert await journal.trim(number, token, ["a", "b"]) == 2

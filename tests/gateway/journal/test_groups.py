@@ -14,7 +14,7 @@ async def test_groups_start_at_the_beginning_of_an_empty_stream_else_at_its_end(
     before = await partition.call(1)
     begun = await partition.journal.ensure_groups(partition.number, ["a", "late"])
     after = await partition.call(2)
-    batch = await partition.read("a", "late")
+    batch = await partition.peek("a", "late")
     assert [entry.id for entry in batch["a"]] == [before, after]
     assert [entry.id for entry in batch["late"]] == [after]
     assert begun == {"late": before}
@@ -27,7 +27,7 @@ async def test_an_upstream_may_begin_in_the_past(partition: Partition) -> None:
     second = await partition.call(2)
     begins = {"start": "0", "time": second.split("-")[0] + "-0"}
     await partition.journal.ensure_groups(partition.number, ["start", "time"], begins)
-    batch = await partition.read("start", "time")
+    batch = await partition.peek("start", "time")
     assert [entry.id for entry in batch["start"]] == [first, second]
     assert [entry.id for entry in batch["time"]] in ([second], []), "the first of that millisecond has number 0"
 
@@ -35,7 +35,7 @@ async def test_an_upstream_may_begin_in_the_past(partition: Partition) -> None:
 async def test_a_group_that_is_ended_holds_no_entries_any_more(partition: Partition) -> None:
     journal, number, token = partition.journal, partition.number, partition.token
     ids = [await partition.call(1)]
-    await partition.read("session", "a")
+    await partition.take("session", "a")
     await journal.commit(number, token, Commit(acks={"a": ids}))
     assert sorted(await journal.groups(number)) == ["a", "b", "session"]
     assert await journal.trim(number, token, ["session", "a"]) == 0

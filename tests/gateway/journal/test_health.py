@@ -39,7 +39,7 @@ async def test_an_append_with_a_dedup_key_may_be_made_again(partition: Partition
     os.kill(server.pid, signal.SIGCONT)
     await until(lambda: journal.healthy)
     assert (await journal.append("call", head, b"[]", ttl=60)).outcome == "repeat"
-    assert len((await partition.read("a"))["a"]) == 1
+    assert len((await partition.peek("a"))["a"]) == 1
 
 
 async def test_an_idle_stall_is_noticed_and_mended(journal: Journal, server: Server) -> None:

@@ -24,7 +24,7 @@ def entry(n: int, charger: str = "CP-1") -> Entry:
 async def test_a_dead_letter_is_kept_whole_and_acknowledged_in_the_same_commit(partition: Partition) -> None:
     journal, number = partition.journal, partition.number
     id = await partition.call()
-    (poison,) = (await partition.read("a"))["a"]
+    (poison,) = (await partition.take("a"))["a"]
     before = now_ms()
     commit = Commit(acks={"a": [id]}, dead=[Dead("a", poison, "poisoned", 2, "c0ffee")])
     await journal.commit(number, partition.token, commit)

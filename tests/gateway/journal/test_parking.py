@@ -10,9 +10,8 @@ from gateway.journal.packed import pack, place, unpack
 from .conftest import HEAD, Partition, Server
 
 
-async def take(partition: Partition, count: int = 100) -> list[Entry]:
-    entries: list[Entry] = (await partition.read("session", "a", "b", count=count))["a"]
-    return entries
+async def take(partition: Partition) -> list[Entry]:
+    return (await partition.take("session", "a", "b"))["a"]
 
 
 async def park(partition: Partition, entries: list[Entry]) -> None:

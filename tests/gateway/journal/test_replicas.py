@@ -14,7 +14,7 @@ from gateway.journal import Commit, Fenced, Journal, StoreDown
 from gateway.journal.entry import Head
 from tests.faults.proxy import FaultProxy
 
-from .conftest import HEAD, until
+from .conftest import HEAD, peek, take, until
 from .servers import Redis, opened, running
 
 NOON = 1_764_000_000_000
@@ -125,10 +125,10 @@ async def test_what_a_hub_decided_is_given_back_too(pair: Pair) -> None:
         start = await journal.append("call", head, b"[]", ttl=60, mint_tx=True)
         await asyncio.sleep(0.2)
         pair.between.set("blackhole")
-        [entry] = (await journal.read(number, token, ["session", "a"], pending=False, count=9))["a"]
+        [entry] = (await take(journal, number, token, "session", "a"))["a"]
         assert entry.id == start.id and entry.tx > 0
         read = [(await journal.append("call", head, b"%d" % n)).id for n in range(3)]
-        assert len((await journal.read(number, token, ["a"], pending=False, count=9))["a"]) == 3
+        assert len((await take(journal, number, token, "a"))["a"]) == 3
         handed = [(await journal.append("call", head, b"%d" % n)).id for n in range(3)]
         answer = b'{"transactionId":7}'
         commit = Commit(facts={("CP-1", "shared"): b"new"}, answers=[("CP-1", "start", answer)], acks={"a": [start.id]})
@@ -140,12 +140,35 @@ async def test_what_a_hub_decided_is_given_back_too(pair: Pair) -> None:
         await until(lambda: journal.healthy)
         assert await journal.load_facts(number, "CP-1") == {"shared": b"new"}
         assert (await journal.append("call", head, b"[]", ttl=60)).body == answer
-        again = (await journal.read(number, token, ["a"], pending=True, count=9))["a"]
+        again = (await journal.pending(number, token, ["a"], count=9))["a"]
         assert [entry.id for entry in again] == [read[0], read[2], handed[1]]
-        new = (await journal.read(number, token, ["a"], pending=False, count=9))["a"]
+        new = (await peek(journal, number, token, "a"))["a"]
         assert [entry.id for entry in new] == [unread.id]
         with pytest.raises(StoreDown, match="was away"):
             await journal.wait({number: "0-0"}, 10)
+
+
+async def test_what_was_pending_at_a_take_over_and_is_not_done_stays_so(pair: Pair) -> None:
+    """The new owner has done with the last of it; the replica knows of none."""
+    async with opened(RedisConfig(url=pair.url)) as journal:
+        number = journal.partition("CP-1")
+        first = await journal.acquire(number, "hub")
+        assert first is not None
+        await journal.ensure_groups(number, ["session", "a"])
+        head = await connected(journal, "CP-1")
+        await asyncio.sleep(0.2)
+        pair.between.set("blackhole")
+        ids = [(await journal.append("call", head, b"%d" % n)).id for n in range(3)]
+        await take(journal, number, first, "a")
+        token = await journal.acquire(number, "hub")
+        assert token is not None
+        assert [entry.id for entry in (await journal.pending(number, token, ["a"], count=9))["a"]] == ids
+        await journal.commit(number, token, Commit(acks={"a": ids[2:]}))
+        await pair.fail_over()
+        await until(lambda: not journal.healthy)
+        await until(lambda: journal.healthy)
+        assert [entry.id for entry in (await journal.pending(number, token, ["a"], count=9))["a"]] == ids[:2]
+        assert (await peek(journal, number, token, "a"))["a"] == []
 
 
 async def test_so_is_the_lease_that_it_was_decided_under(pair: Pair) -> None:
@@ -158,7 +181,7 @@ async def test_so_is_the_lease_that_it_was_decided_under(pair: Pair) -> None:
         await journal.ensure_groups(number, ["session", "a", "b"])
         head = await connected(journal, "CP-1")
         ids = [(await journal.append("call", head, b"%d" % n)).id for n in range(3)]
-        assert len((await journal.read(number, token, ["session", "a", "b"], pending=False, count=9))["b"]) == 3
+        assert len((await take(journal, number, token, "session", "a", "b"))["b"]) == 3
         commit = Commit(facts={("CP-1", "shared"): b"new"}, acks={"a": [ids[0]], "b": ids})
         await journal.commit(number, token, commit)
         await pair.fail_over()
@@ -166,9 +189,9 @@ async def test_so_is_the_lease_that_it_was_decided_under(pair: Pair) -> None:
         await until(lambda: journal.healthy)
         assert await journal.renew(number, token)
         assert await journal.load_facts(number, "CP-1") == {"shared": b"new"}
-        again = await journal.read(number, token, ["a", "b"], pending=True, count=9)
+        again = await journal.pending(number, token, ["a", "b"], count=9)
         assert [entry.id for entry in again["a"]] == ids[1:] and again["b"] == []
-        new = await journal.read(number, token, ["session", "a", "b"], pending=False, count=9)
+        new = await peek(journal, number, token, "session", "a", "b")
         assert (len(new["session"]), new["a"], new["b"]) == (1, [], [])
 
 
@@ -223,7 +246,7 @@ async def test_a_token_that_a_failover_has_lost_is_not_given_again(pair: Pair, t
             with pytest.raises(Fenced):
                 await journal.commit(0, lost, Commit(facts={("CP-1", "shared"): b"old"}))
             with pytest.raises(Fenced):
-                await journal.read(0, lost, ["session", "a"], pending=False, count=9)
+                await journal.pending(0, lost, ["a"], count=9)
             await other.commit(0, theirs, Commit(facts={("CP-1", "shared"): b"new"}))
 
 
@@ -235,11 +258,11 @@ async def test_an_entry_that_its_edge_has_not_brought_back_yet_is_waited_for(pai
         charger = next(f"CP-{n}" for n in range(999) if hub.partition(f"CP-{n}") == 0)
         await hub.ensure_groups(0, ["session", "a"])
         head = await connected(edge, charger)
-        await hub.read(0, token, ["session", "a"], pending=False, count=9)
+        await take(hub, 0, token, "session", "a")
         await asyncio.sleep(0.3)
         pair.between.set("blackhole")
         ids = [(await edge.append("call", head, b"%d" % n)).id for n in range(3)]
-        assert len((await hub.read(0, token, ["session", "a"], pending=False, count=9))["a"]) == 3
+        assert len((await take(hub, 0, token, "session", "a"))["a"]) == 3
         await hub.commit(0, token, Commit(acks={"a": ids[2:]}))
         brings = edge._store.ring.reconcile  # type: ignore[union-attr]
         late = asyncio.Event()
@@ -252,10 +275,10 @@ async def test_an_entry_that_its_edge_has_not_brought_back_yet_is_waited_for(pai
         await pair.fail_over()
         await until(lambda: not hub.healthy)
         await until(lambda: hub.healthy)
-        assert (await hub.read(0, token, ["a"], pending=True, count=9))["a"] == []
+        assert (await hub.pending(0, token, ["a"], count=9))["a"] == []
         late.set()
         await until(lambda: edge.healthy)
-        new = (await hub.read(0, token, ["session", "a"], pending=False, count=9))["a"]
+        new = (await peek(hub, 0, token, "session", "a"))["a"]
         assert [entry.id for entry in new][:2] == ids[:2]
 
 
@@ -280,7 +303,7 @@ async def flush_and_fill(server: Redis) -> None:
         token = await journal.acquire(number, "hub")
         assert token is not None
         await journal.ensure_groups(number, ["session", "a"])
-        batch = await journal.read(number, token, ["session", "a"], pending=False, count=99)
+        batch = await peek(journal, number, token, "session", "a")
         assert len(batch["a"]) == 11
 
 

@@ -51,7 +51,7 @@ async def test_appends_of_several_partitions_are_one_script(journal: Journal, pa
     assert await evaluated(partitions[0]) == before + 1
     assert len({(number, id) for number, _, id in told}) == 10
     for at, partition in enumerate(partitions):
-        batch = await partition.read("session", "a")
+        batch = await partition.peek("session", "a")
         assert [entry.id for entry in batch["a"]] == [done[at].id]
         assert batch["session"][-1].head.of == done[at].id
         runs = [run for number, run, _ in told if number == partition.number]
@@ -62,7 +62,7 @@ async def test_a_commit_that_is_fenced_takes_no_other_with_it(journal: Journal, 
     heads = dedups(partitions)
     ids = [(await journal.append("call", head, FRAME, ttl=60)).id for head in heads]
     for partition in partitions:
-        await partition.read("a")
+        await partition.take("a")
     taken = partitions[2]
     await journal.release(taken.number, taken.token)
     assert await journal.acquire(taken.number, "hub-2") is not None
@@ -129,7 +129,7 @@ async def test_a_full_store_refuses_all_appends_and_takes_all_commits(
     heads = dedups(partitions)
     ids = [(await journal.append("call", head, FRAME, ttl=60)).id for head in heads]
     for partition in partitions:
-        await partition.read("a")
+        await partition.take("a")
     await server.ask("CONFIG", "SET", "maxmemory", "1mb")
     try:
         refused = [journal.append("call", partition.head, FRAME) for partition in partitions]
