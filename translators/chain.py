@@ -213,6 +213,7 @@ class Chain:
         hot: dict[str, bytes] = {}
         found: dict[str, bytes] = {}
         for each in self.parts:
+            each.whole = True  # their hot parts are stored as one
             found.update(each.stored())
             hot[f"{each.pair.charger}-{each.pair.csms}"] = found.pop(HOT)
         return {HOT: msgspec.msgpack.encode(State(hot)), **found}

@@ -146,6 +146,8 @@ class Dialogue(msgspec.Struct, eq=False):
     """Something was drawn at random for this dialogue: it cannot be derived from the entry again."""
     subject: str = ""
     """What the dialogue is about, set by rules that must know whether another one is at it already."""
+    moves: Any = None
+    """Set by a rule that changes nothing of the facts but the course of this transaction (`facts.Course`)."""
     _losses: list[Loss] = []
     _rule: Rule | None = None
 

@@ -94,25 +94,31 @@ class Translator(Memory):
         `answer_early`: the source wants its answer although `early` says that it has one.
         """
         self.clock = clock
+        whole, self.whole = self.whole, True
         if type(frame) is Call:
             at, answered = clock if now is None else now, early and not answer_early
-            self._open(
-                Dialogue(self, self.facts, self.options, side, frame.action, frame.id, key, tx, at, early, answered),
-                side,
-                frame,
+            dialogue = Dialogue(
+                self, self.facts, self.options, side, frame.action, frame.id, key, tx, at, early, answered
             )
+            self._open(dialogue, side, frame)
+            moves = dialogue.moves
         else:
             asked = self._asked.pop((side, frame.id), None)
             if asked is None:
-                pass
-            elif isinstance(frame, Error):
-                self._resume(asked[0], error=self._relayed(frame))
-            elif asked[1] is None:
-                self._resume(asked[0], frame.payload)
+                return self._flush()
+            dialogue, request = asked
+            moves = dialogue.moves
+            if isinstance(frame, Error):
+                self._resume(dialogue, error=self._relayed(frame))
+            elif request is None:
+                self._resume(dialogue, frame.payload)
             else:
-                self._answered(asked[0], side, asked[1], frame.payload)
+                self._answered(dialogue, side, request, frame.payload)
         if self.spawned or self._waiting:
             return self._flush()
+        if moves is not None and dialogue.moves is not None:
+            self.whole = whole
+            self.moved(moves)
         steps, self._steps = self._steps, []
         return steps
 
@@ -139,6 +145,7 @@ class Translator(Memory):
 
     def connected(self, at: int) -> None:
         """The charger has a new connection since `at`, ms: what was learned of it on the one before may be wrong now."""
+        self.whole = True
         if self.pair.connected is not None:
             self.pair.connected(self.facts, at)
         if self.pair.resume is not None and not self._resumed:
@@ -173,6 +180,7 @@ class Translator(Memory):
         self.clock = clock
         if self.pair.away is None:
             return None
+        self.whole = True
         dialogue = Dialogue(
             self, self.facts, self.options, "charger", call.action, call.id, key, tx, clock, False, False
         )
@@ -362,6 +370,7 @@ class Translator(Memory):
 
     def _flush(self) -> list[Step]:
         """Start what was spawned, resume what has waited long enough, and hand out what is to be done."""
+        self.whole = True
         progress = True
         while progress:
             progress = False

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
 
 from .kept import Kept, whole
 
-FORMAT = 1
-"""A reader refuses facts with a newer number."""
+FORMAT = 2
+"""A reader refuses facts with a newer number. 2: `Course`s that are newer may be stored beside them; facts without say 1."""
 
 
 class Token(msgspec.Struct, omit_defaults=True, gc=False):
@@ -73,6 +74,16 @@ class Transaction(msgspec.Struct, array_like=True):
     """Content of an event that the CSMS has not acknowledged -> its seqNo."""
     recent: dict[str, int] = {}
     """Digest of meter values that the CSMS acknowledged -> when they were received, ms."""
+
+
+class Course(msgspec.Struct, array_like=True, gc=False):
+    """What moves in a transaction with every meter value (members as in `Transaction`): it is stored alone, many times as short."""
+
+    uuid: str
+    next_seq: int
+    register_wh: str
+    pending: dict[str, int]
+    recent: dict[str, int]
 
 
 class Connector(msgspec.Struct, omit_defaults=True):
@@ -142,7 +153,7 @@ class LocalList(msgspec.Struct, omit_defaults=True):
 class Facts(msgspec.Struct, omit_defaults=True, dict=True):
     """Everything a translated link remembers."""
 
-    format: int = FORMAT
+    format: int = 1
     given: dict[str, dict[str, Any]] = {}
     """Per undelivered journal entry: the ids and numbers it was given, so that deciding it again gives the same frames."""
     registration: Literal["", "Pending", "Rejected", "Accepted"] = ""
@@ -200,6 +211,7 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True):
 encode_members = msgspec.msgpack.Encoder().encode
 """The facts of any pair, but for what is kept packed."""
 _decoder = msgspec.msgpack.Decoder(Facts)
+_courses = msgspec.msgpack.Decoder(list[Course])
 
 
 def encode(facts: Any) -> bytes:
@@ -213,3 +225,19 @@ def decode(raw: bytes) -> Facts:
     if facts.format > FORMAT:
         raise ValueError(f"facts have format {facts.format}, this release reads up to {FORMAT}")
     return facts
+
+
+def encode_courses(of: Iterable[Transaction]) -> bytes:
+    """What moves in transactions."""
+    return encode_members(
+        [Course(each.uuid, each.next_seq, each.register_wh, each.pending, each.recent) for each in of]
+    )
+
+
+def follow(facts: Facts, raw: bytes) -> None:
+    """Bring transactions to where their courses are."""
+    courses = {course.uuid: course for course in _courses.decode(raw)}
+    for each in facts.transactions:
+        if course := courses.get(each.uuid):
+            each.next_seq, each.register_wh = course.next_seq, course.register_wh
+            each.pending, each.recent = course.pending, course.recent

@@ -22,6 +22,7 @@ class Effects:
         "acks",
         "answers",
         "dead",
+        "facts",
         "links",
         "parks",
         "parting",
@@ -39,6 +40,8 @@ class Effects:
         """The partition goes to another hub: nothing new is begun that nobody waits for."""
         self.links: set[Link] = set()
         """Links whose facts may have changed."""
+        self.facts: dict[tuple[str, str], bytes | None] = {}
+        """(charger, field) -> facts that were packed for a link that others go on for (see `linking.hand_on`)."""
         self.shared: dict[str, Shared] = {}
         """Charger -> facts of it that have changed and belong to no single link."""
         self.terms: dict[str, Terms] = {}
@@ -63,6 +66,7 @@ class Effects:
         """Everything so far but `unstored`; this object starts again empty (sessions keep their reference to it)."""
         taken = Effects.__new__(Effects)
         taken.links, self.links = self.links, set()
+        taken.facts, self.facts = self.facts, {}
         taken.shared, self.shared = self.shared, {}
         taken.terms, self.terms = self.terms, {}
         taken.answers, self.answers = self.answers, []
@@ -81,6 +85,7 @@ class Effects:
         return bool(
             self.acks
             or self.links
+            or self.facts
             or self.answers
             or self.shared
             or self.terms

@@ -23,7 +23,7 @@ from .link import Link
 from .local import Local
 from .refused import dead
 from .session import Session
-from .shared import Open
+from .shared import Open, field_of
 
 
 def make(
@@ -66,6 +66,16 @@ def make(
     _allow(link, session, route, upstreams)
     link.intake = intake(name, route, settings)
     return link
+
+
+def hand_on(old: Link) -> dict[str, bytes]:
+    """The facts of a link in whose place another one comes; what of them was not stored yet goes with the next commit."""
+    changed = old.translator.stored()
+    facts = old.owner.effects.facts
+    for part, state in changed.items():
+        facts[(old.charger, field_of(old.name, part))] = state
+    old.stored = {**old.stored, **changed}
+    return old.stored
 
 
 def end(link: Link, now: int) -> None:

@@ -228,7 +228,7 @@ class Partition:
                 self._sends.append(self.effects.take())
             return
         effects = self.effects.take()
-        facts: dict[tuple[str, str], bytes | None] = {}
+        facts = effects.facts
         for link in effects.links:
             for part, state in link.translator.stored().items():
                 if state != link.stored.get(part, b""):

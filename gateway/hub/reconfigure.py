@@ -25,7 +25,7 @@ from translators import translatable
 from .arbitration import arbitrate
 from .comparing import compare
 from .link import Link
-from .linking import fit, leavings
+from .linking import fit, hand_on, leavings
 from .partition import Partition
 from .session import Session
 from .sessions import Sessions
@@ -293,7 +293,7 @@ class Reconfigure:
         if upstream := self._sessions.upstreams.pop(old, None):
             upstream.stop()
         del session.links[name]
-        self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, position)
+        self._sessions.add(session, name, route, hand_on(old), position)
         if link := session.links.get(name):
             link.backlog.extend(left)
 
@@ -301,7 +301,7 @@ class Reconfigure:
         """It was about to leave, and has missed something since: first what was left, then what it does not know."""
         old = session.links.pop(name)
         left = leavings(old, now)
-        self._sessions.add(session, name, route, {**old.stored, **old.translator.stored()}, partition.position)
+        self._sessions.add(session, name, route, hand_on(old), partition.position)
         if (link := session.links.get(name)) is not None:
             link.backlog.extendleft(reversed(left))
         if upstream := self._sessions.upstreams.pop(old, None):

@@ -23,7 +23,7 @@ from .arbitration import arbitrate
 from .backlog import order
 from .comparing import compare
 from .introduction import introduction
-from .linking import end, make
+from .linking import end, hand_on, make
 from .mending import mend, treat
 from .metering import Metering
 from .partition import Partition
@@ -206,9 +206,7 @@ class Sessions(Sockets):
         put aside as dead letters: the new rules cannot read it."""
         self._observer.quirk("ver_flip", version)
         states = {
-            field_of(name, part): state
-            for name, link in session.links.items()
-            for part, state in {**link.stored, **link.translator.stored()}.items()
+            field_of(name, part): state for name, link in session.links.items() for part, state in hand_on(link).items()
         }
         old = list(session.links.values())
         self._close_upstreams(session)

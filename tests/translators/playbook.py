@@ -117,13 +117,23 @@ class Playbook:
 
     def restart(self) -> None:
         """A new process: only the facts are left."""
-        self.store.update(self.translator.stored())
+        self.keep()
         self.facts = msgspec.msgpack.decode(self.store[""], type=type(self.facts))
         self.translator = Translator(self.pair, self.facts, self.options, self.new_id)
         self.translator.restore(self.store)
 
+    def keep(self) -> None:
+        """What is stored is what the translator knows."""
+        self.store.update(self.translator.stored())
+        facts = msgspec.msgpack.decode(self.store[""], type=type(self.facts))
+        again = Translator(self.pair, facts, self.options, self.new_id)
+        again.restore(self.store)
+        assert _known(again) == _known(self.translator)
+
     def take(self, steps: list[Step]) -> list[tuple[Side, list[Any]]]:
         """The frames among the steps, checked."""
+        if not steps or any(isinstance(step, Done) or step.commit for step in steps):
+            self.keep()  # as a hub does
         left: list[tuple[Side, list[Any]]] = []
         for step in steps:
             if isinstance(step, Done):
@@ -201,6 +211,13 @@ class Playbook:
         if name:
             self.bound[want] = got
         return None
+
+
+def _known(translator: Translator) -> dict[str, Any]:
+    """All facts; a part that is empty is like one that is not there."""
+    known: dict[str, Any] = msgspec.msgpack.decode(translator.state())
+    known["kept"] = {name: packed for name, packed in known.get("kept", {}).items() if packed}
+    return known
 
 
 def _is_number(value: Any) -> bool:

@@ -158,16 +158,19 @@ def _public_key(d: Dialogue, connector: int) -> str:
 def meter_values(d: Dialogue, request: v16.MeterValuesRequest) -> Rule:
     """To the open transaction, one event per point in time, oldest first; else, or when asked for, as meter values."""
     connector = request.connectorId
-    if connector not in d.facts.connectors:
+    unknown = connector not in d.facts.connectors
+    if unknown:
         connector_of(d, connector)
     told = reading(d, request)
     if told is not None:
+        d.moves = None if unknown else told.transaction
         if told.event is None:
             d.lose("meterValue", "folded")
             return EMPTY
         try:
             answer = yield told.event
         except Refusal as refusal:
+            d.moves = None
             yield from introduce_again(d, refusal)
             answer = yield told.event
         heard(d, told, bytes(answer))

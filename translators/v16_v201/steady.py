@@ -166,6 +166,7 @@ def heard(d: Dialogue, told: Told, answer: bytes) -> None:
     if answer == b"{}":  # nearly always
         transaction.pending.pop(content, None)
     else:
+        d.moves = None
         heed(d, transaction, content, d.read(v201.TransactionEventResponse, answer))
     recent = transaction.recent
     while len(recent) >= RECENT_MOST:

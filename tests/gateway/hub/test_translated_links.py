@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.hub.effects import Effects
 from gateway.hub.link import TIMED, Link
+from gateway.hub.linking import hand_on
 from gateway.hub.lot import park
 from gateway.hub.observer import Observer
 from gateway.hub.session import Session
@@ -320,6 +321,19 @@ def test_a_new_owner_tells_the_status_that_the_one_before_owed() -> None:
     site.session.connected("copy", site.now)
     assert site.answers({}, "copy")[3]["connectorStatus"] == "Occupied"
     assert not site.to_csms("copy") and not again.owes
+
+
+def test_what_a_link_hands_on_is_stored_although_nothing_changes_any_more() -> None:
+    site = Site()
+    link = site.session.links["main"]
+    link.stored = link.translator.stored()
+    status(site, "Preparing")
+    before = link.stored[""]
+    known = hand_on(link)
+    assert known[""] != before
+    assert site.effects.to_commit
+    assert site.effects.take().facts == {("CP", "link:main"): known[""]}
+    assert hand_on(link) == known and not site.effects.facts
 
 
 def test_a_status_that_changed_is_told_again_to_an_upstream_that_was_silent_but_not_for_ever() -> None:
