@@ -318,11 +318,11 @@ class Pair(msgspec.Struct, frozen=True):
     """The sides whose version has customData, for which the other has no place."""
     neutral: frozenset[str] = frozenset()
     """Charger actions that need no decision: answered with an empty payload when the upstream stays silent."""
+    prefix: str = ""
+    """Begins the name of each part of these facts in the store; follows from the versions."""
 
-    @property
-    def prefix(self) -> str:
-        """Begins the name of each part of these facts in the store."""
-        return f"{self.charger}-{self.csms}/"
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "prefix", f"{self.charger}-{self.csms}/")
 
     def require_complete(self, charger_sends: frozenset[str], csms_sends: frozenset[str]) -> None:
         """Fail at import unless every action of the source versions has a row. Raises TypeError naming what lacks or is extra."""

@@ -117,8 +117,9 @@ class Translator(Memory):
         if self.spawned or self._waiting:
             return self._flush()
         if moves is not None and dialogue.moves is not None:
-            self.whole = whole
-            self.moved(moves)
+            self.whole, self.moving = whole, True
+            if moves not in self.moved:
+                self.moved = (*self.moved, moves)
         steps, self._steps = self._steps, []
         return steps
 

@@ -229,9 +229,10 @@ def decode(raw: bytes) -> Facts:
 
 def encode_courses(of: Iterable[Transaction]) -> bytes:
     """What moves in transactions."""
-    return encode_members(
-        [Course(each.uuid, each.next_seq, each.register_wh, each.pending, each.recent) for each in of]
-    )
+    courses = []
+    for each in of:  # no comprehension: that would be a call more for each message
+        courses.append(Course(each.uuid, each.next_seq, each.register_wh, each.pending, each.recent))
+    return encode_members(courses)
 
 
 def follow(facts: Facts, raw: bytes) -> None:

@@ -20,7 +20,7 @@ _OWES = "*owes"
 class Memory:
     """The facts of one charger as one upstream sees it."""
 
-    __slots__ = ("_moved", "_moving", "facts", "keeps_given", "pair", "whole")
+    __slots__ = ("facts", "keeps_given", "moved", "moving", "pair", "whole")
 
     def __init__(self, pair: Pair, facts: Any) -> None:
         self.pair = pair
@@ -29,9 +29,9 @@ class Memory:
         """What a journal entry was given outlives its dialogue here, until `forget`: others work on the entry too."""
         self.whole = True
         """Any of the facts may have changed since they were packed."""
-        self._moved: tuple[Transaction, ...] = ()
+        self.moved: tuple[Transaction, ...] = ()
         """Transactions whose courses are ahead of the facts that were packed last."""
-        self._moving = False
+        self.moving = False
         """One of them has gone on since anything was packed."""
 
     def assume(self, registered: bool, connectors: int) -> None:
@@ -83,12 +83,6 @@ class Memory:
         self.facts.given.pop(_EARLY, None)
         self.facts.given.pop(_OWES, None)
 
-    def moved(self, transaction: Transaction) -> None:
-        """Nothing has changed but the course of this transaction."""
-        self._moving = True
-        if transaction not in self._moved:
-            self._moved = (*self._moved, transaction)
-
     def state(self) -> bytes:
         """All facts, encoded as one."""
         return encode(self.facts)
@@ -99,17 +93,17 @@ class Memory:
 
         While transactions get meter values and nothing else happens, their courses are all that changes.
         """
-        facts, moving = self.facts, self._moving
-        self._moving = False
+        facts, moving = self.facts, self.moving
+        self.moving = False
         if not self.whole:
             if not moving:
                 return {}
             if facts.format == FORMAT:  # what is stored tells readers to look for courses
-                return {self.pair.prefix + COURSES: encode_courses(self._moved)}
+                return {self.pair.prefix + COURSES: encode_courses(self.moved)}
         overtaken = isinstance(facts, Facts) and facts.format == FORMAT
         if overtaken or moving:
             facts.format = FORMAT if moving else 1
-        self.whole, self._moved = False, ()
+        self.whole, self.moved = False, ()
         packed = kept.pack(facts, encode_members, rest=rest)
         if overtaken:
             packed[COURSES] = b""

@@ -7,6 +7,7 @@ Payloads are kept as the charger sent them, in the version it speaks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from sys import intern
 from typing import Final
 
@@ -161,6 +162,7 @@ def learn(shared: Shared, version: str, by: str, entry: str, tx: int, call: Call
     return None
 
 
+@lru_cache(4096)
 def field_of(upstream: str, part: str) -> str:
     """The field of a part of a link's facts; the part that has no name is what most messages change."""
     return f"{LINK}{upstream}#{part}" if part else LINK + upstream
