@@ -30,6 +30,8 @@ PURE = [
     "gateway/hub/session.py",
     "gateway/hub/caller.py",
     "gateway/hub/link.py",
+    "gateway/hub/connecting.py",
+    "gateway/hub/due.py",
     "gateway/hub/lane.py",
     "gateway/hub/repeatable.py",
     "gateway/hub/shared.py",

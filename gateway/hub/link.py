@@ -19,21 +19,19 @@ from .answering import (
     Policy,
     ack,
     answer_charger,
-    answer_overdue,
-    count_hang_up,
     finished,
     given_up,
     outcome_of,
     outlast,
-    overdue_at,
     poisoned,
 )
 from .backlog import Backlog, Exchange, order
 from .comparing import Comparison
+from .connecting import disconnected
 from .intake import Intake
 from .lane import Lane
 from .lifeline import Filter
-from .local import Local, heard, line_up
+from .local import Local, heard
 from .lot import Lot
 from .refusals import refusal
 from .refused import passes
@@ -207,7 +205,7 @@ class Link:
     def hand_over(self, now: int) -> list[Exchange]:
         """End here, for another link to this upstream goes on: gives what is left to tell, oldest first."""
         if self.up:
-            self.disconnected(now)
+            disconnected(self, now)
         held = self.intake.release() if self.intake is not None else []
         left = [*self._current.values(), *held, *self.backlog]
         return sorted(left, key=lambda each: order(each.entry.id)) if held else left
@@ -270,62 +268,6 @@ class Link:
         """The charger did not answer a CALL of this link."""
         self.apply(self.translator.expire("charger", id, now), now)
         self.pump(now)
-
-    def connected(self, now: int) -> None:
-        """The upstream's socket is open."""
-        self.returning.begin(away=self.down_since > 0)
-        self.up, self.down_since, self.barred = True, 0, False
-        if self.returning.flushing:
-            line_up(self)
-        self.pump(now)
-
-    def disconnected(self, now: int, *, hung_up: bool = False) -> None:
-        """The upstream's socket is gone, or could not be opened. `hung_up`: it was not the gateway that closed it."""
-        was_up, self.up = self.up, False
-        count_hang_up(self, at_fault=was_up and hung_up and bool(self.lane.open_id) and not self.returning.telling)
-        self.down_since = self.down_since or now
-        self._open_calls.clear()
-        self._asked_at.clear()
-        if was_up:
-            self.lane.clear()
-            self.apply(self.translator.lost("csms", now), now)
-        for exchange in list(self.backlog):
-            outlast(self, exchange, now)
-
-    def stumbled(self, now: int) -> None:
-        """A bug of ours was met in the middle of what is under way: as good as no answer, so it is tried again, not for ever."""
-        self.lane.clear()
-        self._asked_at.clear()
-        self.apply(self.translator.lost("csms", now), now)
-        self.pump(now)
-
-    def tick(self, now: int) -> None:
-        """Time has passed."""
-        if expired := self.lane.expire(now):
-            self._asked_at.pop(expired[0], None)
-            self.apply(self.translator.expire("csms", expired[0], now), now)
-        if (wake := self.translator.next_wake) is not None and wake <= now:
-            self.apply(self.translator.tick(now), now)
-        if self.local is not None and 0 < self.local.deadline(self) <= now:
-            for exchange in list(self.backlog):
-                outlast(self, exchange, now)
-        if 0 < overdue_at(self) <= now:
-            answer_overdue(self, now)
-        if self.intake is not None:
-            self.intake.tick(self, now)
-        self.pump(now)
-
-    def deadline(self) -> int:
-        """When `tick` is due at the latest, ms; 0: no need."""
-        times = [self.lane.deadline, self.translator.next_wake or 0, overdue_at(self)]
-        if self.up and not self._current:
-            times += [exchange.not_before for exchange in self.backlog]
-            times.append(self.returning.deadline(self))
-        if self.intake is not None:
-            times.append(self.intake.deadline)
-        if self.local is not None:
-            times.append(self.local.deadline(self))
-        return min((at for at in times if at), default=0)
 
     @property
     def idle(self) -> bool:

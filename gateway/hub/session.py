@@ -13,7 +13,7 @@ from gateway.routes import Route
 from gateway.treatment import USUAL
 from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
 
-from . import remote_starts
+from . import connecting, due, remote_starts
 from .arbiter import Arbiter
 from .caller import Caller
 from .comparing import Comparison
@@ -223,12 +223,12 @@ class Session(Caller):
 
     def connected(self, name: str, now: int) -> None:
         """The socket to upstream `name` is open."""
-        self.links[name].connected(now)
+        connecting.connected(self.links[name], now)
         self._pump(now)
 
     def disconnected(self, name: str, now: int, *, hung_up: bool = False) -> None:
         """The socket to upstream `name` is gone (`hung_up`: not by our doing) or could not be opened."""
-        self.links[name].disconnected(now, hung_up=hung_up)
+        connecting.disconnected(self.links[name], now, hung_up=hung_up)
         self._pump(now)
 
     def tick(self, now: int) -> None:
@@ -247,7 +247,7 @@ class Session(Caller):
         if self.arbiter is not None and self.edge:
             self.arbiter.tick(now)
         for link in self.links.values():
-            link.tick(now)
+            due.tick(link, now)
             if self._holds_too_long(link, now):
                 self.effects.to_charger.append(
                     (self.edge, ToCharger(self.charger, self.epoch, "close", b"the CSMS is away", code=1001))
@@ -259,7 +259,7 @@ class Session(Caller):
         """A bug of ours was met on the way from upstream `name`, or ("") in a tick: what is under way there has failed."""
         for link in self.links.values():
             if name in ("", link.name):
-                link.stumbled(now)
+                connecting.stumbled(link, now)
         self._pump(now)
 
     def deadline(self) -> int:
@@ -270,7 +270,7 @@ class Session(Caller):
         if self.arbiter is not None and self.edge:
             times.append(self.terms.renew_at)
         for link in self.links.values():
-            times.append(link.deadline())
+            times.append(due.deadline(link))
             if self.edge and link.answers and link.policy == "close" and link.down_since:
                 times.append(self._hold_until(link))
         return min((at for at in times if at), default=0)
