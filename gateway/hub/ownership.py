@@ -16,6 +16,7 @@ from gateway.journal.journal import Journal
 from gateway.journal.leases import LEASE_TTL
 
 from .behind import Behind
+from .moving import MOVE_SECONDS, PART_SECONDS, Moving
 from .partition import Partition
 from .reader import Reader
 
@@ -27,14 +28,8 @@ LOOK_SECONDS = 1.0
 """Between two looks at who lives: what another hub has handed over is taken within that time."""
 AWAY_SECONDS = 0.2
 """Between two attempts while the store is away."""
-MOVE_SECONDS = 10.0
-"""How long a partition that another hub shall have is kept for what is open there."""
-CALM_SECONDS = 1.0
-"""How long it is served as usual meanwhile: there may be a moment in which nothing is open."""
-PART_SECONDS = 3.0
-"""How long nothing new is taken there after that. Who has not answered by then is told again by the next owner."""
 GIVE_SECONDS = 0.02
-"""Between two looks whether it can go."""
+"""Between two looks whether a partition that another hub shall have can go."""
 TRIM_SECONDS = 10.0
 DEAD_SECONDS = 20.0
 """An edge that has had no lease for so long is dead for good: its homes are ended."""
@@ -91,9 +86,6 @@ class Ownership:
         self._begin = begin
         self._resume = resume
         self._lost = lost
-        self._settled = settled
-        self._commanding = commanding
-        self._go_on = stay
         self._keeps = keeps
         self._tended = tended
         self.hurried = False
@@ -103,11 +95,7 @@ class Ownership:
         """The store was away, and not all partitions have been resumed."""
         self._life = journal.life
         self._sweeping: asyncio.TimerHandle | None = None
-        self._moving: dict[int, float] = {}
-        """Partition that another hub shall have -> since when; it goes when nothing is open there, so that nothing is told
-        twice."""
-        self._parting: dict[int, float] = {}
-        """Those of them in which nothing new is taken -> since when."""
+        self._moving = Moving(partitions, settled=settled, commanding=commanding, stay=stay)
         self._dead: dict[str, float] = {}
         """Edge that somebody is said to be at, without a lease -> since when."""
         self._tidied = 0
@@ -154,8 +142,8 @@ class Ownership:
                     self.interrupted(error)
             end = time.monotonic() + (AWAY_SECONDS if self._away.is_set() else LOOK_SECONDS)
             while (left := end - time.monotonic()) > 0:
-                await asyncio.sleep(min(left, GIVE_SECONDS) if self._moving else left)
-                if self._moving and not self._ended:
+                await asyncio.sleep(min(left, GIVE_SECONDS) if self._moving.since else left)
+                if self._moving.since and not self._ended:
                     try:
                         await self._give()
                     except StoreDown as error:
@@ -163,35 +151,11 @@ class Ownership:
 
     async def _give(self) -> None:
         """Release what other hubs shall have as soon as nothing is open there."""
-        for number, since in list(self._moving.items()):
+        for number, since in list(self._moving.since.items()):
             partition = self._partitions.get(number)
-            if partition is not None and self._goes(partition, since, MOVE_SECONDS, PART_SECONDS):
+            if partition is not None and self._moving.goes(partition, since, MOVE_SECONDS, PART_SECONDS):
                 self._part(partition)
                 await self._journal.release(number, partition.token)
-
-    def _goes(self, partition: Partition, since: float, most: float, parting: float) -> bool:
-        """Whether a partition can be released that another hub should have `since`. When it has no quiet moment nothing new is
-        begun there. `most`, `parting`: how long it is kept at all, and so."""
-        now = time.monotonic()
-        begun = self._parting.get(partition.number)
-        if self._settled(partition) or now - since > most or (begun is not None and now - begun > parting):
-            return True
-        usual = min(CALM_SECONDS, most / 2)
-        if self._commanding(partition):  # that can last, and the others need not wait for it
-            usual = max(usual, most - parting)
-        if begun is None and now - since > usual and partition.caught_up and not partition.interrupted:
-            self._parting[partition.number] = now
-            partition.effects.parting = True
-        return False
-
-    def _keep(self, number: int) -> None:
-        """A partition need not go any more, or not now."""
-        self._moving.pop(number, None)
-        partition = self._partitions.get(number)
-        if self._parting.pop(number, None) is not None and partition is not None:
-            partition.effects.parting = False
-            partition.run = -1  # what was not handed over meanwhile is read
-            self._go_on(partition)
 
     async def trim(self) -> None:
         """Free what every group has done with and nobody wants to have kept, until cancelled."""
@@ -216,7 +180,7 @@ class Ownership:
             while self._partitions:
                 released = []
                 for partition in list(self._partitions.values()):
-                    if self.hurried or self._goes(
+                    if self.hurried or self._moving.goes(
                         partition, since, seconds, seconds
                     ):  # now: it is served until it is dropped
                         self._part(partition)
@@ -237,8 +201,7 @@ class Ownership:
         partition.failed = True
         if self._partitions.get(partition.number) is partition:
             del self._partitions[partition.number]
-            self._moving.pop(partition.number, None)
-            self._parting.pop(partition.number, None)
+            self._moving.gone(partition.number)
             self._lost(partition)
             if self._sweeping is None:
                 self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
@@ -267,8 +230,8 @@ class Ownership:
                 partition.interrupted = True
             else:
                 self.drop(partition)
-        for number in list(self._moving):
-            self._keep(number)  # it has its time again when the store is back
+        for number in list(self._moving.since):
+            self._moving.keep(number)  # it has its time again when the store is back
 
     def failed(self, partition: Partition, error: BaseException) -> None:
         """A commit or a read of a partition was refused, or its outcome is unknown."""
@@ -342,9 +305,9 @@ class Ownership:
             if self._ended:
                 return
             if mine or partition is None:
-                self._keep(number)
+                self._moving.keep(number)
             if partition is not None and not mine:
-                self._moving.setdefault(number, time.monotonic())
+                self._moving.since.setdefault(number, time.monotonic())
             elif partition is None and mine:
                 until = time.monotonic() + LEASE_TTL
                 token = await self._journal.acquire(number, self._hub)
