@@ -11,8 +11,9 @@ from gateway.journal import keys as names
 from gateway.journal.address import Address, Place
 from gateway.journal.connection import Argument, Connection, Convert, connect
 from gateway.journal.errors import StoreDown, UnsafeStore
+from gateway.journal.node import Node
 from gateway.journal.reply import Reply
-from gateway.journal.store import SAMPLE, Node, Store
+from gateway.journal.store import SAMPLE, Store
 from gateway.journal.streams import order
 
 WITHIN = 1.0

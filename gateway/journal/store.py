@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
@@ -14,13 +13,12 @@ import structlog
 from gateway.config import RedisConfig
 from gateway.journal import durability, keys, safety, sentinel
 from gateway.journal.address import Address, parse
-from gateway.journal.confirming import Confirming
-from gateway.journal.connection import Argument, Connection, Convert, connect, establish
-from gateway.journal.durability import Server
+from gateway.journal.connection import Argument, Connection, Convert, connect
 from gateway.journal.embedded import Embedded
 from gateway.journal.errors import StoreDown, UnsafeStore
 from gateway.journal.joint import MOST_ARGUMENTS, Joint, Single
 from gateway.journal.lua import TOGETHER, Script, scripts
+from gateway.journal.node import Node, open_node
 from gateway.journal.reply import Reply
 from gateway.journal.ring import Ring
 
@@ -42,19 +40,6 @@ RECONCILE = 30.0
 
 SAMPLE = 15
 """Scripts whose number has one of these bits are not timed."""
-
-
-class Node:
-    """One server that the store consists of."""
-
-    def __init__(self, address: Address, connection: Connection, marker: str) -> None:
-        self.address = address
-        self.connection = connection
-        self.marker = marker
-        """The key that holds the number of partitions: gone, the store was flushed."""
-        self.server = Server()
-        self.marks: deque[int] = deque()
-        """Commands sent at each of the last ticks."""
 
 
 class Store:
@@ -235,40 +220,9 @@ class Store:
         self._nodes, self._connection = [node], node.connection
 
     async def _open_node(self, address: Address, marker: str) -> Node:
-        """A server that was checked, knows the scripts, takes writes, and whose replicas confirm them if they must."""
-        config = self._config
-        new = Confirming(self._broken.set) if config.replicas else Connection(self._broken.set)
-        new.errors = self.errors
-        connection = await establish(new, address, "ocpp-gateway")
-        node = Node(address, connection, marker)
-        try:
-            async with asyncio.timeout(1.0 + config.replica_timeout):
-                server = node.server = await safety.check(connection, config)
-                self._scripts = scripts(server.version)
-                for script in self._scripts.values():
-                    await connection.call(("SCRIPT", "LOAD", script.source))
-                if isinstance(connection, Confirming):
-                    connection.confirm(config.replicas, config.replica_timeout)
-                await self._try_to_write(node)
-                await safety.fix_partitions(connection, config.partitions, marker)
-        except TimeoutError as error:
-            connection.close("timeout")
-            raise StoreDown(f"the store at {address} does not answer") from error
-        except BaseException:
-            connection.close()
-            raise
+        node = await open_node(address, marker, self._config, self._broken.set, self.errors)
+        self._scripts = node.scripts
         return node
-
-    async def _try_to_write(self, node: Node) -> None:
-        """Raises StoreDown if writes are refused, but for want of memory: hubs drain a full store."""
-        tried = node.marker + ":tried"
-        connection = node.connection
-        await connection.call(("DEL", tried))
-        try:
-            await connection.call(("SET", tried, 1))
-        except StoreDown:
-            if not connection.full:
-                raise
 
     async def _reconcile(self, nodes: list[Node], connection: Callable[[int], Connection]) -> None:
         lives = tuple(sorted(node.server.life for node in nodes))
