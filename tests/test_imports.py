@@ -20,6 +20,7 @@ PURE = [
     "gateway/simulator/voices.py",
     "gateway/treatment.py",
     "gateway/edge/guard.py",
+    "gateway/edge/verdict.py",
     "gateway/edge/jsontext.py",
     "gateway/edge/quirks.py",
     "gateway/edge/reactions.py",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -31,43 +31,12 @@ from gateway.edge.jsontext import (
     too_deep,
 )
 from gateway.edge.reactions import REACTIONS, WINDOW_MS
+from gateway.edge.verdict import Refuse, Take, Verdict
 from gateway.journal.entry import Class
 
 LONGEST_ID: Final = 128
 AGAIN_MS: Final = 5_000
 """After which the same CALL under the same id is no twin but another attempt of a charger that has waited for its answer."""
-
-
-class Take(msgspec.Struct, frozen=True, gc=False):
-    """A frame to append to the journal."""
-
-    kind: Literal["call", "answer", "send"]
-    """`send`: a message of 2.1 that nobody answers."""
-    seq: int
-    frame: bytes
-    """As received; where a defect was tolerated, in the shape the specification wants, the payload's bytes unchanged."""
-    message_id: str
-    """Of a call: the charger's id as text. Of an answer: the id of our CALL."""
-    action: str = ""
-    """Of an answer: the action of our CALL."""
-    cls: Class = "K1"
-    payload: bytes = b"{}"
-    deadline: int = 0
-    row: str = ""
-    """Which defect was tolerated."""
-
-
-class Refuse(msgspec.Struct, frozen=True, gc=False):
-    """A frame that goes no further."""
-
-    row: str
-    reply: bytes = b""
-    """What to write to the charger; empty: nothing."""
-    close: int = 0
-    """Close code; 0: the connection lives on."""
-
-
-Verdict: TypeAlias = Take | Refuse
 
 
 class Open(msgspec.Struct, frozen=True, gc=False):

@@ -14,10 +14,10 @@ from gateway.edge import quirks, seeing
 from gateway.edge.actions import bills
 from gateway.edge.counters import SAMPLE, count
 from gateway.edge.fingerprint import NONE, Fingerprint, fingerprint
-from gateway.edge.guard import Refuse, Take
 from gateway.edge.knocking import Knocking
 from gateway.edge.overload import SHED
 from gateway.edge.pace import Pace
+from gateway.edge.verdict import Refuse, Take
 from gateway.journal.entry import Head
 from gateway.wheel import Timer
 from translators.values import format_time

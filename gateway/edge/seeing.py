@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway import tap
-from gateway.edge.guard import Refuse
+from gateway.edge.verdict import Refuse
 from gateway.journal.entry import Head
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from gateway.edge.guard import Guard, Verdict
+from gateway.edge.guard import Guard
 from gateway.edge.jsontext import BOUNDS, Bounds, doubled
 from gateway.edge.reactions import STRICT
+from gateway.edge.verdict import Verdict
 from gateway.journal.entry import Class
 from gateway.schemas import validator
 

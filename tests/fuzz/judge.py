@@ -6,8 +6,9 @@ import json
 
 import msgspec
 
-from gateway.edge.guard import Guard, Take
+from gateway.edge.guard import Guard
 from gateway.edge.strict import StrictGuard
+from gateway.edge.verdict import Take
 from translators.frames import Call, Error, Result, decode, encode
 
 VERSIONS = ("ocpp1.5", "ocpp1.6", "ocpp2.0.1", "ocpp2.1")

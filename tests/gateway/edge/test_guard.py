@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge.guard import Guard, Refuse, Take
+from gateway.edge.guard import Guard
 from gateway.edge.jsontext import BOUNDS
+from gateway.edge.verdict import Refuse, Take
 from translators.frames import Call, decode
 
 

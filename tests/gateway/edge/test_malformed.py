@@ -10,8 +10,9 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
-from gateway.edge.guard import Guard, Take
+from gateway.edge.guard import Guard
 from gateway.edge.listener import Edge
+from gateway.edge.verdict import Take
 from tests.gateway.edge.conftest import EchoHub, closed, dial, hear, say
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((files("gateway.edge") / "malformed.yaml").read_text("utf-8"))
