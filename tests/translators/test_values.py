@@ -12,25 +12,27 @@ from hypothesis import strategies as st
 
 from translators.facts import Token
 from translators.models import v16, v201
-from translators.values import (
-    AUTHORIZATION,
-    CHARGING_STATE,
-    CONNECTOR_STATUS,
+from translators.tokens import (
     REGISTRY_LIMIT,
-    TwoWay,
     alias,
-    charger_time,
     clean_id_tag,
-    format_time,
     group_token_of,
     id_tag_info,
     id_tag_of,
     id_token_info,
     id_token_of,
+    remember_token,
+)
+from translators.values import (
+    AUTHORIZATION,
+    CHARGING_STATE,
+    CONNECTOR_STATUS,
+    TwoWay,
+    charger_time,
+    format_time,
     parse_decimal,
     parse_time,
     plain,
-    remember_token,
     security_event_down,
     security_event_up,
     tenth,

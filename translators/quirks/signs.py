@@ -14,7 +14,7 @@ import msgspec
 from ..config_values import items
 from ..frames import encode
 from ..models.rewriting import Changes
-from ..values import clean_id_tag
+from ..tokens import clean_id_tag
 
 INT32_MOST: Final = 2**31 - 1
 _YEARS: Final = ("2015", "2099")

@@ -12,8 +12,9 @@ from ..enums import COST_VENDOR
 from ..facts import Authorization, RemoteStart
 from ..kept import holds
 from ..models import v16, v201
+from ..tokens import ID_TAG_LENGTH, clean_id_tag, id_tag_info, id_token_of
 from ..topology import evses
-from ..values import AUTHORIZATION, ID_TAG_LENGTH, clean_id_tag, id_tag_info, id_token_of, parse_time
+from ..values import AUTHORIZATION, parse_time
 from .charger import facts_of, has, options_of, told_time
 from .upstream import ask
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..models import v16, v201
-from ..values import alias, format_time
+from ..tokens import alias
+from ..values import format_time
 from .charger import ask, facts_of
 
 PART = 512

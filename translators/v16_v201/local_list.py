@@ -8,8 +8,8 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import SEND_LOCAL_LIST
 from ..facts import LocalList
 from ..models import v16, v201
+from ..tokens import ID_TAG_LENGTH, id_tag_info, remember_token
 from ..topology import evses
-from ..values import ID_TAG_LENGTH, id_tag_info, remember_token
 from .authorization import lose_group
 from .charger import UNSUPPORTED, ask, because, facts_of, options_of, told_time
 from .device_model import cached

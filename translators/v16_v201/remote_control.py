@@ -13,8 +13,9 @@ from ..enums import EXTENDED_TRIGGER, PNC_VENDOR, TRIGGER, worst
 from ..facts import RemoteStart, Token, Transaction
 from ..models import v16, v201
 from ..profiles import Unfit, down
+from ..tokens import id_tag_of
 from ..topology import Unknown, connector_at, connectors, connectors_at, one_connector_at
-from ..values import format_time, id_tag_of
+from ..values import format_time
 from .charger import ask, because, facts_of, has, options_of, running, transaction_of
 from .ledger import current_state, is_known, runs, tell, told_state
 from .smart_charging import install

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..dialogue import Dialogue, Row, Rule, Talk
 from ..models import v16, v201
+from ..tokens import id_tag_of
 from ..topology import Unknown, one_connector_at
-from ..values import format_time, id_tag_of, parse_time
+from ..values import format_time, parse_time
 from .charger import ask, because, facts_of, options_of
 from .remote_control import lose_token
 

@@ -11,7 +11,8 @@ from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..facts import Transaction
 from ..metering import REGISTER, WH_MOST, energy_sample, energy_value, in_wh, register_of
 from ..models import v16, v201
-from ..values import STOP_UP, Moment, Stop, charger_time, kept_token, parse_time, restore_token
+from ..tokens import kept_token, restore_token
+from ..values import STOP_UP, Moment, Stop, charger_time, parse_time
 from .authorization import final_cost, meant, token_of, verdict
 from .charger import facts_of, has, options_of
 from .ledger import END, by_number, connector_of, is_open, offline, tell, told_state

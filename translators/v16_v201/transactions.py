@@ -13,8 +13,9 @@ from ..facts import Facts, Transaction
 from ..kept import holds
 from ..metering import energy_sample, energy_value
 from ..models import v16, v201
+from ..tokens import clean_id_tag, kept_token, restore_token
 from ..topology import place_of
-from ..values import Moment, charger_time, clean_id_tag, kept_token, restore_token
+from ..values import Moment, charger_time
 from . import reservations
 from .authorization import meant, recent_verdict, remote_start_of, token_of, verdict, verdict_while_away
 from .charger import facts_of, options_of

@@ -12,7 +12,8 @@ from ..dialogue import Dialogue, Refusal, Rule, Silence
 from ..models import lenient, v16, v201
 from ..models.base import Struct
 from ..neutral import NEUTRAL_201
-from ..values import format_time, id_tag_of, remember_token
+from ..tokens import id_tag_of, remember_token
+from ..values import format_time
 from .authorization import verdict_while_away
 from .charger import UNSUPPORTED, facts_of, options_of
 from .upstream import ask, register

@@ -10,7 +10,8 @@ import msgspec
 from ..dialogue import Dialogue, Row, Rule, Talk
 from ..facts import Authorization
 from ..models import v16, v201
-from ..values import ID_TAG_LENGTH, id_tag_of, id_token_info, parse_time
+from ..tokens import ID_TAG_LENGTH, id_tag_of, id_token_info
+from ..values import parse_time
 from .peers import tell
 from .state import facts_of, has, options_of
 from .tunnel import ask_tunnelled

@@ -7,8 +7,9 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import SEND_LOCAL_LIST
 from ..models import v16, v201
+from ..tokens import clean_id_tag, group_token_of, id_token_info, id_token_of
 from ..topology import is_connector, place_of
-from ..values import clean_id_tag, group_token_of, id_token_info, id_token_of, tidy_time
+from ..values import tidy_time
 from .peers import UNSUPPORTED, command
 from .state import facts_of, options_of
 

@@ -9,8 +9,9 @@ from ..dialogue import Ask, Dialogue, Refusal, Row, Rule, Talk
 from ..enums import EXTENDED_TRIGGER, TRIGGER, UNLOCK
 from ..models import v16, v201
 from ..profiles import Unfit, up
+from ..tokens import ID_TAG_LENGTH, clean_id_tag, id_token_of
 from ..topology import connectors, is_connector, place_of
-from ..values import ID_TAG_LENGTH, clean_id_tag, format_time, id_token_of
+from ..values import format_time
 from .availability import tell_station
 from .ledger import by_number, running_at
 from .peers import UNSUPPORTED, command

@@ -10,7 +10,8 @@ import msgspec
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..metering import is_register
 from ..models import v16, v201
-from ..values import ID_TAG_LENGTH, Moment, charger_time, id_token_info
+from ..tokens import ID_TAG_LENGTH, id_token_info
+from ..values import Moment, charger_time
 from . import carried
 from .authorization import ask_verdict, heed, is_free, recent_verdict, tag_of, verdict_while_away
 from .availability import is_changed, tell_changed

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..dialogue import Dialogue, Refusal, Reply, Row, Rule, Silence, Talk
 from ..models import v201
 from ..models.base import Request
-from ..values import id_tag_info
+from ..tokens import id_tag_info
 from .authorization import heed, is_free, tag_of
 from .boot import keep
 from .ledger import answer_again, find, found, see, was_seen

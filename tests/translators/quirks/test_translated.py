@@ -11,7 +11,7 @@ from tests.translators.v16_v201.station import Station
 from translators.frames import Call
 from translators.models import v201
 from translators.quirks.zones import Zone
-from translators.values import remember_token
+from translators.tokens import remember_token
 
 START: dict[str, Any] = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 100}
 STOP: dict[str, Any] = {"meterStop": 200, "timestamp": "2025-03-01T10:00:00Z"}
