@@ -161,7 +161,8 @@ class Session(Caller):
             link.from_charger(entry, call, now)
         else:
             self._tell(self.arbiter, link, entry, call, now)
-        self._pump(now)
+        if self.lane.waiting or not self._gate_open:
+            self._pump(now)
 
     def unparked(self, name: str, entry: Entry, now: int) -> bool:
         """A charger CALL that link `name` had put aside. False if it is not to be told. Raises msgspec.DecodeError."""
@@ -219,7 +220,8 @@ class Session(Caller):
     def from_upstream(self, name: str, frame: Frame, now: int) -> None:
         """A frame of upstream `name`."""
         self.links[name].from_upstream(frame, now)
-        self._pump(now)
+        if self.lane.waiting or not self._gate_open:
+            self._pump(now)
 
     def connected(self, name: str, now: int) -> None:
         """The socket to upstream `name` is open."""
