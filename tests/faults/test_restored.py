@@ -49,7 +49,7 @@ async def test_an_old_copy_says_again_what_waited_then(tmp_path: Path) -> None:
         retry = {"transactionId": first, "meterStop": stopped.register, "timestamp": stopped.stamp}
         answer = await charger.call(None, "StopTransaction", retry)
         assert answer is not None and answer[0] == 3
-        # Two starts in one second are ahead of the clock; no store is put back within that second.
+        # Numbers follow the clock in seconds, and no store is put back within one.
         await asyncio.sleep(max(0, second + 1 - time.time()))
         assert await charger.start() > second, "a number never comes twice"
         await fleet.quiet()
