@@ -89,7 +89,7 @@ class Caller:
 
     def open_at(self, since: str) -> list[Open]:
         """The transactions whose end comes after this entry, as far as that is known."""
-        ended = [each for end, each in self.ended or () if order(end) > order(since) >= order(each.entry)]
+        ended = [each for end, each in self.ended or () if order(end) > order(since)]
         return [*ended, *self.shared.open]
 
     def introduced(self, link: Link) -> None:

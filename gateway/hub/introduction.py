@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -15,12 +15,20 @@ from .shared import Open, Shared
 
 
 def introduction(
-    shared: Shared, opened: Iterable[Open], charger: str, name: str, version: str, until: str, now: int
+    shared: Shared,
+    opened: Iterable[Open],
+    charger: str,
+    name: str,
+    version: str,
+    until: str,
+    now: int,
+    held: Collection[str] = (),
 ) -> list[Exchange]:
     """CALLs for upstream `name` (of OCPP `version`) as if the charger had just said them, though it will hear no answer.
 
     `opened`: the transactions whose end it will hear. `until`: journal id up to which transactions have begun before the
-    upstream came. One that was begun with its own answer is known to it. Times are milliseconds since 1970.
+    upstream came. One that was begun with its own answer is known to it. `held`: places whose statuses it hears after this. Times
+    are milliseconds since 1970.
     """
     told: list[Exchange] = []
 
@@ -34,7 +42,9 @@ def introduction(
 
     if shared.boot:
         tell("0-1", "BootNotification", shared.boot, "K1", now)
-    for number, payload in enumerate(shared.statuses.values(), 2):
+    for number, (where, payload) in enumerate(shared.statuses.items(), 2):
+        if where in held:
+            continue  # it comes in its turn: it may be younger than the transactions
         tell(f"0-{number}", "StatusNotification", payload, "K1", now)
     for each in opened:
         if order(each.entry) > order(until):

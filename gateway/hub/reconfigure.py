@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
+import msgspec
 import structlog
 
 from gateway.clock import now_ms
@@ -27,9 +28,9 @@ from .comparing import compare
 from .link import Link
 from .linking import fit, hand_on, leavings
 from .partition import Partition
-from .session import Session
+from .session import Session, call_of
 from .sessions import Sessions
-from .shared import parts_of
+from .shared import parts_of, place_of
 from .turn import Turn
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,6 @@ AGAIN_SECONDS = 0.1
 """Between two looks at a charger whose StartTransaction is being answered: whose number it gets must be known first."""
 PATIENCE_SECONDS = 5.0
 """Longest wait for it."""
-_INTRODUCED = frozenset(("BootNotification", "StatusNotification"))
 AT_ONCE = 50
 """Chargers between two turns of the loop."""
 
@@ -237,12 +237,13 @@ class Reconfigure:
         else:
             facts = {}
         now = now_ms()
+        held = {name: {_place(entry) for of, entry in self._ahead.get(session, ()) if of == name} for name in missing}
         for name in missing:
             if name in session.links:
-                self._come_back(partition, session, name, route, now)
+                self._come_back(partition, session, name, route, now, held[name])
             else:
                 since = self._since.get((partition.number, name), partition.position)
-                sessions.add(session, name, route, parts_of(name, facts), partition.position, since)
+                sessions.add(session, name, route, parts_of(name, facts), partition.position, since, held[name])
         for name in stale - set(missing):
             if name in route.upstreams:
                 self._renew(session, name, route, partition.position, now)
@@ -255,12 +256,15 @@ class Reconfigure:
         return True
 
     def _catch_up(self, partition: Partition, session: Session) -> None:
-        """Tell new upstreams what came meanwhile. What a boot or a status said is in their introduction, if it was answered."""
+        """Tell new upstreams what came meanwhile. What a boot said is in their introduction, if it was answered."""
         held = self._ahead.pop(session, ())
         answering = [link for link in session.links.values() if link.answers] if held else []
         open_ = {each.entry.id for link in answering for each in (*link.under_way, *link.backlog) if not each.answered}
         for name, entry in held:
-            known = entry.head.action in _INTRODUCED and entry.id not in open_
+            introduced = entry.head.action == "BootNotification" or (
+                entry.head.action == "StatusNotification" and not _place(entry)
+            )
+            known = introduced and entry.id not in open_
             if name in session.links and not known:
                 session.called(name, entry, now_ms())
             else:
@@ -297,11 +301,13 @@ class Reconfigure:
         if link := session.links.get(name):
             link.backlog.extend(left)
 
-    def _come_back(self, partition: Partition, session: Session, name: str, route: Route, now: int) -> None:
+    def _come_back(
+        self, partition: Partition, session: Session, name: str, route: Route, now: int, held: Collection[str]
+    ) -> None:
         """It was about to leave, and has missed something since: first what was left, then what it does not know."""
         old = session.links.pop(name)
         left = leavings(old, now)
-        self._sessions.add(session, name, route, hand_on(old), partition.position)
+        self._sessions.add(session, name, route, hand_on(old), partition.position, held=held)
         if (link := session.links.get(name)) is not None:
             link.backlog.extendleft(reversed(left))
         if upstream := self._sessions.upstreams.pop(old, None):
@@ -318,6 +324,16 @@ class Reconfigure:
 
     def _here(self, partition: Partition, session: Session) -> bool:
         return not partition.failed and partition.sessions.get(session.charger.casefold()) is session
+
+
+def _place(entry: Entry) -> str:
+    """Where a status is about; empty for one that cannot be read, and for everything else."""
+    if entry.head.action != "StatusNotification":
+        return ""
+    try:
+        return place_of(bytes(call_of(entry).payload))
+    except msgspec.MsgspecError:
+        return ""
 
 
 def _starting(link: Link) -> bool:

@@ -347,7 +347,7 @@ class Session(Caller):
 
     def _mended(self, link: Link, entry: Entry) -> Call:
         """The CALL of an entry as `link` is to hear it."""
-        call = _call(entry)
+        call = call_of(entry)
         if self.shared.remotes:
             call = remote_starts.named(link, call, self.shared.remotes)
         return call if link.mend is None else link.mend.call(call, entry.head.received_at, self.shared.open)
@@ -379,7 +379,7 @@ class Session(Caller):
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def _call(entry: Entry) -> Call:
+def call_of(entry: Entry) -> Call:
     """The CALL of an entry, with the entry's id as message id: answers are addressed by entry, never by the charger's id.
 
     The edge has accepted the frame and read its header; what it tolerated (a missing or null payload, surplus elements,

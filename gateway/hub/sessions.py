@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -138,11 +138,18 @@ class Sessions(Sockets):
         self.treat(session, route)
 
     def add(
-        self, session: Session, name: str, route: Route, stored: dict[str, bytes], position: str, since: str = ""
+        self,
+        session: Session,
+        name: str,
+        route: Route,
+        stored: dict[str, bytes],
+        position: str,
+        since: str = "",
+        held: Collection[str] = (),
     ) -> None:
         """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
         given; an upstream that is new to the charger is told what was before. It will hear what comes after entry `since`, which
-        may lie before (empty: it does not)."""
+        may lie before (empty: it does not), and then the statuses of the places `held` (`shared.place_of`)."""
         opened = session.open_at(since or position)
         try:
             link = make(session, name, route, self.settings, session.version, stored, opened)
@@ -169,7 +176,7 @@ class Sessions(Sockets):
             return
         csms = self.settings[name].version
         told = (
-            introduction(shared, opened, session.charger, name, csms, until, now)
+            introduction(shared, opened, session.charger, name, csms, until, now, held)
             if shared.version == session.version
             else []
         )

@@ -136,8 +136,7 @@ def learn(shared: Shared, version: str, by: str, entry: str, tx: int, call: Call
             case "BootNotification":
                 shared.boot = payload
             case "StatusNotification":
-                place = _connector.decode(payload)
-                where = f"{place.connectorId}" if place.evseId < 0 else f"{place.evseId}/{place.connectorId}"
+                where = place_of(payload)
                 if where in shared.statuses or len(shared.statuses) < STATUSES_MOST:
                     shared.statuses[where] = payload
             case "StartTransaction":
@@ -160,6 +159,12 @@ def learn(shared: Shared, version: str, by: str, entry: str, tx: int, call: Call
     except msgspec.MsgspecError:
         pass
     return None
+
+
+def place_of(status: bytes) -> str:
+    """Where a StatusNotification is about: its key in `Shared.statuses`. Raises msgspec.MsgspecError."""
+    place = _connector.decode(status)
+    return f"{place.connectorId}" if place.evseId < 0 else f"{place.evseId}/{place.connectorId}"
 
 
 @lru_cache(4096)

@@ -18,6 +18,8 @@ from .site import Csms, eventually, site
 
 STAMP = "2026-01-01T00:00:00Z"
 
+FREE = {"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": STAMP}
+
 
 def polite(charger: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
     if action == "StartTransaction":
@@ -112,11 +114,13 @@ async def test_a_transaction_that_begins_while_an_upstream_is_added(pair: tuple[
         assert [action for _, action, _ in new.said].count("StartTransaction") == 1
 
 
+@pytest.mark.parametrize("begins", [False, True])
 @pytest.mark.parametrize("there", [False, True])
 async def test_a_transaction_that_ends_while_an_upstream_is_added(
-    pair: tuple[Csms, Csms], server: Server, there: bool
+    pair: tuple[Csms, Csms], server: Server, there: bool, begins: bool
 ) -> None:
-    """Its end is answered before the link is made: the upstream hears the end, so it hears the begin. `there`: it serves others."""
+    """Its end is answered before the link is made: the upstream hears the end, so it hears the begin. `there`: it serves others.
+    `begins`: the transaction begins in that moment, too. A status is told in its turn."""
     old, new = pair
     store = RedisConfig(url=server.url)
     main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
@@ -127,18 +131,26 @@ async def test_a_transaction_that_ends_while_an_upstream_is_added(
     async with site(store, more if there else {"main": main}) as at:
         await at.connect("CP-1")
         start = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": STAMP}
-        await at.say("CP-1", "StartTransaction", start, tx=True)
         await at.meter("CP-1", range(1))
-        await eventually("there", lambda: old.heard("CP-1") == [0])
+        if not begins:
+            await at.say("CP-1", "StartTransaction", start, tx=True)
+        await eventually("there", lambda: len(old.said) == (1 if begins else 2))
         await at.settled("CP-1")
         session = at.hub.partitions[at.partition("CP-1")].sessions["cp-1"]
         load = at.journal.load_facts
 
         async def meanwhile(partition: int, charger: str) -> dict[str, bytes]:
             at.journal.load_facts = load  # type: ignore[method-assign]
+            if begins:
+                await at.say("CP-1", "StartTransaction", start, tx=True)
+                while not session.shared.open:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
             await at.meter("CP-1", range(1, 2))
             await at.say("CP-1", "StopTransaction", {"transactionId": 7, "meterStop": 5, "timestamp": STAMP})
             while session.shared.open:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            await at.say("CP-1", "StatusNotification", FREE, "K1")
+            while not session.shared.statuses:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             return await load(partition, charger)
 
@@ -146,11 +158,12 @@ async def test_a_transaction_that_ends_while_an_upstream_is_added(
         routes = (RouteConfig(primary="main", mirrors=("copy",)),)
         at.metrics.know(more)
         at.hub.reconfigure(Config(upstreams=more, redis=store, routes=routes), Routes(routes))
-        await eventually("the new one goes on", lambda: [said[1] for said in new.said][-1:] == ["StopTransaction"])
+        await eventually("the new one goes on", lambda: [said[1] for said in new.said][-1:] == ["StatusNotification"])
         assert [(action, said.get("transactionId")) for _, action, said in new.said] == [
             ("StartTransaction", None),
             ("MeterValues", None),
             ("StopTransaction", 1007),
+            ("StatusNotification", None),
         ]
         assert session.ended is None
 
