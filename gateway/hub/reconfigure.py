@@ -261,10 +261,7 @@ class Reconfigure:
         answering = [link for link in session.links.values() if link.answers] if held else []
         open_ = {each.entry.id for link in answering for each in (*link.under_way, *link.backlog) if not each.answered}
         for name, entry in held:
-            introduced = entry.head.action == "BootNotification" or (
-                entry.head.action == "StatusNotification" and not _place(entry)
-            )
-            known = introduced and entry.id not in open_
+            known = entry.head.action == "BootNotification" and entry.id not in open_
             if name in session.links and not known:
                 session.called(name, entry, now_ms())
             else:
@@ -327,7 +324,7 @@ class Reconfigure:
 
 
 def _place(entry: Entry) -> str:
-    """Where a status is about; empty for one that cannot be read, and for everything else."""
+    """Where a status is about; empty for one that cannot be read, which no introduction holds, and for everything else."""
     if entry.head.action != "StatusNotification":
         return ""
     try:

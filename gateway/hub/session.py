@@ -353,6 +353,7 @@ class Session(Caller):
         return call if link.mend is None else link.mend.call(call, entry.head.received_at, self.shared.open)
 
     def _pump(self, now: int) -> None:
+        """Open the gate when it is time, and send the next command. Nothing to do while no command waits and the gate is open."""
         if not self.edge:
             return
         if not self._gate_open and now >= self._gate_at:

@@ -103,6 +103,14 @@ async def take(journal: Journal, number: int, token: int, *groups: str, count: i
     return batch
 
 
+async def owned(journal: Journal, number: int, *groups: str, hub: str = "hub") -> int:
+    """The token of a partition that a hub has just taken, with the groups `session` and these."""
+    token = await journal.acquire(number, hub)
+    assert token is not None
+    await journal.ensure_groups(number, ["session", *groups])
+    return token
+
+
 class Partition:
     """One partition as its hub sees it, with chargers that are connected."""
 
@@ -113,11 +121,8 @@ class Partition:
         self.head = HEAD
 
     async def own(self, *groups: str, hub: str = "hub-1") -> int:
-        token = await self.journal.acquire(self.number, hub)
-        assert token is not None
-        await self.journal.ensure_groups(self.number, ["session", *groups])
-        self.token = token
-        return token
+        self.token = await owned(self.journal, self.number, *groups, hub=hub)
+        return self.token
 
     async def charger(self) -> Head:
         epoch, _ = await self.journal.connect(HEAD)

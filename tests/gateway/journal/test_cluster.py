@@ -14,7 +14,7 @@ from gateway.journal import Commit, Journal, StoreDown, UnsafeStore, keys
 from gateway.journal.entry import Head, ToCharger
 from tests.e2e.process import free_port
 
-from .conftest import HEAD, now_ms, take, until
+from .conftest import HEAD, now_ms, owned, take, until
 from .servers import DEADLINE, Redis, debian, opened, running
 
 pytestmark = pytest.mark.full
@@ -110,9 +110,7 @@ async def test_everything_a_gateway_does(cluster: Cluster) -> None:
         assert await journal.upstream_health(["a", "b"]) == {"a": "up", "b": ""}
         for head in await connect_all(journal):
             number = journal.partition(head.charger)
-            token = await journal.acquire(number, "hub-1")
-            assert token is not None
-            await journal.ensure_groups(number, ["session", "a"])
+            token = await owned(journal, number, "a", hub="hub-1")
             assert await journal.groups(number)
             appended = await journal.append("call", replace(head, dedup="d"), b"[]", ttl=60, mint_tx=True)
             batch = await take(journal, number, token, "session", "a")

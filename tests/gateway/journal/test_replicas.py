@@ -14,7 +14,7 @@ from gateway.journal import Commit, Fenced, Journal, StoreDown
 from gateway.journal.entry import Head
 from tests.faults.proxy import FaultProxy
 
-from .conftest import HEAD, peek, take, until
+from .conftest import HEAD, owned, peek, take, until
 from .servers import Redis, opened, running
 
 NOON = 1_764_000_000_000
@@ -118,9 +118,7 @@ async def test_a_lagging_replica_that_takes_over_is_given_what_it_lacks(pair: Pa
 async def test_what_a_hub_decided_is_given_back_too(pair: Pair) -> None:
     async with opened(RedisConfig(url=pair.url)) as journal:
         number = journal.partition("CP-1")
-        token = await journal.acquire(number, "hub")
-        assert token is not None
-        await journal.ensure_groups(number, ["session", "a"])
+        token = await owned(journal, number, "a")
         head = replace(await connected(journal, "CP-1"), dedup="start")
         start = await journal.append("call", head, b"[]", ttl=60, mint_tx=True)
         await asyncio.sleep(0.2)
@@ -152,9 +150,7 @@ async def test_what_was_pending_at_a_take_over_and_is_not_done_stays_so(pair: Pa
     """The new owner has done with the last of it; the replica knows of none."""
     async with opened(RedisConfig(url=pair.url)) as journal:
         number = journal.partition("CP-1")
-        first = await journal.acquire(number, "hub")
-        assert first is not None
-        await journal.ensure_groups(number, ["session", "a"])
+        first = await owned(journal, number, "a")
         head = await connected(journal, "CP-1")
         await asyncio.sleep(0.2)
         pair.between.set("blackhole")
@@ -176,9 +172,7 @@ async def test_so_is_the_lease_that_it_was_decided_under(pair: Pair) -> None:
     async with opened(RedisConfig(url=pair.url)) as journal:
         number = journal.partition("CP-1")
         pair.between.set("blackhole")
-        token = await journal.acquire(number, "hub")
-        assert token is not None
-        await journal.ensure_groups(number, ["session", "a", "b"])
+        token = await owned(journal, number, "a", "b")
         head = await connected(journal, "CP-1")
         ids = [(await journal.append("call", head, b"%d" % n)).id for n in range(3)]
         assert len((await take(journal, number, token, "session", "a", "b"))["b"]) == 3
@@ -229,9 +223,7 @@ async def test_a_token_that_a_failover_has_lost_is_not_given_again(pair: Pair, t
                 await earlier.release(0, first)
             await asyncio.sleep(0.2)
         pair.between.set("blackhole")
-        lost = await journal.acquire(0, "hub")
-        assert lost is not None
-        await journal.ensure_groups(0, ["session", "a"])
+        lost = await owned(journal, 0, "a")
         pair.front.set("refuse")
         pair.primary.kill()
         await pair.replica.ask("REPLICAOF", "NO", "ONE")
@@ -300,9 +292,7 @@ async def flush_and_fill(server: Redis) -> None:
         assert [id for id, fields in await server.entries(number) if fields[b"k"] == b"call"] == before
         assert (await journal.append("call", head, b"more")).outcome == "new"
         assert journal.resets == 1
-        token = await journal.acquire(number, "hub")
-        assert token is not None
-        await journal.ensure_groups(number, ["session", "a"])
+        token = await owned(journal, number, "a")
         batch = await peek(journal, number, token, "session", "a")
         assert len(batch["a"]) == 11
 
