@@ -17,8 +17,9 @@ from gateway.clock import now_ms
 from gateway.config import Config
 from gateway.ids import new_id
 from gateway.journal.entry import Entry, ToCharger
-from gateway.journal.errors import StoreDown
+from gateway.journal.errors import Fenced, StoreDown
 from gateway.journal.journal import Journal
+from gateway.journal.streams import Batch
 from gateway.quirk_profiles import Profiles
 from gateway.routes import NoRoute, Route, Routes
 from translators import translatable
@@ -28,6 +29,7 @@ from .comparing import compare
 from .link import Link
 from .linking import fit, hand_on, leavings
 from .partition import Partition
+from .reader import READ_COUNT
 from .session import Session, call_of
 from .sessions import Sessions
 from .shared import parts_of, place_of
@@ -54,10 +56,12 @@ class Reconfigure:
         groups: list[str],
         turn: Turn,
         attach: Callable[[Partition, Session], None],
+        take: Callable[[Partition, Batch], None],
     ) -> None:
         """`groups` is shared with all who read: it grows and shrinks with the configuration. `attach` gives new links what is
-        parked for them."""
+        parked for them, `take` is given what was pending for an upstream that is configured again."""
         self._attach = attach
+        self._take = take
         self._journal = journal
         self._sessions = sessions
         self._partitions = partitions
@@ -123,7 +127,7 @@ class Reconfigure:
     async def _follow(self, config: Config, routes: Routes) -> None:
         before = self._sessions.settings
         self._remember(True)
-        await self._begin_groups(config)
+        left = await self._begin_groups(config)
         for number, partition in self._partitions.items():
             for name in config.upstreams:
                 self._since.setdefault((number, name), partition.position)
@@ -131,6 +135,9 @@ class Reconfigure:
             name for name, settings in config.upstreams.items() if name in before and before[name] != settings
         )
         self._put_in_force(config, routes)
+        for partition, batch in left:  # before anything that comes after it is read
+            if self._partitions.get(partition.number) is partition:
+                self._take(partition, batch)
         everyone = [(each, session) for each in self._partitions.values() for session in each.sessions.values()]
         await self._move_all(everyone, changed)
         self._remember(False)
@@ -167,8 +174,10 @@ class Reconfigure:
         sessions.settings = {**sessions.settings, **config.upstreams}
         sessions.health.reconfigure(sessions.settings)
 
-    async def _begin_groups(self, config: Config) -> None:
-        """Groups for new upstreams on every partition before anybody reads with them. Raises StoreDown."""
+    async def _begin_groups(self, config: Config) -> list[tuple[Partition, Batch]]:
+        """Groups for new upstreams on every partition before anybody reads with them; gives what one that was configured before
+        has left in its pending list. Raises StoreDown."""
+        left: list[tuple[Partition, Batch]] = []
         new = [name for name in config.upstreams if name not in self._groups]
         begins = {name: config.upstreams[name].begins(now_ms()) for name in new}
         done: set[int] = set()
@@ -176,14 +185,26 @@ class Reconfigure:
             for number in missing:
                 begun = await self._journal.ensure_groups(number, [*self._groups, *new], begins)
                 positions = await self._journal.positions(number)
-                if number in self._partitions:
-                    self._partitions[number].positions |= {name: positions[name] for name in new}
-                    self._partitions[number].begun.update(begun)
+                if (partition := self._partitions.get(number)) is not None:
+                    partition.positions |= {name: positions[name] for name in new}
+                    partition.begun.update(begun)
                     self._since |= {(number, name): id for name, id in begun.items()}
+                    left += [(partition, batch) for batch in await self._left(partition, new)]
                 done.add(number)
         self._groups.extend(new)
         for partition in self._partitions.values() if new else ():
             partition.run = -1  # a new group reads what it has not been told before it is handed anything
+        return left
+
+    async def _left(self, partition: Partition, groups: list[str]) -> list[Batch]:
+        """What is pending for these groups. Raises StoreDown."""
+        found: list[Batch] = []
+        try:
+            while not found or found[-1].more:
+                found.append(await self._journal.pending(partition.number, partition.token, groups, count=READ_COUNT))
+        except Fenced:
+            return []  # the next owner reads it
+        return found
 
     def _where(self, sessions: list[Session]) -> Iterator[tuple[Partition, Session]]:
         for session in sessions:

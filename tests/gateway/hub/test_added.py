@@ -213,3 +213,44 @@ async def test_nothing_is_missed_while_an_upstream_is_added(
             heard = new.heard(charger)
             assert heard == list(range(heard[0], count))
             assert heard[0] == 0 or replay_from == "tail"
+
+
+@pytest.mark.parametrize("pending", [True, False])
+async def test_an_upstream_that_is_configured_again_hears_what_was_left(
+    pair: tuple[Csms, Csms], server: Server, pending: bool
+) -> None:
+    """In its turn, whether it was pending in its group when the upstream went out of the configuration or not read at all."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    one = {"main": Upstream(url=old.url, version="ocpp1.6")}
+    both = {**one, "copy": Upstream(url=new.url, version="ocpp1.6", reconnect_max=1)}
+    async with site(store, both, RouteConfig(primary="main", mirrors=("copy",))) as at:
+        for charger in ("CP-1", "CP-2"):
+            await at.connect(charger)
+            await at.meter(charger, range(1), here=True)
+        await eventually("both know it", lambda: new.heard("CP-1") == new.heard("CP-2") == [0])
+        await at.settled("CP-1", "copy")
+        await new.stop()
+        (partition,) = at.hub.partitions.values()
+        await eventually("gone", lambda: not any(each.links["copy"].up for each in partition.sessions.values()))
+        for charger in ("CP-1", "CP-2"):
+            await at.meter(charger, range(1, 250), here=True)
+        await eventually("the primary has all", lambda: len(old.said) == 500)
+        if pending:
+            partition.pass_all()
+            await eventually("passed", lambda: partition.quiet and not partition.handed["copy"])
+
+        def follow(upstreams: dict[str, Upstream]) -> None:
+            mirrors = tuple(name for name in upstreams if name != "main")
+            routes = (RouteConfig(primary="main", mirrors=mirrors),)
+            at.hub.reconfigure(Config(upstreams=upstreams, redis=store, routes=routes), Routes(routes))
+
+        follow(one)
+        await eventually("without it", lambda: "copy" not in partition.positions)
+        await at.meter("CP-1", range(250, 251), here=True)
+        await new.start()
+        follow(both)
+        await at.meter("CP-1", range(251, 252), here=True)
+        await eventually("all is told", lambda: new.heard("CP-1") == list(range(252)))
+        await eventually("all is told", lambda: new.heard("CP-2") == list(range(250)))
+        await at.settled("CP-1", "copy")
