@@ -236,7 +236,7 @@ def streams(side: Side) -> st.SearchStrategy[bytes]:
 places = st.one_of(st.lists(st.integers(0, 5000), max_size=30), st.just(list(range(5000))))
 usual = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 long = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "20000")), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "5000")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
