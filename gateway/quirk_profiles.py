@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import msgspec
 
 from gateway.config_quirks import QuirkProfile
 from gateway.routes import Facts
+from translators.tables import table
 
 
 class Profiles:
@@ -55,10 +55,7 @@ def shipped() -> dict[str, QuirkProfile]:
 @cache
 def sources() -> dict[str, dict[str, Any]]:
     """The same as they are written, with `seen`."""
-    import yaml
-
-    text = (files("gateway") / "quirk_profiles.yaml").read_text("utf-8")
-    found: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    found: dict[str, dict[str, Any]] = table("gateway", "quirk_profiles.yaml")
     return found
 
 

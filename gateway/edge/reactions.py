@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any, Final, Literal
 
 import msgspec
-import yaml
+
+from translators.tables import table
 
 DEFECTS: Final = 5
 """So many RPC-level defects within `WINDOW_MS` close the socket with 1002."""
@@ -26,7 +26,7 @@ class Reaction(msgspec.Struct, frozen=True):
 
 
 def _load() -> tuple[dict[str, dict[str, Reaction]], dict[str, dict[str, Reaction]]]:
-    rows = yaml.safe_load((files("gateway.edge") / "malformed.yaml").read_text("utf-8"))
+    rows = table("gateway.edge", "malformed.yaml")
     columns = {
         "ocpp1.5": ("ocpp1.5", "ocpp1.6"),
         "ocpp1.6": ("ocpp1.6",),

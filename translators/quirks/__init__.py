@@ -5,10 +5,11 @@ table.yaml is the one list. Docs, metric labels and tests are made from it.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Final, Literal
 
 import msgspec
+
+from ..tables import table
 
 
 class Quirk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,15 +26,7 @@ class Quirk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     option: str = ""
 
 
-def _table() -> tuple[Quirk, ...]:
-    import yaml
-
-    text = (files("translators.quirks") / "table.yaml").read_text("utf-8")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast: every start of the program waits for it
-    return msgspec.convert(yaml.load(text, Loader=loader), tuple[Quirk, ...])
-
-
-QUIRKS: Final = _table()
+QUIRKS: Final = msgspec.convert(table("translators.quirks", "table.yaml"), tuple[Quirk, ...])
 """In the order of the table."""
 
 LABELS: Final = tuple(dict.fromkeys(row.label for row in QUIRKS if row.label))
