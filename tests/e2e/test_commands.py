@@ -229,7 +229,7 @@ async def test_a_simulated_fleet(start_csms: StartCsms, start_gateway: StartGate
     versions = ("--version", "ocpp1.5", "--version", "ocpp1.6", "--version", "ocpp2.0.1")
     done = await run(
         gateway, "simulate", "--to", gateway.url, "-n", "6", "--profile", "highway", *versions, "--speed", "1500", "--rate", "20",
-        "--for", "5s", "--quirk", "counter-ids", "-o", "json", code=0,
+        "--for", "8s", "--quirk", "counter-ids", "-o", "json", code=0,
     )  # fmt: skip
     found = json.loads(done.stdout)
     assert found["call_errors"] == found["unanswered"] == 0 and found["connections"] > 6, found
