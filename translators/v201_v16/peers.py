@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..config_keys import Spot
 from ..dialogue import Ask, Dialogue, Refusal
 from ..frames import Side
 from ..models import v16, v201
 from ..models.base import Request, Struct
+from ..topology import evses
 from . import carried
+from .device_model import known
 from .state import Facts, facts_of
 
 R = TypeVar("R", bound=Struct)
@@ -91,12 +94,12 @@ def known_boot(d: Dialogue) -> v16.BootNotificationRequest:
 def boot_request(d: Dialogue, boot: v201.BootNotificationRequest) -> v16.BootNotificationRequest:
     """A 2.0.1 boot as the CSMS gets it (spec 6.2). The meter is told if the charger's device model shows it."""
     d.lose("reason")
-    station, model = boot.chargingStation, facts_of(d).model
+    station = boot.chargingStation
     modem = station.modem or v201.Modem()
     custom = carried.own(d, station.customData)
     meter = {
-        name: carried.text(custom, name, 25) or (model[key].value[:25] or None if key in model else None)
-        for name, key in (("meterType", "FiscalMetering.Model"), ("meterSerialNumber", "FiscalMetering.SerialNumber"))
+        name: carried.text(custom, name, 25) or _of_meter(d, variable)
+        for name, variable in (("meterType", "Model"), ("meterSerialNumber", "SerialNumber"))
     }
     box = carried.text(custom, "chargeBoxSerialNumber", 25)
     serial = shorten(d, station.serialNumber, 25, "chargingStation.serialNumber")
@@ -111,6 +114,15 @@ def boot_request(d: Dialogue, boot: v201.BootNotificationRequest) -> v16.BootNot
         imsi=shorten(d, modem.imsi, 20, "chargingStation.modem.imsi"),
         **meter,
     )
+
+
+def _of_meter(d: Dialogue, variable: str) -> str | None:
+    """What the charger has reported of its meter: the station's, else that of its first EVSE which has one."""
+    for evse in (0, *evses(d)):
+        reported = known(d, Spot("FiscalMetering", "", evse, 0, variable, ""))
+        if reported is not None and reported.value:
+            return reported.value[:25]
+    return None
 
 
 def _unknown(d: Dialogue, field: str) -> str:

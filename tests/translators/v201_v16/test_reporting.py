@@ -58,6 +58,19 @@ def test_after_a_boot_every_status_is_news() -> None:
     w.status("Available", "Available")
 
 
+@pytest.mark.parametrize("evse", [None, 1, 2])
+def test_a_boot_tells_of_the_meter_that_the_station_has_reported(evse: int | None) -> None:
+    component: dict[str, Any] = {"name": "FiscalMetering"} | ({"evse": {"id": evse}} if evse else {})
+    told = [
+        {"component": component, "variable": {"name": name}, "variableAttribute": [{"value": value}]}
+        for name, value in (("Model", "EM340"), ("SerialNumber", "7" * 30))
+    ]
+    w = World()
+    w.local("NotifyReport", {"requestId": 1, "seqNo": 0, "generatedAt": AT.format(0), "reportData": told}, {})
+    meter = {"meterType": "EM340", "meterSerialNumber": "7" * 25}
+    w.says("BootNotification", BOOT, to_csms("BootNotification", {**BOOTED, **meter}))
+
+
 def test_a_csms_that_forgot_the_station_is_told_again() -> None:
     w = World()
     w.says("BootNotification", BOOT, to_csms("BootNotification", BOOTED))
