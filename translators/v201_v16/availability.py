@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast, get_args
+import re
+from typing import Any, Final, cast, get_args
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..models import v16, v201
@@ -15,6 +16,8 @@ from .state import Fault, Transaction, connector_of, facts_of
 
 UNPLUGGED = "EV side disconnected"
 """info of a transaction that goes on without an EV."""
+_PROBLEM: Final = re.compile(r"chargingstation\|[^|]*\|problem\|")
+"""Faults that are of the station as a whole: its Problem, not what it measures."""
 
 
 def status(d: Dialogue, request: v201.StatusNotificationRequest) -> Rule:
@@ -187,7 +190,7 @@ def _newest(faults: dict[str, Fault]) -> Fault | None:
 def station_status(d: Dialogue) -> v16.ChargePointStatus:
     """The status of the whole station, which 2.0.1 does not report."""
     facts = facts_of(d)
-    if any(name.startswith("chargingstation|") for name in connector_of(d, 0).faults):
+    if any(_PROBLEM.match(name) for name in connector_of(d, 0).faults):
         return "Faulted"
     return "Unavailable" if facts.inoperative else "Available"
 

@@ -15,6 +15,8 @@ from .tunnel import offer
 FAULTS_MOST = 32
 _TRUE = ("true", "1")
 _FALSE = ("false", "0")
+_MEASURED = ("acvoltage", "dcvoltage", "signalstrength", "temperature")
+"""Variables whose value is a number: only an alert tells that it is a fault."""
 _ABOVE = ("over", "upper", "high", "max")
 _BELOW = ("under", "lower", "low", "min")
 
@@ -48,13 +50,16 @@ def notify_event(d: Dialogue, request: v201.NotifyEventRequest) -> Rule:
 
 
 def _qualifies(d: Dialogue, event: v201.EventData) -> bool:
-    if _is_availability(event):
+    if _is_availability(event) or (_is_cleared(event) and _is_active(d, event)):
         return True
     if _code(event) is None:
         return False
-    if event.cleared or event.trigger == "Alerting" or event.actualValue.casefold() in _TRUE:
-        return True
-    return event.actualValue.casefold() in _FALSE and _is_active(d, event)
+    return bool(event.cleared) or event.trigger == "Alerting" or _says(event, _TRUE)
+
+
+def _says(event: v201.EventData, words: tuple[str, ...]) -> bool:
+    """Whether the value is one of these words of a boolean."""
+    return event.variable.name.casefold() not in _MEASURED and event.actualValue.casefold() in words
 
 
 def _is_active(d: Dialogue, event: v201.EventData) -> bool:
@@ -80,7 +85,7 @@ def _is_availability(event: v201.EventData) -> bool:
 
 
 def _is_cleared(event: v201.EventData) -> bool:
-    return bool(event.cleared) or event.actualValue.casefold() in _FALSE
+    return bool(event.cleared) or _says(event, _FALSE)
 
 
 def _code(event: v201.EventData) -> v16.ChargePointErrorCode | None:

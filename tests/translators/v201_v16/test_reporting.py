@@ -239,6 +239,24 @@ def test_a_problem_of_the_station_is_a_fault_of_connector_0() -> None:
              {}, {})  # fmt: skip
 
 
+def test_a_voltage_of_the_station_is_no_fault_of_all_of_it_and_is_over_without_saying_which() -> None:
+    w = World()
+    w.passes("NotifyEvent", fault("ChargingStation", "ACVoltage", value="260", techInfo="upper limit"),
+             status_of(0, "Available", 5, "OverVoltage", info="upper limit"), {}, {})  # fmt: skip
+    w.passes("NotifyEvent", fault("ChargingStation", "ACVoltage", value="231", cleared=True),
+             status_of(0, "Available", 5), {}, {})  # fmt: skip
+    w.local("NotifyEvent", fault("ChargingStation", "ACVoltage", value="231", cleared=True), {})
+
+
+def test_a_number_is_no_truth() -> None:
+    w = World()
+    for component, variable in (("TemperatureSensor", "Temperature"), ("DataLink", "SignalStrength")):
+        w.local("NotifyEvent", fault(component, variable, {"id": 1}, "1", "Periodic"), {})
+    w.passes("NotifyEvent", fault("EVSE", "DCVoltage", {"id": 1}, "0", techInfo="below minimum"),
+             status_of(1, "Available", 5, "UnderVoltage", info="below minimum"), {}, {})  # fmt: skip
+    w.local("NotifyEvent", fault("EVSE", "DCVoltage", {"id": 1}, "0", "Periodic"), {})
+
+
 def test_availability_comes_as_an_event_too() -> None:
     w = World()
     evse = {"id": 2, "connectorId": 1}
