@@ -10,7 +10,7 @@ import msgspec
 from ..dialogue import Dialogue, Row, Rule, Talk
 from ..facts import Authorization
 from ..models import v16, v201
-from ..tokens import ID_TAG_LENGTH, id_tag_of, id_token_info
+from ..tokens import ID_TAG_LENGTH, id_tag_info, id_tag_of, id_token_info
 from ..values import parse_time
 from .peers import tell
 from .state import facts_of, has, options_of
@@ -35,6 +35,8 @@ def authorize(d: Dialogue, request: v201.AuthorizeRequest) -> Rule:
             for name in ("certificate", "iso15118CertificateHashData"):
                 if getattr(request, name) is not None:
                     d.lose(name)
+        elif reply.certificateStatus in (None, "Accepted"):
+            learn_verdict(d, request.idToken, reply.idTokenInfo)
         return reply or v201.AuthorizeResponse(
             idTokenInfo=v201.IdTokenInfo(status="Invalid"), certificateStatus="NoCertificateAvailable"
         )
@@ -78,6 +80,15 @@ def heed(d: Dialogue, id_tag: str, info: v16.IdTagInfo) -> v201.IdTokenInfo:
     while len(known) > VERDICTS_MOST:
         del known[next(iter(known))]
     return id_token_info(info, facts.tokens)
+
+
+def learn_verdict(d: Dialogue, token: v201.IdToken, info: v201.IdTokenInfo) -> None:
+    """Remember what the CSMS said of a token in 2.0.1 words. They have told the charger everything: nothing is lost."""
+    if is_free(token):
+        return
+    before, facts = d.losses(), facts_of(d)
+    heed(d, tag_of(d, token), id_tag_info(info, facts.tokens, no_auth=options_of(d).no_auth_idtag))
+    d.spare(before)
 
 
 def recent_verdict(d: Dialogue, id_tag: str) -> v201.IdTokenInfo | None:

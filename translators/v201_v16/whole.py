@@ -12,8 +12,7 @@ from typing import Any, Final
 from ..dialogue import Dialogue, Refusal, Reply, Row, Rule, Silence, Talk
 from ..models import v201
 from ..models.base import Request
-from ..tokens import id_tag_info
-from .authorization import heed, is_free, tag_of
+from .authorization import learn_verdict
 from .boot import keep
 from .ledger import answer_again, find, found, see, was_seen
 from .peers import UNSUPPORTED
@@ -119,10 +118,8 @@ def _learn(d: Dialogue, request: Request[Any], answer: Any) -> None:
     match request:
         case v201.BootNotificationRequest():
             keep(facts, request, answer)
-        case v201.AuthorizeRequest() if not is_free(request.idToken):
-            no_auth = options_of(d).no_auth_idtag
-            id_tag = tag_of(d, request.idToken)
-            heed(d, id_tag, id_tag_info(answer.idTokenInfo, facts.tokens, no_auth=no_auth))
+        case v201.AuthorizeRequest():
+            learn_verdict(d, request.idToken, answer.idTokenInfo)
         case v201.StatusNotificationRequest():
             place = connector_of(d, number_of(d, request.evseId, request.connectorId))
             place.status, place.since = request.connectorStatus, request.timestamp

@@ -140,6 +140,21 @@ def test_a_contract_is_judged_by_plug_and_charge_or_not_at_all() -> None:
     w.passes("Authorize", CONTRACT, asked, {"status": "UnknownVendorId"}, refused)
 
 
+def test_the_verdict_on_a_contract_counts_for_the_start_that_is_held() -> None:
+    w = World(features=["pnc"])
+    w.says("Authorize", CONTRACT, to_csms("DataTransfer", "$any"))
+    good = {"idTokenInfo": {"status": "Accepted"}, "certificateStatus": "Accepted"}
+    w.csms({"status": "Accepted", "data": {"$json": good}}, w.answer(good))
+    started = event("Started", state="Idle", idToken=CONTRACT["idToken"])
+    w.local("TransactionEvent", started, ACCEPTED)
+    revoked = {"idTokenInfo": {"status": "Accepted"}, "certificateStatus": "CertificateRevoked"}
+    other = {"idToken": "DE-ABC-2", "type": "eMAID"}
+    w.says("Authorize", {**CONTRACT, "idToken": other}, to_csms("DataTransfer", "$any"))
+    w.csms({"status": "Accepted", "data": {"$json": revoked}}, w.answer(revoked))
+    started = event("Started", state="Idle", txid="TX-2", idToken=other)
+    w.says("TransactionEvent", started, to_csms("Authorize", {"idTag": "DE-ABC-2"}))
+
+
 # Statuses and faults
 
 
