@@ -68,8 +68,10 @@ def remote_start(d: Dialogue, request: v16.RemoteStartTransactionRequest) -> Rul
             txid=response.transactionId or "",
         )
         facts.remote_starts = [*starts, begun]
-        if profile is not None and evse is not None:
-            install(d, evse, profile)
+        waited = {each.id for each in starts}
+        facts.profiles = [each for each in facts.profiles if not each.remote or each.remote in waited]
+        if profile is not None:
+            install(d, evse or 0, profile, remote)
     return v16.RemoteStartTransactionResponse(status=response.status)
 
 

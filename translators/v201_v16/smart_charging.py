@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
+import msgspec
+
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import CHARGING_PROFILE, PROFILE_PURPOSE
 from ..models import v16, v201
@@ -12,18 +14,35 @@ from ..topology import is_connector, place_of
 from ..values import tenth, tidy_time
 from .ledger import by_number, running_at
 from .peers import command
-from .state import Installed, facts_of, next_number
+from .state import Facts, Installed, Transaction, facts_of, next_number
 
 
-def install(d: Dialogue, evse: int, profile: v201.ChargingProfile) -> None:
-    """Remember an accepted profile in place of the one with its id or in its slot."""
+def install(d: Dialogue, evse: int, profile: v201.ChargingProfile, remote: int = 0) -> None:
+    """Remember an accepted profile in place of the one with its id or in its slot. `remote`: the start that it came with."""
+    new = _installed(profile, evse)
+    new.remote = remote
+    _put(facts_of(d), new)
+
+
+def adopt(d: Dialogue, remote: int, transaction: Transaction) -> None:
+    """The transaction of a remote start has begun: the profile that came with the start is its own."""
     facts = facts_of(d)
-    new = Installed(profile.id, profile.chargingProfilePurpose, profile.stackLevel, evse, profile.transactionId or "")
+    for each in [each for each in facts.profiles if remote and each.remote == remote]:
+        evse = transaction.evse or each.evse
+        _put(facts, msgspec.structs.replace(each, evse=evse, txid=transaction.txid, remote=0))
+
+
+def _installed(profile: v201.ChargingProfile, evse: int) -> Installed:
+    return Installed(profile.id, profile.chargingProfilePurpose, profile.stackLevel, evse, profile.transactionId or "")
+
+
+def _put(facts: Facts, new: Installed) -> None:
     facts.profiles = [*[each for each in facts.profiles if each.id != new.id and _slot(each) != _slot(new)][-255:], new]
 
 
-def _slot(entry: Installed) -> tuple[str, int, int, str]:
-    return entry.purpose, entry.level, entry.evse, entry.txid
+def _slot(entry: Installed) -> tuple[str, int, int, str, int]:
+    """What two profiles cannot both have. A transaction is at one place, whether it has said so or not."""
+    return entry.purpose, entry.level, 0 if entry.txid else entry.evse, entry.txid, entry.remote
 
 
 def set_profile(d: Dialogue, request: v16.SetChargingProfileRequest) -> Rule:
@@ -44,8 +63,8 @@ def set_profile(d: Dialogue, request: v16.SetChargingProfileRequest) -> Rule:
         profile = up(d, given, txid, next_number(d, "schedule"))
     except Unfit:
         return rejected
-    wanted = (profile.chargingProfilePurpose, profile.stackLevel, evse, txid or "")
-    for old in [each for each in facts.profiles if _slot(each) == wanted and each.id != profile.id]:
+    slot = _slot(_installed(profile, evse))
+    for old in [each for each in facts.profiles if _slot(each) == slot and each.id != profile.id]:
         d.lose("ClearChargingProfile", "synthesised")
         try:
             yield from command(d, v201.ClearChargingProfileRequest(chargingProfileId=old.id))

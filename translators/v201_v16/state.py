@@ -117,7 +117,10 @@ class Installed(msgspec.Struct, omit_defaults=True, gc=False):
     purpose: str
     level: int
     evse: int
+    """0: of the station, or that of a transaction which has not said where it is."""
     txid: str = ""
+    remote: int = 0
+    """remoteStartId that it came with, while its transaction has not begun."""
 
 
 class Known(msgspec.Struct, omit_defaults=True, gc=False, array_like=True):

@@ -19,6 +19,7 @@ from .ledger import answer_again, close, found, read_meter, see, start_register,
 from .metering import final_readings, readings, send
 from .peers import tell
 from .places import number_of
+from .smart_charging import adopt
 from .state import Transaction, connector_of, facts_of, options_of
 from .stopping import STOPS, reason_of
 from .verdicts import refuse_late, respond
@@ -115,6 +116,7 @@ def _learn_token(d: Dialogue, transaction: Transaction, request: v201.Transactio
         if start.id == number or (start.txid and start.txid == transaction.txid):
             transaction.id_tag = transaction.id_tag or start.id_tag
             facts.remote_starts = [each for each in facts.remote_starts if each is not start]
+            adopt(d, start.id, transaction)
             break
 
 

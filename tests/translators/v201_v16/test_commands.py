@@ -6,7 +6,21 @@ from typing import Any
 
 import pytest
 
-from .conversation import AT, OK, TAG, TOKEN, World, event, reported, status_of, stop, to_charger, to_csms
+from .conversation import (
+    ACCEPTED,
+    AT,
+    OK,
+    TAG,
+    TOKEN,
+    World,
+    event,
+    reported,
+    start,
+    status_of,
+    stop,
+    to_charger,
+    to_csms,
+)
 
 YES, NO = {"status": "Accepted"}, {"status": "Rejected"}
 PNC = "org.openchargealliance.iso15118pnc"
@@ -340,6 +354,37 @@ def test_a_profile_of_a_transaction_has_the_chargers_id() -> None:
     w.says("TransactionEvent", event("Ended", seq=1, minute=9), stop(5000))
     w.csms({}, w.answer({}), status_of(1, "Finishing", 9))
     assert not w.facts.profiles
+
+
+@pytest.mark.parametrize("connector", [1, None])
+def test_the_profile_of_a_remote_start_is_its_transactions(connector: int | None) -> None:
+    w = World()
+    about = {"idTag": TAG, "chargingProfile": profile16(purpose="TxProfile")}
+    asked = {"idToken": TOKEN, "remoteStartId": "$int:rs", "chargingProfile": profile201(purpose="TxProfile")}
+    if connector is not None:
+        about["connectorId"], asked["evseId"] = connector, connector
+    w.obeys("RemoteStartTransaction", about, to_charger("RequestStartTransaction", asked), YES, YES)
+    started = event("Started", trigger="RemoteStart", evse=1)
+    started["transactionInfo"]["remoteStartId"] = "$int:rs"
+    w.says("TransactionEvent", started, start())
+    w.csms({"transactionId": 987, **OK}, w.answer(ACCEPTED))
+    wanted = {"connectorId": 1, "csChargingProfiles": profile16(2, purpose="TxProfile")}
+    w.commands("SetChargingProfile", wanted, to_charger("ClearChargingProfile", {"chargingProfileId": 1}))
+    w.charger(YES, to_charger("SetChargingProfile", {
+        "evseId": 1, "chargingProfile": profile201(2, purpose="TxProfile", transactionId="TX-1")}))  # fmt: skip
+    w.charger(YES, w.result(YES))
+    w.says("TransactionEvent", event("Ended", seq=1, minute=9), stop(5000))
+    w.csms({}, w.answer({}), status_of(1, "Finishing", 9))
+    assert not w.facts.profiles
+
+
+def test_profiles_of_remote_starts_that_never_began_are_forgotten() -> None:
+    w = World()
+    for number in (1, 2):
+        about = {"idTag": TAG, "connectorId": 1, "chargingProfile": profile16(number, purpose="TxProfile")}
+        w.obeys("RemoteStartTransaction", about, to_charger("RequestStartTransaction", "$any"), YES, YES)
+        w.waits(300)
+    assert [each.id for each in w.facts.profiles] == [2]
 
 
 def test_profiles_that_2_0_1_cannot_hold() -> None:
