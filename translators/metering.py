@@ -222,7 +222,7 @@ def register_of(values: Iterable[v201.MeterValue], context: str | None = None) -
                 continue
             if sample.phase is not None:
                 if sample.phase in ("L1", "L2", "L3"):
-                    phases.setdefault(index, {})[sample.phase] = wh
+                    phases.setdefault(at, {})[sample.phase] = wh
                 continue
             rank = (sample.context == context, sample.location in (None, "Outlet"), at, index)
             if best is None or rank >= best[0]:

@@ -186,6 +186,17 @@ def test_phases_are_summed_if_nothing_else_is_read() -> None:
     w.says("TransactionEvent", event("Started", evse=1, meterValue=values), start(wh=600))
 
 
+def test_phases_of_one_time_are_summed_wherever_they_are() -> None:
+    w = World()
+    values = [
+        {"timestamp": AT.format(minute), "sampledValue": [{"value": 100 * n, "phase": f"L{n}"}]}
+        for minute in (2, 1)
+        for n in (1, 2, 3)
+    ]
+    values[-1]["sampledValue"] = [{"value": 1, "phase": "L3"}]
+    w.says("TransactionEvent", event("Started", evse=1, meterValue=values), start(wh=600))
+
+
 def test_the_newest_register_of_the_evse_stands_in_for_a_missing_one() -> None:
     w = World()
     values = register(4321, "Sample.Clock", 0)
