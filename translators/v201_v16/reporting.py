@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
 from ..enums import FIRMWARE_STATUS, LOG_STATUS
+from ..facts import Job
 from ..models import v16, v201
 from ..models.base import ABSENT
 from ..values import charger_time, cut, json_text, security_event_down
@@ -30,7 +31,8 @@ def firmware_status(d: Dialogue, request: v201.FirmwareStatusNotificationRequest
     """A plain update knows half of the words: what has no 1.6 word is not told."""
     if request.status not in _FIRMWARE:
         raise Refusal("PropertyConstraintViolation", "status")
-    job, answer = facts_of(d).firmware, v201.FirmwareStatusNotificationResponse()
+    facts, answer = facts_of(d), v201.FirmwareStatusNotificationResponse()
+    job = facts.firmware
     if job is not None and job.via == SIGNED:
         yield from tell(
             d, v16.SignedFirmwareStatusNotificationRequest(status=request.status, requestId=request.requestId)
@@ -49,7 +51,10 @@ def firmware_status(d: Dialogue, request: v201.FirmwareStatusNotificationRequest
         if request.status == "InstallRebooting" and job is not None and job.last_status == "Installing":
             return answer
     yield from tell(d, v16.FirmwareStatusNotificationRequest(status=status))
-    if job is not None and status != "Idle":
+    if status != "Idle":
+        facts.firmware = job = job or Job(
+            request_id=request.requestId or 0, via=PLAIN
+        )  # an update of the charger's own
         job.last_status = status
     return answer
 

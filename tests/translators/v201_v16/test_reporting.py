@@ -334,6 +334,17 @@ def test_a_reboot_while_installing_is_not_told_twice() -> None:
     w.local("FirmwareStatusNotification", {"status": "InstallRebooting", "requestId": "$int:rid"}, {})
 
 
+def test_a_reboot_in_an_update_that_nobody_asked_for_is_not_told_twice() -> None:
+    w = World()
+    w.passes("FirmwareStatusNotification", {"status": "Installing"},
+             to_csms("FirmwareStatusNotification", {"status": "Installing"}), {}, {})  # fmt: skip
+    w.local("FirmwareStatusNotification", {"status": "InstallRebooting"}, {})
+    w.passes("FirmwareStatusNotification", {"status": "Installed"},
+             to_csms("FirmwareStatusNotification", {"status": "Installed"}), {}, {})  # fmt: skip
+    w.passes("FirmwareStatusNotification", {"status": "InstallRebooting"},
+             to_csms("FirmwareStatusNotification", {"status": "Installing"}), {}, {})  # fmt: skip
+
+
 def test_a_signed_update_has_every_word() -> None:
     w = World()
     firmware = {"location": "http://x/y", "retrieveDateTime": AT.format(0), "signingCertificate": "C", "signature": "S"}
