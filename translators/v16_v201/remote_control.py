@@ -28,6 +28,8 @@ CONF_WAIT = 10.0
 """How long a remote stop waits for the charger to be told its transaction number, s."""
 TRIGGER_LASTS = 60_000
 """How long an accepted trigger explains a message, ms (spec 3.11)."""
+_HEEDED = ("MeterValues", "StatusNotification", "TransactionEvent", "BootNotification")
+"""Messages that are told in another way when they were asked for. Any message passes the gate then (spec 3.1)."""
 
 
 def request_start(d: Dialogue, request: v201.RequestStartTransactionRequest) -> Rule:
@@ -194,7 +196,7 @@ def _expect(d: Dialogue, message: v201.MessageTrigger, connector: int | None) ->
         for name, expires in facts.triggers.items()
         if expires > d.clock and not (connector is None and name.startswith(served))
     }
-    if message in ("MeterValues", "StatusNotification", "TransactionEvent", "BootNotification"):
+    if message in _HEEDED or facts.registration != "Accepted":
         facts.triggers[f"{message}:{connector or 0}"] = d.clock + TRIGGER_LASTS
 
 

@@ -206,6 +206,23 @@ def test_boot_is_not_triggered_again_once_accepted() -> None:
     assert s.facts.triggers == {"BootNotification:0": NOW + 60_000}
 
 
+@pytest.mark.parametrize(
+    ("trigger", "action", "payload"),
+    [
+        ("FirmwareStatusNotification", "FirmwareStatusNotification", {"status": "Idle"}),
+        ("LogStatusNotification", "DiagnosticsStatusNotification", {"status": "Idle"}),
+        ("SignChargingStationCertificate", "SignCertificate", {"csr": "x"}),
+        ("Heartbeat", "Heartbeat", {}),
+    ],
+)
+def test_what_a_pending_station_is_asked_for_passes(trigger: str, action: str, payload: Any) -> None:
+    s = Station(registration="Pending")
+    assert s.charger(action, **payload)[0][1] == "SecurityError"
+    s.csms("TriggerMessage", requestedMessage=trigger)
+    s.answers("charger", status="Accepted")
+    assert [left[0] for left in s.charger(action, **payload)] == ["csms"]
+
+
 def test_a_triggered_status_is_expected() -> None:
     s = Station()
     left = s.csms("TriggerMessage", requestedMessage="StatusNotification", evse={"id": 2, "connectorId": 1})
