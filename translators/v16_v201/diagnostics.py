@@ -15,6 +15,7 @@ _OVER = frozenset(
     (
         *("Uploaded", "UploadFailure", "BadMessage", "NotSupportedOperation", "PermissionDenied", "AcceptedCanceled"),
         *("Installed", "DownloadFailed", "InstallationFailed", "InstallVerificationFailed", "InvalidSignature"),
+        "Idle",  # it never began
     )
 )
 """Last statuses of a job that has ended."""
@@ -65,8 +66,9 @@ def get_log(d: Dialogue, request: v201.GetLogRequest) -> Rule:
     d.lose("requestId")
     response = yield from ask(d, diagnostics)
     old = facts.log if running(facts.log) else None
-    facts.log = Job(request_id=request.requestId, via="GetDiagnostics")  # it may upload even if it names no file
+    facts.log = Job(request_id=request.requestId, via="GetDiagnostics")
     if not response.fileName:
+        facts.log.last_status = "Idle"  # it may upload all the same
         return v201.GetLogResponse(status="Rejected")
     if old is None:
         return v201.GetLogResponse(status="Accepted", filename=response.fileName)

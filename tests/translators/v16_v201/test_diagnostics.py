@@ -55,6 +55,14 @@ def test_no_file_is_a_rejection_but_a_later_upload_still_belongs_to_it() -> None
     assert s.facts.log is not None
 
 
+def test_a_log_that_was_rejected_is_not_canceled_by_the_next() -> None:
+    s = Station()
+    s.csms("GetLog", **LOG)
+    s.answers("charger")
+    s.csms("GetLog", **(LOG | {"requestId": 6}))
+    assert s.answers("charger", fileName="b.log") == answered(status="Accepted", filename="b.log")
+
+
 def test_a_second_log_cancels_the_first() -> None:
     s = Station()
     s.facts.log = Job(request_id=4, via="GetDiagnostics", last_status="Uploading")
