@@ -117,9 +117,10 @@ def update_firmware(d: Dialogue, request: v201.UpdateFirmwareRequest) -> Rule:
     if install is not None and install > retrieve:
         d.lose("firmware.retrieveDateTime", "folded")
     when = max(retrieve, install or retrieve)
+    date = firmware.retrieveDateTime if when == retrieve else firmware.installDateTime
     plain = v16.UpdateFirmwareRequest(
         location=location,
-        retrieveDate=format_time(when),
+        retrieveDate=tidy_time(date) or format_time(when),
         retries=request.retries,
         retryInterval=request.retryInterval,
     )

@@ -8,7 +8,7 @@ from ..dialogue import Dialogue, Row, Rule, Talk
 from ..models import v16, v201
 from ..tokens import id_tag_of
 from ..topology import Unknown, one_connector_at
-from ..values import format_time, parse_time
+from ..values import parse_time, tidy_time
 from .charger import ask, because, facts_of, options_of
 from .remote_control import lose_token
 
@@ -42,7 +42,7 @@ def reserve(d: Dialogue, request: v201.ReserveNowRequest) -> Rule:
     command = v16.ReserveNowRequest(
         reservationId=request.id,
         connectorId=connector,
-        expiryDate=request.expiryDateTime if expires is None else format_time(expires),
+        expiryDate=tidy_time(request.expiryDateTime) or request.expiryDateTime,
         idTag=id_tag,
         parentIdTag=parent,
     )

@@ -102,6 +102,20 @@ def test_plain_update() -> None:
     assert ("firmware.installDateTime", "folded") in s.lost()
 
 
+@pytest.mark.parametrize(
+    ("retrieve", "install", "told"),
+    [
+        ("2025-01-01T00:00:00.000Z", None, "2025-01-01T00:00:00.000Z"),
+        ("2025-01-01T00:00:00.000Z", "2025-01-02T00:00:00.500Z", "2025-01-02T00:00:00.500Z"),
+        ("2025-01-01T02:00:00+02:00", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
+        ("soon", None, "2025-03-01T10:00:00Z"),
+    ],
+)
+def test_the_date_of_an_update_is_told_as_it_came(retrieve: str, install: str | None, told: str) -> None:
+    when = {"retrieveDateTime": retrieve} | ({"installDateTime": install} if install else {})
+    assert Station().csms("UpdateFirmware", **firmware(**when))[0][2]["retrieveDate"] == told
+
+
 def test_an_update_in_the_future_is_scheduled() -> None:
     s = Station()
     s.facts.firmware = Job(request_id=6, via="UpdateFirmware", last_status="Downloading")

@@ -34,6 +34,15 @@ def test_fields() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("expires", "told"),
+    [("2025-03-01T10:10:00.000Z",) * 2, ("2025-03-01T11:10:00+01:00", SOON)],
+)
+def test_the_time_is_told_as_it_came(expires: str, told: str) -> None:
+    left = Station().csms("ReserveNow", id=1, expiryDateTime=expires, idToken=TOKEN)
+    assert left[0][2]["expiryDate"] == told
+
+
 @pytest.mark.parametrize("status", ["Accepted", "Faulted", "Occupied", "Rejected", "Unavailable"])
 def test_status(status: str) -> None:
     s = Station()
