@@ -93,11 +93,13 @@ def installed_ids(d: Dialogue, request: v201.GetInstalledCertificateIdsRequest) 
                 v201.CertificateHashDataChain(certificateType=use, certificateHashData=_hash_up(each))
                 for each in answer.certificateHashData or ()
             )
+    refused = False
     if others and has(d, "pnc"):
         response = yield from tunnel(d, v201.GetInstalledCertificateIdsRequest(certificateType=others))
+        refused = response is None
         found.extend((response.certificateHashDataChain if response is not None else None) or ())
     if not found:
-        return v201.GetInstalledCertificateIdsResponse(status="NotFound")
+        return v201.GetInstalledCertificateIdsResponse(status="NotFound", statusInfo=_NO if refused else None)
     return v201.GetInstalledCertificateIdsResponse(status="Accepted", certificateHashDataChain=found)
 
 

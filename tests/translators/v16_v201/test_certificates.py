@@ -110,6 +110,12 @@ def test_installed_ids_of_every_use() -> None:
     assert left == answered(status="Accepted", certificateHashDataChain=[own, *chain])
 
 
+def test_installed_ids_that_the_tunnel_refuses() -> None:
+    s = Station(features=("pnc",))
+    s.csms("GetInstalledCertificateIds")
+    assert s.answers("charger", status="UnknownVendorId") == answered(status="NotFound", **NO)
+
+
 def test_installed_ids_of_one_use() -> None:
     s = Station(features=("security",))
     s.csms("GetInstalledCertificateIds", certificateType=["ManufacturerRootCertificate", "MORootCertificate"])
