@@ -73,7 +73,8 @@ def _entries(d: Dialogue, request: v201.SendLocalListRequest) -> dict[str, v16.A
             d.lose(path)
             continue
         info = entry.idTokenInfo
-        if info is not None and info.status == "Accepted" and info.evseId and not station.issubset(info.evseId):
+        only_at = info.evseId if info is not None and info.status == "Accepted" else None
+        if only_at and not (station and station.issubset(only_at)):
             d.lose(path)
             continue
         remember_token(facts.tokens, id_tag, entry.idToken)

@@ -62,6 +62,12 @@ def test_entries() -> None:
     assert {("localAuthorizationList", "folded"), ("localAuthorizationList", "dropped")} <= s.lost()
 
 
+def test_a_restricted_entry_while_nobody_knows_the_evses() -> None:
+    left = send(Station(connectors=0), 3, entry("E5", evseId=[1]), entry("F6"))
+    accepted = {"idTag": "F6", "idTagInfo": {"status": "Accepted"}}
+    assert left[0][2]["localAuthorizationList"] == [accepted]
+
+
 @pytest.mark.parametrize(
     ("status", "answer"),
     [
