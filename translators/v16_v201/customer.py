@@ -32,21 +32,20 @@ def customer_information(d: Dialogue, request: v201.CustomerInformationRequest) 
             yield from ask(d, v16.ClearCacheRequest())
         except (Refusal, Silence):
             pass  # the gateway's own records are cleared
-    if request.report:
-        text = "\n".join(lines) or "no data"
-        parts = [text[start : start + PART] for start in range(0, len(text), PART)]
-        at = format_time(d.clock)
-        for seq_no, part in enumerate(parts):
-            yield from d.ask(
-                "csms",
-                v201.NotifyCustomerInformationRequest(
-                    data=part,
-                    seqNo=seq_no,
-                    generatedAt=at,
-                    requestId=request.requestId,
-                    tbc=True if seq_no < len(parts) - 1 else None,
-                ),
-            )
+    text = ("\n".join(lines) or "no data") if request.report else "cleared"  # which is told too (N10.FR.06)
+    parts = [text[start : start + PART] for start in range(0, len(text), PART)]
+    at = format_time(d.clock)
+    for seq_no, part in enumerate(parts):
+        yield from d.ask(
+            "csms",
+            v201.NotifyCustomerInformationRequest(
+                data=part,
+                seqNo=seq_no,
+                generatedAt=at,
+                requestId=request.requestId,
+                tbc=True if seq_no < len(parts) - 1 else None,
+            ),
+        )
     return None
 
 

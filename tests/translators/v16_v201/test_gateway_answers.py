@@ -180,7 +180,9 @@ def test_a_customer_is_cleared() -> None:
     s.facts.authorizations["04a1b2c3"] = Authorization(info={"status": "Accepted"}, at=NOW)
     left = customer(s, clear=True, report=False, customerIdentifier="04A1B2C3")
     assert left == [("csms", "answer", {"status": "Accepted"}), ("charger", "ClearCache", {})]
-    assert s.refuses("charger", "NotSupported") == []
+    told = {"requestId": 8, "seqNo": 0, "generatedAt": "2025-03-01T10:00:00Z", "data": "cleared"}
+    assert s.refuses("charger", "NotSupported") == [("csms", "NotifyCustomerInformation", told)]
+    s.answers("csms")
     assert not s.facts.authorizations
     assert s.facts.ended[0].id_tag == ""
     assert customer(s, customerIdentifier="04A1B2C3")[1][2]["data"] == "no data"
