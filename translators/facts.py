@@ -183,7 +183,7 @@ class Facts(msgspec.Struct, omit_defaults=True, dict=True):
     last_tid: int = 0
     keys_read_at: int = 0
     measured: dict[str, str] = {}
-    """Values without a 2.0.1 measurand (Temperature, RPM), by name."""
+    """Last values without a 2.0.1 measurand (Temperature, RPM), by name; their units, by name and ` unit`."""
     connected_at: int = 0
     """When the charger's current connection was accepted, ms; 0: not known."""
     booted_at: int = 0

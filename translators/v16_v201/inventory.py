@@ -10,6 +10,7 @@ from ..config_keys import LEGACY, Address, KeyRow, LocalRow, address
 from ..config_values import NOT_IN_201, is_boolean, items
 from ..dialogue import Dialogue
 from ..facts import Key
+from ..metering import unit_up
 from ..models import v16, v201
 from ..topology import connectors, evses, place_of
 from ..values import CONNECTOR_STATUS, format_time
@@ -215,7 +216,7 @@ def of_local(d: Dialogue, row: LocalRow) -> Iterator[Item]:
                 value,
                 cast(v201.Mutability, row.mutability),
                 cast(v201.DataType, row.datatype),
-                row.unit,
+                row.unit or _unit_of(d, row),
                 row.values,
                 _limit(d, row),
                 row.inventories,
@@ -237,6 +238,16 @@ def _limit(d: Dialogue, row: LocalRow) -> str:
 def _text(d: Dialogue, key: str) -> str:
     found = cached(d, key) if key else None
     return (found.value if found is not None else None) or ""
+
+
+_MEASURED = {("TemperatureSensor", "Temperature"): "Temperature", ("AirCoolingSystem", "FanSpeed"): "RPM"}
+"""Variables whose values the charger sends as meter values of a measurand that 2.0.1 does not have (spec 2.8)."""
+
+
+def _unit_of(d: Dialogue, row: LocalRow) -> str:
+    measurand = _MEASURED.get((row.component, row.variable), "")
+    unit = unit_up(facts_of(d).measured.get(f"{measurand} unit"), measurand) if measurand else None
+    return (unit.unit if unit is not None else None) or ""
 
 
 _IDENTITY = {
@@ -268,6 +279,8 @@ def local_value(d: Dialogue, row: LocalRow, connector: int) -> str | None:
         return known or (None if row.component in ("DataLink", "FiscalMetering") else "")
     if row.component in _PROFILE:
         return _feature_value(d, row)
+    if (measurand := _MEASURED.get((row.component, row.variable))) is not None:
+        return facts_of(d).measured.get(measurand)
     special = _SPECIAL.get((row.component, row.variable))
     if special is not None:
         return special(d, connector)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -43,8 +43,6 @@ from .monitoring import load
 from .observation import measured, observe
 from .steady import heard, reading
 from .upstream import ask, carried, carries, forget_triggers, introduce_again, trigger_served, triggered
-
-TEXT_LIMIT: Final = 50
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -118,7 +116,7 @@ def _sample(
     if sample.unit is not None and sample.measurand == "Power.Factor":
         d.lose(f"{path}.sampledValue.unit")
     if sample.measurand in CACHED:
-        facts_of(d).measured[sample.measurand] = sample.value[:TEXT_LIMIT]
+        _measured(d, sample.measurand, sample)
         return None
     if sample.format != "SignedData":
         number = parse_decimal(sample.value)
@@ -132,6 +130,16 @@ def _sample(
         if carries(d):
             fit.customData = carried(d, sample=msgspec.to_builtins(sample))
     return fit
+
+
+def _measured(d: Dialogue, measurand: str, sample: Sample16) -> None:
+    """Keep what only the device model can tell (`inventory`)."""
+    number, measured = parse_decimal(sample.value), facts_of(d).measured
+    if number is not None:
+        measured[measurand] = plain(number)
+        measured.pop(f"{measurand} unit", None)
+        if sample.unit:
+            measured[f"{measurand} unit"] = sample.unit[:20]
 
 
 def _signed_number(sample: Sample16, transaction: Transaction | None, meter_stop: Decimal | None) -> Decimal | None:

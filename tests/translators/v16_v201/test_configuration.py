@@ -69,6 +69,21 @@ def test_get_keeps_the_order_and_asks_once() -> None:
     assert {item["attributeType"] for item in answer[0][2]["getVariableResult"]} == {"Actual", "Target"}
 
 
+def test_what_is_measured_but_no_meter_value_of_201() -> None:
+    s = Station()
+    both = (variable("TemperatureSensor", "Temperature"), variable("AirCoolingSystem", "FanSpeed"))
+    assert [result(get(s, *both), number)[0] for number in (0, 1)] == ["UnknownVariable"] * 2
+    samples = [{"value": "21.50", "measurand": "Temperature", "unit": "Celcius"}, {"value": "900", "measurand": "RPM"}]
+    value = {"timestamp": "2025-03-01T10:00:00Z", "sampledValue": samples}
+    assert s.charger("MeterValues", connectorId=1, meterValue=[value]) == [("charger", "answer", {})]
+    left = get(s, *both)
+    assert [result(left, number) for number in (0, 1)] == [("Accepted", "21.50"), ("Accepted", "900")]
+    left = s.csms("GetReport", requestId=1, componentVariable=[{"component": {"name": "TemperatureSensor"}}])
+    (told,) = left[-1][2]["reportData"]
+    assert told["variableAttribute"][0]["value"] == "21.50"
+    assert told["variableCharacteristics"] == {"dataType": "decimal", "unit": "Celsius", "supportsMonitoring": False}
+
+
 def test_names_are_case_insensitive() -> None:
     left = get(Station(), variable("ocppcommctrlr", "heartbeatINTERVAL"))
     assert left[0][2] == {"key": ["HeartbeatInterval"]}

@@ -171,7 +171,7 @@ def test_samples_that_2_0_1_cannot_hold() -> None:
     known = {"value": 57, "measurand": "SoC", "unitOfMeasure": {"unit": "Percent"}}
     expected = updated(1, 5, reason=PERIODIC, meterValue=[element(5, known)])
     c.passes("MeterValues", meters(element(5, *samples)), expected, {}, {})
-    assert c.play.facts.measured == {"Temperature": "31.5", "RPM": "1200"}
+    assert c.play.facts.measured == {"Temperature": "31.5", "Temperature unit": "Celsius", "RPM": "1200"}
     assert Loss("meterValue.sampledValue", "dropped") in c.play.losses
     c.local("MeterValues", meters(element(6, *samples[:5])), {})
     c.local("MeterValues", meters(element(6)), {})
