@@ -85,8 +85,9 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Address to listen on; `0.0.0.0` or `::` for every interface."""
     port: Port = 9000
     """TCP port; 0 takes a free one and logs it."""
-    subprotocols: tuple[Version, ...] = ("ocpp2.0.1", "ocpp1.6", "ocpp1.5")
-    """OCPP versions that chargers may speak, the preferred first."""
+    subprotocols: tuple[Version, ...] = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6", "ocpp1.5")
+    """OCPP versions that chargers may speak. Of those that one offers it gets its primary's; otherwise the first that can be
+    translated for it, and 400 when there is none."""
     assume_subprotocol: Literal["", "ocpp2.1", "ocpp2.0.1", "ocpp1.6", "ocpp1.5"] = ""
     """Version of chargers that name none in Sec-WebSocket-Protocol. Empty: they get 400."""
     subprotocol_mismatch: Literal["reject", "complete_then_close"] = "reject"

@@ -12,6 +12,7 @@ from gateway.config_source import suggestion
 from gateway.config_upstream import Upstream
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS
 from gateway.routes import CLASSES, DECISIONS, FOLLOWS, matcher, spellings
+from translators import translatable
 
 TOLD = frozenset().union(*FROM_CHARGER.values())
 """Every action that a charger of some version sends."""
@@ -181,10 +182,11 @@ def _authority(route: RouteConfig, upstreams: Mapping[str, Upstream], here: set[
 
 
 def _unanswered(route: RouteConfig, upstreams: Mapping[str, Upstream], versions: tuple[str, ...]) -> Found:
-    told = {action for version in versions for action in FROM_CHARGER[version]}
     for name in dict.fromkeys((route.primary, route.canary.upstream)):
         if name not in upstreams:
             continue
+        served = [version for version in versions if translatable(version, upstreams[name].version)]
+        told = {action for version in served for action in FROM_CHARGER[version]}
         gets = upstreams[name].forward
         owners = {action: route.authority.get(action, route.authority.get(FOLLOWS.get(action, ""))) for action in told}
         missing = sorted(

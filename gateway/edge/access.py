@@ -8,6 +8,8 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from translators import translatable
+
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f/\\]")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
@@ -115,5 +117,8 @@ def negotiate(
 
 def choose(common: Sequence[tuple[str, str]], native: str) -> tuple[str, str]:
     """`native`, the version of the charger's primary, if it is offered, so that nothing needs translating; otherwise the
-    first one."""
-    return next((pair for pair in common if pair[0] == native), common[0])
+    first one that can be translated for it. Empty: the first one. Raises Denied."""
+    fitting = [pair for pair in common if not native or translatable(pair[0], native)]
+    if not fitting:
+        raise Denied(400, "Refused: none of the subprotocols can be translated for its CSMS.\n", "subprotocol_mismatch")
+    return next((pair for pair in fitting if pair[0] == native), fitting[0])

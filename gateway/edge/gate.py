@@ -160,10 +160,10 @@ class Gate:
             raise unknown()
         if why is not None:
             raise Denied(503, "Not available now.\n", why)
+        version, spelled = choose(common, terms.native(identity) if terms.native is not None else "")
         if not self._rate.take(terms.clock()):
             count(terms.counters.limits, "accept_rate")
             raise Denied(503, "Too many new connections.\n", "rate_limited")
-        version, spelled = choose(common, terms.native(identity) if terms.native is not None else "")
         return Admission(identity, version, spelled, claim.serials, charger is not None and charger.strict)
 
     def too_many(self, source: str) -> str:

@@ -62,12 +62,9 @@ async def test_of_201(name: str, start_csms: StartCsms, start_gateway: StartGate
     assert booted.payload["chargePointModel"] == boot["model"][:20]
 
 
-async def test_of_21(
-    raw_csms: Callable[[str], Any], start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_of_21(raw_csms: Callable[[str], Any], start_gateway: StartGateway) -> None:
     """A 2.1 CSMS hears it unchanged, also what 2.0.1 does not know."""
     csms = await raw_csms("ocpp2.1")
-    monkeypatch.setenv("OCPPGW_LISTEN__SUBPROTOCOLS", "[ocpp2.1]")
     file = FOLDER / "ocpp21" / "vcp_21.jsonl"
     gateway = await start_gateway({"main": {"url": csms.url, "version": "ocpp2.1"}})
     calls = await replayed(gateway, file)

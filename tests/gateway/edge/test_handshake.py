@@ -78,9 +78,21 @@ async def test_row(row: str, path: str, protocols: str | None, status: int, chos
 
 
 async def test_a_primarys_version_is_preferred_when_offered(world: World, hub: EchoHub) -> None:
-    edge = await world.edge(hub.journal, native=lambda charger: "ocpp2.0.1" if charger == "CP1" else "ocpp2.1")
+    edge = await world.edge(hub.journal, native=lambda charger: {"CP1": "ocpp2.0.1", "CP2": "ocpp1.6"}.get(charger, ""))
     assert (await ask(edge, "/CP1", "ocpp1.6, ocpp2.0.1"))[1]["sec-websocket-protocol"] == "ocpp2.0.1"
-    assert (await ask(edge, "/CP2", "ocpp1.6, ocpp2.0.1"))[1]["sec-websocket-protocol"] == "ocpp1.6"
+    assert (await ask(edge, "/CP2", "ocpp1.5, ocpp2.0.1"))[1]["sec-websocket-protocol"] == "ocpp1.5"
+    assert (await ask(edge, "/CP3", "ocpp1.6, ocpp2.0.1"))[1]["sec-websocket-protocol"] == "ocpp1.6"
+
+
+async def test_a_version_that_cannot_be_translated_for_the_primary_is_not_chosen(world: World, hub: EchoHub) -> None:
+    versions = {"OLD": "ocpp1.5", "CP1": "ocpp2.0.1", "NEW": "ocpp2.1"}
+    edge = await world.edge(hub.journal, native=versions.__getitem__)
+    assert (await ask(edge, "/CP1", "ocpp2.1, ocpp2.0.1"))[1]["sec-websocket-protocol"] == "ocpp2.0.1"
+    assert (await ask(edge, "/CP1", "ocpp2.1, ocpp1.6"))[1]["sec-websocket-protocol"] == "ocpp1.6"
+    assert (await ask(edge, "/NEW", "ocpp2.0.1, ocpp2.1"))[1]["sec-websocket-protocol"] == "ocpp2.1"
+    refused = [("/CP1", "ocpp2.1"), ("/NEW", "ocpp2.0.1, ocpp1.6"), ("/OLD", "ocpp1.6")]
+    assert [(await ask(edge, path, offered))[0] for path, offered in refused] == [400, 400, 400]
+    assert edge.counters.attempts[("", "subprotocol_mismatch")] == 3
 
 
 async def test_a_charger_that_is_not_registered_gets_404(world: World, hub: EchoHub) -> None:
