@@ -41,6 +41,9 @@ def check(config: Config, root: Node, roles: frozenset[str], problems: Problems)
             problems.add(_where(root, "upstreams", name, "credentials"), f"upstreams.{name}.credentials", what)
     for key, message in config_security.of_vault(config.vault):
         problems.add(_where(root, "vault", key), f"vault.{key}", message)
+    if config.tracing.endpoint and not re.match(r"https?://[^/]", config.tracing.endpoint):
+        what = "must be an http:// or https:// address, such as http://collector:4318"
+        problems.add(_where(root, "tracing", "endpoint"), "tracing.endpoint", what)
     routes = _routes(config, root, problems)
     return msgspec.structs.replace(config, upstreams=upstreams, routes=routes)
 

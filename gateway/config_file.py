@@ -16,6 +16,7 @@ from gateway.config_kinds import UNITS
 from gateway.config_source import Node, Problems, join, overlay, read_yaml, suggestion
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?", re.ASCII)
+_PART = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _SIZE = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB|kB|MB|GB)?", re.ASCII)
 _BYTES = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -247,6 +248,9 @@ def _blank(kind: inspect.StructType) -> Any:
 
 
 def _number(kind: inspect.IntType | inspect.FloatType, extra: dict[str, Any], text: str) -> float | int | None:
+    if extra.get("kind") == "part":
+        match = _PART.fullmatch(text.strip())
+        return float(match[0]) if match else None
     if isinstance(kind, inspect.FloatType):
         match = _DURATION.fullmatch(text.strip())
         return float(match[1]) * UNITS[match[2]] if match else None
@@ -275,6 +279,8 @@ def _length(kind: inspect.StrType) -> str:
 
 def _expected(kind: inspect.Type, extra: dict[str, Any]) -> str:
     """What may stand here, for messages."""
+    if extra.get("kind") == "part":
+        return "a number from 0 to 1"
     if isinstance(kind, inspect.FloatType):
         return f"a duration{' longer than 0' if kind.gt is not None else ''} such as 30, 10s or 5m"
     if extra.get("kind") == "size":

@@ -82,7 +82,7 @@ def _type(kind: types.Type) -> str:
     if isinstance(kind, types.UnionType):
         return " or ".join(_type(each) for each in kind.types if not isinstance(each, types.NoneType))
     if isinstance(kind, types.FloatType):
-        return "duration"
+        return "number 0..1" if special == "part" else "duration"
     if special == "secret" and isinstance(kind, types.DictType):
         return "mapping to text, or `*_file`"
     if special in ("size", "secret"):

@@ -20,6 +20,9 @@ Duration: TypeAlias = Annotated[float, Meta(ge=0, extra={"kind": "duration"})]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, extra={"kind": "duration"})]
 """A duration longer than nothing."""
 
+Part: TypeAlias = Annotated[float, Meta(ge=0, le=1, extra={"kind": "part"})]
+"""How much of all, from 0 to 1."""
+
 Size: TypeAlias = Annotated[int, Meta(ge=1, extra={"kind": "size"})]
 """Bytes; written as a number or with a unit: `64KiB`, `1MiB`, `2GiB`."""
 

@@ -207,7 +207,7 @@ class _Writer:
         if isinstance(value, tuple | list | set | frozenset):
             return "[" + ", ".join(self._scalar(types.AnyType(), extra, item) for item in value) + "]"
         if isinstance(kind, types.FloatType):
-            return _duration(float(value))
+            return f"{value:g}" if extra.get("kind") == "part" else _duration(float(value))
         if isinstance(value, int):
             return _size(value) if extra.get("kind") == "size" else str(value)
         if not isinstance(value, str):

@@ -74,7 +74,7 @@ def _of(kind: types.Type) -> dict[str, Any]:
         number = len(kind.item_types)
         return {"type": "array", "items": _of(kind.item_types[0]), "minItems": number, "maxItems": number}
     if isinstance(kind, types.FloatType):
-        return dict(DURATION)
+        return {"type": "number", "minimum": 0, "maximum": 1} if extra.get("kind") == "part" else dict(DURATION)
     if isinstance(kind, types.IntType):
         if extra.get("kind") == "size":
             return dict(SIZE)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
+
+from gateway.config_kinds import Part
 
 
 class TracingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -14,5 +13,5 @@ class TracingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     endpoint: str = ""
     """Of the collector, e.g. `http://collector:4318`. Empty: nothing is traced."""
-    ratio: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    ratio: Part = 0.01
     """Part of the CALLs that is traced; those of a charger whose frames are being logged are traced all."""

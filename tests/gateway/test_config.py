@@ -126,6 +126,9 @@ BAD = [
     (ONE + "redis: {url: 'mysql://db'}\n", [
         "F:3: redis.url: must be embedded or begin with redis://, rediss://, redis+sentinel:// or unix://"
     ]),
+    (ONE + "tracing: {endpoint: 'collector:4318'}\n", [
+        "F:3: tracing.endpoint: must be an http:// or https:// address, such as http://collector:4318"
+    ]),
     (ONE + "redis: {replicas: 1}\n", ["F:3: redis.replicas: is for a store of yours; the embedded one is alone"]),
     (ONE + "redis: {url: 'redis+sentinel://a,b/main', cluster: true}\n", [
         "F:3: redis.cluster: needs a redis:// or rediss:// address of its nodes"
@@ -276,6 +279,13 @@ def test_credentials_leave_the_url(tmp_path: Path) -> None:
 )
 def test_durations(tmp_path: Path, text: str, seconds: float) -> None:
     assert load(write(tmp_path, f"{ONE}drain: {{timeout: {text}}}\n"), {}).drain.timeout == seconds
+
+
+def test_a_part_is_no_duration(tmp_path: Path) -> None:
+    assert load(write(tmp_path, f"{ONE}tracing: {{ratio: 0.5}}\n"), {}).tracing.ratio == 0.5
+    for text in ("500ms", "1.5", "nan", "-1"):
+        wrong = errors(write(tmp_path, f"{ONE}tracing: {{ratio: {text}}}\n"))
+        assert wrong == [f"F:3: tracing.ratio: must be a number from 0 to 1, not '{text}'"]
 
 
 def test_yaml_words_and_anchors(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_the_file_of_defaults_says_what_is_so_anyway(file: Path) -> None:
     assert load(file, {}) == config
     keys = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     assert len(keys) > 100 and "# TCP port; 0 takes a free one and logs it." in text
+    assert "  ratio: 0.01" in keys, "no duration"
 
 
 def test_secrets_are_hidden(file: Path) -> None:
