@@ -88,7 +88,8 @@ def _metric(spec: Spec) -> list[str]:
     lines = ["", f"## {name}", "", f"{spec.kind.capitalize()}. {spec.meaning}", ""]
     lines += [f"* `{label.name}`: {_values(label)}" for label in spec.labels]
     if spec.buckets:
-        lines.append(f"* buckets: {', '.join(f'{bound:g}' for bound in spec.buckets)} seconds")
+        unit = spec.name.rpartition("_")[2]
+        lines.append(f"* buckets: {', '.join(f'{bound:.7g}' for bound in spec.buckets)} {unit}")
     return [*lines, f"* query: `{spec.query.replace('$m', name)}`"]
 
 

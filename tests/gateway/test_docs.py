@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tools.docs import PAGES, ROOT
+from tools.docs import PAGES, ROOT, metrics_page
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -28,3 +28,8 @@ def test_sizing_plans_with_what_was_measured() -> None:
         assert found and planned, row
         for number in (1, 2):
             assert float(planned[number]) >= 0.9 * float(found[number]), row
+
+
+def test_buckets_are_in_the_unit_of_the_name() -> None:
+    page = metrics_page()
+    assert "524288, 1048576 bytes" in page and "30, 60 seconds" in page
