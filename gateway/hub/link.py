@@ -224,6 +224,10 @@ class Link:
         self.translator.numbered(entry, tx, number)
         self.owner.effects.links.add(self)
 
+    def asked(self, id: str) -> str:
+        """The action of a CALL that waits for its answer; empty: none does."""
+        return self._asked_at.get(id, ("", 0))[0]
+
     def from_upstream(self, frame: Frame, now: int) -> None:
         """A frame of the CSMS."""
         if isinstance(frame, Call):

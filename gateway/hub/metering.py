@@ -88,7 +88,7 @@ class Metering(Observer):
         self._timed: dict[tuple[tuple[str, str], Side], HistogramCell] = {}
         self._delivered: dict[str, tuple[Cell, HistogramCell]] = {}
         self._acked: dict[str, Cell] = {}
-        self._received: dict[tuple[str, object], Cell] = {}
+        self._received: dict[tuple[str, type[Frame], str], Cell] = {}
         self._dequeuing = metrics.processing_duration.cell("dequeue")
         self._translating = metrics.processing_duration.cell("translate")
         self._happenings = Happenings(metrics)
@@ -290,15 +290,15 @@ class Metering(Observer):
                 reason=reason,
             )
 
-    def received(self, frame: Frame, version: str) -> None:
-        """A frame came from a CSMS."""
-        key = (version, frame.action) if type(frame) is Call else (version, type(frame))
+    def received(self, frame: Frame, version: str, asked: str) -> None:
+        """A frame came from a CSMS; of an answer, `asked` is the action of the CALL. Empty: nobody waits for it."""
+        action = frame.action if type(frame) is Call else asked
+        key = (version, type(frame), action)
         cell = self._received.get(key)
         if cell is None:
             kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
-            action = known(frame.action) if type(frame) is Call else "other"
-            cell = self._metrics.messages.cell("csms", "in", kind, action, version)
-            if type(frame) is not Call or action == frame.action:
+            cell = self._metrics.messages.cell("csms", "in", kind, known(action), version)
+            if known(action) == action:
                 self._received[key] = cell
         cell.n += 1
 

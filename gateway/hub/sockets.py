@@ -128,7 +128,7 @@ class Sockets:
             return
         if failpoints.armed:
             failpoints.hit("after_upstream_answer")
-        self._observer.received(frame, self.settings[name].version)
+        self._observer.received(frame, self.settings[name].version, link.asked(frame.id))
         if tap.armed:
             watching.received(session, session.links[name], frame)
         if isinstance(frame, Call) and (refused := self._unable(partition)) is not None:

@@ -84,6 +84,8 @@ async def test_a_session_is_counted(start_csms: StartCsms, start_gateway: StartG
     assert value("connection_attempts_total", ocpp_version="1.6", outcome="accepted") == 1
     events = {"direction": "out", "ocpp_version": "2.0.1", "side": "csms", "type": "call"}
     assert value("messages_total", action="TransactionEvent", **events) == 3
+    answers = {"direction": "in", "ocpp_version": "2.0.1", "side": "csms", "type": "result"}
+    assert value("messages_total", action="TransactionEvent", **answers) == 3
     assert value("calls_total", action="StartTransaction", initiator="charger", outcome="ok") == 1
     assert value("call_duration_seconds_count", action_group="transaction", initiator="charger") == 2
     assert (
