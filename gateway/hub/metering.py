@@ -114,30 +114,31 @@ class Metering(Observer):
         frame, source, losses = step.frame, step.source, step.losses
         action = frame.action if type(frame) is Call else source
         outcome = "exact" if not losses and type(frame) is not Error else translation(step)
-        key = (link.versions, step.to, type(frame), source, action, outcome)
+        invalid = outcome == "error" and violation(step)
+        key = (link.versions, step.to, type(frame), source, action, outcome, invalid)
         cells = self._translated.get(key)
         if cells is None:
-            cells = self._left(link, step, action, outcome)
+            cells = self._left(link, step, action, outcome, invalid)
             if known(source) == source and known(action) == action:
                 self._translated[key] = cells
         for cell in cells:
             cell.n += 1
-        if outcome == "error" and violation(step):
+        if invalid:
             version = link.versions[step.to == "csms"]
             self._metrics.schema_violations.cell(step.to, version, source, "rejected").n += 1
         if losses:
             self.lost(link, step.to, source, losses, frame.action if type(frame) is Call else "")
 
-    def _left(self, link: Link, step: Out, action: str, outcome: str) -> tuple[Cell, ...]:
-        """What counts a frame that a translator sends."""
+    def _left(self, link: Link, step: Out, action: str, outcome: str, invalid: bool) -> tuple[Cell, ...]:
+        """What counts a frame that a translator sends. With a CALL that it refuses, the way of that counts, not the way back."""
         frame, (charger, csms) = step.frame, link.versions
+        refused = invalid or outcome == "unsupported"
+        way = (charger, csms) if (step.to == "csms") is not refused else (csms, charger)
+        translated = self._metrics.translations.cell(*way, step.source, outcome)
         if step.to == "charger":
-            return (self._metrics.translations.cell(csms, charger, step.source, outcome),)
+            return (translated,)
         kind = "call" if type(frame) is Call else "result" if type(frame) is Result else "error"
-        return (
-            self._metrics.translations.cell(charger, csms, step.source, outcome),
-            self._metrics.messages.cell("csms", "out", kind, known(action), csms),
-        )
+        return translated, self._metrics.messages.cell("csms", "out", kind, known(action), csms)
 
     def lost(self, link: Link, to: Side, source: str, losses: tuple[Loss, ...], action: str = "") -> None:
         if log.is_enabled_for(logging.DEBUG):

@@ -74,12 +74,14 @@ def test_outcomes_of_translations() -> None:
     metrics = metered(site)
     site.call("StopTransaction", {"transactionId": "x"})
     site.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
-    for action, payload in (("GetTransactionStatus", {"transactionId": "x"}), ("CostUpdated", {"totalCost": 1})):
+    commands = ("GetTransactionStatus", {"transactionId": "x"}), ("CostUpdated", {"totalCost": 1}), ("MakeCoffee", {})
+    for action, payload in commands:
         site.session.from_upstream("main", decode(json.dumps([2, action, action, payload])), site.now)
-    outcomes = {(action, outcome) for _, _, action, outcome in counts(metrics, "translations")}
-    assert ("StopTransaction", "error") in outcomes
-    assert ("CostUpdated", "error") in outcomes  # a member is missing
-    assert ("GetTransactionStatus", "exact") in outcomes
+    outcomes = counts(metrics, "translations")
+    assert ("1.6", "2.0.1", "StopTransaction", "error") in outcomes  # the way of what cannot be translated
+    assert ("2.0.1", "1.6", "CostUpdated", "error") in outcomes  # a member is missing
+    assert ("2.0.1", "1.6", "other", "unsupported") in outcomes
+    assert ("1.6", "2.0.1", "GetTransactionStatus", "exact") in outcomes  # its answer
     violations = counts(metrics, "schema_violations")
     assert violations["charger", "1.6", "StopTransaction", "rejected"] == 1
 
