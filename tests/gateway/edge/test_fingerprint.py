@@ -51,13 +51,33 @@ def test_another_start_is_another(change: dict[str, Any]) -> None:
     assert of("StartTransaction", {**START, **change}) != of("StartTransaction", START)
 
 
-@pytest.mark.parametrize("timestamp", ["1970-01-01T00:00:07Z", "2014-12-31T23:59:59Z", None, 5])
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        "1970-01-01T00:00:07Z",
+        "2014-12-31T23:59:59Z",
+        "222222017-01-01T00:00:00Z",
+        "2100-01-01T00:00:00Z",
+        "yesterday",
+        "N/A",
+        "",
+        None,
+        5,
+    ],
+)
 def test_a_start_without_a_clock_is_known_by_its_id_and_not_for_long(timestamp: Any) -> None:
     start = {**START, "timestamp": timestamp}
     first = of("StartTransaction", start)
     assert (first.ttl, first.mint_tx) == (QUARTER, True)
     assert of("StartTransaction", start, epoch=2) == first
     assert of("StartTransaction", start, id="2") != first
+
+
+@pytest.mark.parametrize("timestamp", [" 2026-01-02T03:04:05", "2026-01-02 03:04:05+01", "2022-02-29T07:02:33.000Z"])
+def test_a_start_of_another_spelling_of_time_is_known_by_its_content(timestamp: str) -> None:
+    start = {**START, "timestamp": timestamp}
+    assert of("StartTransaction", start, id="2", epoch=2) == of("StartTransaction", start)
+    assert of("StartTransaction", start).ttl == WEEK
 
 
 def test_a_stop_and_an_event_are_known_by_what_identifies_them() -> None:
