@@ -29,7 +29,8 @@ _FULL: Final = ("chargingSchedule", "chargingSchedulePeriod")
 
 
 def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Request[Any]:
-    """The payload of a CALL. A charger's message without its time happened when it was received. Raises lenient.Invalid."""
+    """The payload of a CALL. A charger's message, or a meter value in it, without its time happened when it was received. Raises
+    lenient.Invalid."""
     translator = dialogue.translator
     if dialogue.side in translator.pair.custom_data:
         tell_custom_data(dialogue, dialogue.side, bytes(call.payload))
@@ -46,10 +47,13 @@ def request_of(dialogue: Dialogue, type_: type[Request[Any]], call: Call) -> Req
                 require_meaning(type_, repairs)
         return payload
     except lenient.Invalid as invalid:
-        if dialogue.side != "charger" or invalid.path != "timestamp" or "OccurrenceC" not in invalid.code:
+        timed = invalid.path.rpartition(".")[2] == "timestamp" and "OccurrenceC" in invalid.code
+        if dialogue.side != "charger" or not timed:
             raise
-    dialogue.lose("timestamp", "defaulted")
     payload, repairs = lenient.decode(type_, call.payload, timestamp=format_time(dialogue.now))
+    for label, _, path in (each.partition(" ") for each in repairs):
+        if label == "default_filled":
+            dialogue.lose(_ITEM.sub("", path), "defaulted")
     if noticed is not None:
         notice(noticed, "charger", repairs, signs(call.action, payload))
     return payload

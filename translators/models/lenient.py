@@ -13,7 +13,7 @@ had to be repaired is returned, as `label path`. The labels:
     enum_unknown    an unknown value: kept as it is
     too_long        an over-long string: kept as it is
     empty_list      no item where one is required: kept
-    default_filled  the timestamp is missing: the caller's
+    default_filled  a timestamp is missing: the caller's
     old_names       a 2.0.1 boot that names its station as 1.6 does: renamed, for the reason Unknown if it gives none
 
 Unknown members are ignored and empty strings allowed without a label, and so is null for an optional member where nothing
@@ -58,7 +58,7 @@ class Invalid(Exception):
 def decode(type_: type[T], raw: bytes | Raw, *, timestamp: str | None = None) -> tuple[T, list[str]]:
     """The payload as a `type_`, and the repairs made. Raises Invalid.
 
-    `timestamp` fills a required member of that name which is missing in the payload itself.
+    `timestamp` fills required members of that name that are missing.
     """
     try:
         return decoders[type_].decode(raw), []
@@ -193,7 +193,7 @@ class _Walk:
         return {"reason": Raw(b'"Unknown"'), **given, "chargingStation": Raw(station)}
 
     def _missing(self, path: str, *, null: bool) -> str:
-        if self.timestamp is None or path != "timestamp":
+        if self.timestamp is None or path.rpartition(".")[2] != "timestamp":
             raise Invalid("OccurrenceConstraintViolation", path)
         if null:
             self._repaired("null_member", path)

@@ -49,17 +49,16 @@ def _rewrite(
         return b"[%b]" % b",".join(texts)
     members = []
     given = objects(text)
-    for name, value in given.items():
+    for name, raw in given.items():
         where = f"{path}.{name}" if path else name
-        changed = _changed(bytes(value), where, changes, wrapped, touched)
+        changed = _changed(bytes(raw), where, changes, wrapped, touched)
         if changed is not None:
             members.append(b"%b:%b" % (_name(name), changed))
-    if not path:  # only there are members added
-        members += [
-            b"%b:%b" % (_name(name), value)
-            for name, value in changes.items()
-            if value is not None and name not in given and not set(name) & set(".[")
-        ]
+    begin = f"{path}." if path else ""
+    for where, value in changes.items():
+        name = where.removeprefix(begin)
+        if value is not None and where.startswith(begin) and name not in given and not set(name) & set(".["):
+            members.append(b"%b:%b" % (_name(name), value))
     return b"{%b}" % b",".join(members)
 
 

@@ -186,6 +186,13 @@ def test_a_missing_timestamp_is_filled_when_the_caller_has_one() -> None:
     found, repairs = decode(v16.StopTransactionRequest, raw[:-1] + b',"timestamp":null}', timestamp="received")
     assert found.timestamp == "received"
     assert repairs == ["null_member timestamp", "default_filled timestamp"]
+    raw = b'{"connectorId":1,"meterValue":{"sampledValue":[{"value":"1"}]}}'
+    values, repairs = decode(v16.MeterValuesRequest, raw, timestamp="received")
+    assert values.meterValue[0].timestamp == "received"
+    assert repairs == ["obj_as_list meterValue", "default_filled meterValue[0].timestamp"]
+    assert repair(v16.MeterValuesRequest, raw, timestamp="received")[0] == (
+        b'{"connectorId":1,"meterValue":[{"sampledValue":[{"value":"1"}],"timestamp":"received"}]}'
+    )
     with pytest.raises(Invalid) as caught:
         decode(v16.StatusNotificationRequest, b'{"connectorId":1}', timestamp="received")
     assert caught.value.path == "errorCode"

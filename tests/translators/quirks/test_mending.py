@@ -183,6 +183,13 @@ def test_q31_defaults(bench: Bench) -> None:
     timeless = {name: value for name, value in STOP.items() if name != "timestamp"}
     assert json.loads(bench.text("StopTransaction", timeless)) == {**STOP, "timestamp": "2025-10-09T08:53:20Z"}
     assert bench.told == ["default_filled"]
+    sample = {"value": "1", "measurand": "Voltage"}
+    values = {
+        "connectorId": 1,
+        "meterValue": [{"timestamp": None, "sampledValue": [sample]}, {"sampledValue": [sample]}],
+    }
+    told = json.loads(bench.text("MeterValues", values))
+    assert [each["timestamp"] for each in told["meterValue"]] == ["2025-10-09T08:53:20Z"] * 2
 
 
 def test_q32_unknown_context(bench: Bench) -> None:

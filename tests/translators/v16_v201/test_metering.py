@@ -285,3 +285,18 @@ def test_meter_stop_is_not_told_twice(attributes: dict[str, Any], reported: bool
     values = [element(19, told)] + ([] if reported else [element(20, wh(2500, "Transaction.End"))])
     payload = stop(transactionData=[element(19, sample), element(19)])
     c.passes("StopTransaction", payload, ended(1, values=values), {}, {})
+
+
+def test_a_meter_value_without_its_time_was_taken_when_it_was_received() -> None:
+    """Nor is the end of a transaction refused for one."""
+    c = Charger()
+    c.starts()
+    timeless = {"sampledValue": [raw("1400")]}
+    now = {"timestamp": "$now", "sampledValue": [{"value": 1400}]}
+    event = updated(1, 0, reason=PERIODIC, meterValue=[now])
+    event[1][3]["timestamp"] = "$now"
+    c.passes("MeterValues", meters(timeless), event, {}, {})
+    assert Loss("meterValue.timestamp", "defaulted") in c.play.losses
+    c.says("StopTransaction", stop(transactionData=[{**timeless, "timestamp": None}]), ended(2, meterValue="$any"))
+    c.hears({}, c.answer({}))
+    assert Loss("transactionData.timestamp", "defaulted") in c.play.losses
