@@ -41,9 +41,10 @@ def introduce(
     trigger: Request[Any] | None,
     boot: Callable[[Dialogue], Request[R]],
     register: Callable[[Any, R], None],
+    accepted: Callable[[Dialogue], None] | None = None,
 ) -> Rule:
     """Ask the charger to boot by `trigger`; if it does not within 10 s, `boot` in its name. What the CSMS says to that
-    decides nothing here: a station of unknown registration is never refused."""
+    decides nothing here: a station of unknown registration is never refused. `accepted` begins what follows a boot."""
     facts = d.facts
     facts.introduced = True
     if trigger is not None:
@@ -52,6 +53,8 @@ def introduce(
         return None
     try:
         register(facts, (yield from d.ask("csms", boot(d))))
+        if accepted is not None and facts.registration == "Accepted":
+            accepted(d)
     except Refusal:
         pass
     except Silence:

@@ -51,9 +51,7 @@ def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
         facts.unsupported.clear()
         for connector in facts.connectors.values():
             connector.told = connector.told_state = ""
-        if options_of(d).post_boot:
-            facts.booted_at = d.clock
-            d.spawn(booted, "GetConfiguration")
+        _follow(d)
     if reply.statusInfo is not None:
         d.lose("statusInfo")
     return v16.BootNotificationResponse(
@@ -61,6 +59,13 @@ def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
         interval=reply.interval,
         status=facts.registration or "Rejected",
     )
+
+
+def _follow(d: Dialogue) -> None:
+    """Begin what follows an accepted boot."""
+    if options_of(d).post_boot:
+        facts_of(d).booted_at = d.clock
+        d.spawn(booted, "GetConfiguration")
 
 
 def connected(facts: Facts, at: int) -> None:
@@ -78,7 +83,7 @@ def first(d: Dialogue) -> Rule | None:
         return None  # it may be a boot; for anything else a CSMS that does not know the station says so
     asks = facts_of(d).boot is None and has(d, "RemoteTrigger")
     trigger = v16.TriggerMessageRequest(requestedMessage="BootNotification") if asks else None
-    return introduce(d, trigger, known_boot, register)
+    return introduce(d, trigger, known_boot, register, _follow)
 
 
 def heartbeat(d: Dialogue, request: v16.HeartbeatRequest) -> Rule:

@@ -53,9 +53,8 @@ def _told(d: Dialogue, request: v201.BootNotificationRequest) -> Generator[Any, 
     reply = yield from d.ask("csms", boot_request(d, request))
     accepted = keep(facts, request, reply)
     facts.carried = carried.own(d, request.chargingStation.customData) is not None
-    if accepted and options_of(d).post_boot:
-        facts.booted_at, facts.report_id = d.clock, 0
-        d.spawn(booted, "GetBaseReport")
+    if accepted:
+        _follow(d)
     current = tidy_time(reply.currentTime)
     if current is None:
         d.lose("currentTime", "defaulted")
@@ -64,6 +63,21 @@ def _told(d: Dialogue, request: v201.BootNotificationRequest) -> Generator[Any, 
         interval=reply.interval,
         status="Accepted" if accepted else "Pending" if facts.registration == "Pending" else "Rejected",
     )
+
+
+def _follow(d: Dialogue) -> None:
+    """Begin what follows an accepted boot."""
+    facts = facts_of(d)
+    if options_of(d).post_boot:
+        facts.booted_at, facts.report_id = d.clock, 0
+        d.spawn(booted, "GetBaseReport")
+
+
+def _introduced(d: Dialogue) -> None:
+    """The CSMS has accepted a boot in the charger's name: what follows it, and the status of the station."""
+    _follow(d)
+    if options_of(d).post_boot:
+        d.spawn(lambda d: tell_station(d, format_time(d.clock)), "StatusNotification")
 
 
 def resume(d: Dialogue) -> None:
@@ -107,7 +121,7 @@ def first(d: Dialogue) -> Rule | None:
     if not unknown(d):
         return None
     trigger = v201.TriggerMessageRequest(requestedMessage="BootNotification") if facts_of(d).boot is None else None
-    return introduce(d, trigger, known_boot, register)
+    return introduce(d, trigger, known_boot, register, _introduced)
 
 
 def heartbeat(d: Dialogue, request: v201.HeartbeatRequest) -> Rule:

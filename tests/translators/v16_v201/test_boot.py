@@ -211,6 +211,12 @@ def test_after_a_boot_the_configuration_is_read_and_missing_statuses_are_asked_f
     play.wait(1, ("charger", [2, "$uuid", "TriggerMessage", {"requestedMessage": "StatusNotification"}]))
 
 
+def test_a_charger_that_was_introduced_is_read_like_one_that_booted() -> None:
+    c = Charger(registered=False, post_boot=True)
+    c.play.step("charger", [3, asked_to_boot(c), {"status": "Rejected"}], *c._named((STRANGER,)))
+    c.hears(answer("Accepted"), status_of(1, "Available"), ("charger", [2, "$uuid", "GetConfiguration", {}]))
+
+
 def test_a_charger_that_reports_by_itself_is_not_asked() -> None:
     c = Charger(post_boot=True)
     play = c.play

@@ -91,6 +91,14 @@ def test_a_station_that_never_boots_is_introduced() -> None:
     w.csms({"currentTime": "2026-03-01T12:00:00Z"}, w.answer({"currentTime": "2026-03-01T12:00:00Z"}))
 
 
+def test_a_station_that_was_introduced_is_read_like_one_that_booted() -> None:
+    w = World(registered=False, post_boot=True)
+    w.says("Heartbeat", {}, to_charger("TriggerMessage", {"requestedMessage": "BootNotification"}))
+    w.charger({"status": "Rejected"}, to_csms("BootNotification", "$any"))
+    w.csms({**NOW, "status": "Accepted"}, to_csms("Heartbeat", {}), station(),
+           to_charger("GetBaseReport", {"requestId": "$int", "reportBase": "FullInventory"}))  # fmt: skip
+
+
 # Tags
 
 
