@@ -38,7 +38,7 @@ works, a metric counts it, and the log has no error.
   (2.x: FormatViolation), RpcFrameworkError and OccurenceConstraintViolation (2.x: Occurrence...).
 * *drop*: nothing is answered. *ok*: it is taken, mended where that is needed.
 * Five frames within a minute that are dropped or get RPC close the connection with 1002.
-* A billing frame that is refused is kept first (`ocppgw_quarantined_frames_total`).
+* A billing frame that is refused is kept first (`ocppgw_quarantined_frames_total`); what a translation refuses is a dead letter.
 * In brackets: a charger with `strict: true` in the registry, for certification runs. Nothing is mended then, and payloads must
   conform to the official schemas.
 * Payloads are looked into where they are translated. A charger and a CSMS of the same version hear each other byte by byte,

@@ -224,19 +224,24 @@ def outlast(link: Link, exchange: Exchange, now: int) -> None:
 
 def given_up(link: Link, exchange: Exchange, refusal: Error, now: int) -> bool:
     """Whether a billing message was refused so often that the charger had better stop repeating it (spec 8.2): it is
-    answered like one that the upstream could not take, and put aside for a person to look at."""
+    answered like one that the upstream could not take, and put aside for a person to look at. One that the translation
+    refuses is put aside before the charger hears so: it may never say it again."""
     entry = exchange.entry
     if entry.head.cls != "K0" or exchange.answered or not exchange.counts or refusal.code == "SecurityError":
         return False
     what = entry.head.dedup or f"{exchange.call.action} {hash(bytes(exchange.call.payload))}"
     count = link.refused.pop(what, 0) + 1
+    ours = not link.refusal
+    if ours and count == 1:
+        dead(link, exchange, "untranslatable", "untranslatable")
     if count >= link.attempts:
         payload = link.translator.away(exchange.call, now, key=entry.id, tx=entry.tx)
         if payload is None and exchange.call.action in link.translator.neutral:
             payload = EMPTY
         if payload is not None:
-            link.owner.effects.dead.append(Dead(link.name, entry, "error", count))
-            link.owner.observer.dead_letter(link, entry, "attempts")
+            if not ours:
+                link.owner.effects.dead.append(Dead(link.name, entry, "error", count))
+                link.owner.observer.dead_letter(link, entry, "attempts")
             answer_charger(link, exchange, Result(entry.id, payload), now)
             return True
     link.refused[what] = count

@@ -346,3 +346,26 @@ def test_a_status_that_changed_is_told_again_to_an_upstream_that_was_silent_but_
         told += len(site.to_csms("copy"))
         site.wait(10)
     assert told == site.session.links["copy"].attempts
+
+
+def test_a_billing_message_that_no_translation_takes_is_kept_before_it_is_refused() -> None:
+    """Once, however often the charger says it; in the end it is answered."""
+    site = Site()
+    for attempt in range(1, 6):
+        site.call("StopTransaction", {"transactionId": 7, "timestamp": "2025-03-01T10:00:00Z"}, dedup="d")
+        (item,) = site.to_charger()
+        assert item.kind == ("error" if attempt < 5 else "answer")
+        (dead,) = site.effects.dead
+        assert dead.why == "untranslatable" and dead.entry.head.seq == 1
+    assert site.to_csms() == []
+    site.call("StatusNotification", {"connectorId": 1})
+    (item,) = site.to_charger()
+    assert item.kind == "error" and len(site.effects.dead) == 1, "only what bills"
+
+
+def test_what_the_csms_refuses_is_its_own_business() -> None:
+    site = Site()
+    site.call("StartTransaction", START)
+    site.refuses("PropertyConstraintViolation")
+    (item,) = site.to_charger()
+    assert item.kind == "error" and not site.effects.dead

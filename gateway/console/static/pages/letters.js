@@ -14,6 +14,7 @@ const WHY = {
   silence: "it did not answer in time",
   "hang-up": "its connection ended before an answer",
   version: "the versions cannot be translated",
+  untranslatable: "the gateway cannot translate it",
 };
 const reason = (why) => WHY[why] ?? (why ? `it answered ${why}` : "nobody knows why");
 
