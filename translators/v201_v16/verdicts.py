@@ -8,10 +8,12 @@ import msgspec
 
 from ..dialogue import Dialogue, Refusal, Rule, Silence
 from ..models import v201
-from .state import Transaction, facts_of
+from .state import Transaction, facts_of, options_of
 
 PATIENCE: Final = 60.0
 """How long the charger has to send an event whose answer can tell it the refusal, s."""
+AGAIN: Final = 10.0
+"""After which a charger that did not stop is told once more, s."""
 
 
 def respond(d: Dialogue, transaction: Transaction, info: v201.IdTokenInfo | None) -> v201.TransactionEventResponse:
@@ -34,6 +36,8 @@ def refuse_late(d: Dialogue, transaction: Transaction, info: v201.IdTokenInfo) -
     told = facts_of(d).given.get(d.key, {}).get("told", "Accepted")
     if info.status == "Accepted" or told != "Accepted" or transaction.ending:
         return
+    if d.early and not options_of(d).deauthorise:
+        return
     transaction.refusal = msgspec.to_builtins(info)
     transaction.refusal_told = True
     d.spawn(lambda d: stop_refused(d, transaction), "RequestStopTransaction")
@@ -43,9 +47,14 @@ def stop_refused(d: Dialogue, transaction: Transaction) -> Rule:
     """Stop a charger that sends no event whose answer could tell it."""
     if (yield from d.wait(PATIENCE, lambda: transaction.refusal is None or transaction.ending)):
         return None
-    d.lose("RequestStopTransaction", "synthesised")
-    try:
-        yield from d.ask("charger", v201.RequestStopTransactionRequest(transactionId=transaction.txid))
-    except (Refusal, Silence):
-        pass
+    for again in (True, False):
+        d.lose("RequestStopTransaction", "synthesised")
+        command = v201.RequestStopTransactionRequest(transactionId=transaction.txid)
+        try:
+            if (yield from d.ask("charger", command)).status == "Accepted":
+                return None
+        except (Refusal, Silence):
+            pass
+        if again and (yield from d.wait(AGAIN, lambda: transaction.refusal is None or transaction.ending)):
+            return None
     return None

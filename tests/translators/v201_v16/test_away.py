@@ -111,6 +111,27 @@ def test_a_late_refusal_stops_a_charger_that_is_silent() -> None:
            stop(5000, reason="DeAuthorized", tid=5))  # fmt: skip
 
 
+def test_a_charger_that_does_not_stop_is_told_once_more() -> None:
+    w = Outage()
+    w.local("TransactionEvent", event("Started", evse=1), ACCEPTED)
+    w.back(start())
+    w.csms({"transactionId": 5, **BLOCKED})
+    w.waits(61, to_charger("RequestStopTransaction", {"transactionId": "TX-1"}))
+    w.charger({"status": "Rejected"})
+    w.waits(11, to_charger("RequestStopTransaction", {"transactionId": "TX-1"}))
+    w.charger({"status": "Rejected"})
+    w.waits(600)
+
+
+def test_a_late_refusal_lets_it_go_on_if_the_option_says_so() -> None:
+    w = Outage(deauthorise=False)
+    w.local("TransactionEvent", event("Started", evse=1), ACCEPTED)
+    w.back(start())
+    w.csms({"transactionId": 5, **BLOCKED})
+    w.local("TransactionEvent", event("Updated", seq=1, state="EVConnected"), {})
+    w.waits(61)
+
+
 def test_a_charger_that_was_refused_at_once_is_not_stopped() -> None:
     w = Outage(known=False)
     w.local("TransactionEvent", event("Started", evse=1), UNKNOWN)
