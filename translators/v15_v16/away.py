@@ -38,8 +38,9 @@ def away(d: Dialogue, request: Any) -> Struct | None:
         case v15.AuthorizeRequest():
             return v15.AuthorizeResponse(idTagInfo=_verdict(d, request.idTag))
         case v15.StartTransactionRequest():
-            tid = d.once("tid", lambda: d.tx or d.clock // 1000)
-            return v15.StartTransactionResponse(transactionId=tid, idTagInfo=_verdict(d, request.idTag))
+            tid, verdict = d.once("tid", lambda: d.tx or d.clock // 1000), _verdict(d, request.idTag)
+            d.once("told", lambda: verdict.status)
+            return v15.StartTransactionResponse(transactionId=tid, idTagInfo=verdict)
         case v15.DataTransferRequest():
             return v15.DataTransferResponse(status="Rejected")
     return NEUTRAL.get(type(request).action)

@@ -15,6 +15,7 @@ from ..registration import introduce, unknown
 from ..values import format_time, tidy_time
 from ..values15 import ERROR_CODE, OCCUPIED, REGISTRATION, STATUS
 from .carry import carry
+from .late import deauthorise
 from .metering import AnyMeterValuesRequest, AnyStopTransactionRequest, meter_values, transaction_data
 from .state import KEPT_MOST, Charge, Facts, by_number, close, csms_number, facts_of, open_at, place_of, remember
 
@@ -222,6 +223,9 @@ def start(d: Dialogue, request: v15.StartTransactionRequest) -> Rule:
             Charge(tid=tid, csms_tid=reply.transactionId, connector=request.connectorId, minted=d.tx),
         )
     _heed(d, request.idTag, reply.idTagInfo)
+    charge = by_number(facts, tid)
+    if charge is not None and given.get("told") == "Accepted" != reply.idTagInfo.status:
+        deauthorise(d, charge)
     return v15.StartTransactionResponse(
         transactionId=tid, idTagInfo=carry(d, reply.idTagInfo, v15.IdTagInfo, "idTagInfo.")
     )
