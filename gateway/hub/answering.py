@@ -107,7 +107,9 @@ def finished(link: Link, exchange: Exchange, outcome: Outcome, now: int) -> None
         return
     exchange.failures += 1
     link.owner.observer.unanswered(link, exchange)
-    if not exchange.answered:
+    if exchange.answered:
+        exchange.promised = True  # if it is refused next time, it is told again as well: the charger has its answer
+    else:
         if exchange.call.action in link.translator.neutral:
             answer_empty(link, exchange, now)
         elif exchange.counts and (entry.head.cls == "K0" or link.local is not None):

@@ -39,7 +39,7 @@ class Exchange:
         self.early = False
         """Answered here because the upstream was away."""
         self.promised = False
-        """Answered here because the configuration says so."""
+        """Answered before the upstream has taken all of it: because the configuration says so, or by its first answer."""
         self.said: Result | None = None
         """What it was answered here, as long as a retry would be told to the upstream."""
         self.unstored = False

@@ -22,6 +22,9 @@ AVAILABILITY_MONITOR: Final = 1
 STATION_FAULT: Final = "Faulted"
 """Stands among the active errors of connector 0 for its status Faulted."""
 
+PASSING: Final = ("InternalError", "GenericError")
+"""Error codes of a CSMS that may take the same message another time."""
+
 Send = Callable[[Dialogue], Rule]
 """One message to the CSMS, and what its acknowledgement changes."""
 
@@ -221,9 +224,11 @@ def _state(request: v16.StatusNotificationRequest, transaction: Transaction, mom
         )
         try:
             yield from tell(d, transaction, f"state {moment.text} {request.status}", event)
-        except Silence:
+        except (Refusal, Silence) as failure:
+            if isinstance(failure, Refusal) and (d.early or failure.code not in PASSING):
+                raise
             d.early = d.early or (d.answered and bool(d.key))  # billing, and nobody repeats it: it stays in the queue
-            raise
+            raise (Silence if d.early else failure) from None
         told_state(transaction, state)
         transaction.fault_reported = fault
         return None

@@ -49,6 +49,19 @@ def test_what_was_answered_here_and_is_refused_later_is_told_again() -> None:
     assert told[-1] == told[-2]
 
 
+@pytest.mark.parametrize("failures", [["InternalError"], ["GenericError", "InternalError"], [SILENT, "InternalError"]])
+def test_an_event_behind_an_answered_status_is_told_again(failures: list[Any]) -> None:
+    s = Saying("1.6", "2.0.1")
+    s.charger("StartTransaction", {"connectorId": 1, "idTag": "ABC", "meterStart": 5, "timestamp": AT.format(0)})
+    s.answers["csms", "TransactionEvent"] = [*failures, {}]
+    status = {"connectorId": 1, "status": "Charging", "errorCode": "GroundFailure", "timestamp": AT.format(1)}
+    assert answer(s.charger("StatusNotification", status), "charger") == {}
+    s.waits(120)
+    told = [each for each in calls(s.heard, "csms") if each[0] in ("TransactionEvent", "NotifyEvent")][1:]
+    assert [action for action, _ in told] == ["TransactionEvent"] * (len(failures) + 1) + ["NotifyEvent"]
+    assert [event["seqNo"] for _, event in told[:-1]] == [1] * (len(failures) + 1)
+
+
 @pytest.mark.parametrize("waits", [19, 21])
 def test_a_2_0_1_charger(waits: int) -> None:
     s = Saying("2.0.1", "1.6")
