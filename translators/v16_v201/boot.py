@@ -20,6 +20,9 @@ STATUS_WAIT: Final = 30.0
 PIPELINED_MS: Final = 10_000
 """A status this much before the boot was answered belongs to that boot."""
 
+_INSTALLING: Final = ("Installing", "InstallRebooting", "Installed")
+"""Last statuses of an update that explain a boot."""
+
 _MEANT_BY: Final[dict[str, tuple[str, ...]]] = {
     "MeterValues": ("TransactionEvent",),
     "DiagnosticsStatusNotification": ("LogStatusNotification",),
@@ -45,7 +48,7 @@ def boot(d: Dialogue, request: v16.BootNotificationRequest) -> Rule:
     if reason == "Triggered":
         trigger_served(d, "BootNotification", 0)
     if facts.registration == "Accepted":
-        if facts.firmware is not None and facts.firmware.last_status in ("Installing", "Installed"):
+        if facts.firmware is not None and facts.firmware.last_status in _INSTALLING:
             facts.firmware.booted = True
         facts.reset, facts.reset_expires = "", 0
         facts.unsupported.clear()
@@ -97,7 +100,7 @@ def _reason(d: Dialogue) -> v201.BootReason:
     job = facts.firmware
     if triggered(d, "BootNotification", 0):
         return "Triggered"
-    if job is not None and job.last_status in ("Installing", "Installed") and not job.booted:
+    if job is not None and job.last_status in _INSTALLING and not job.booted:
         return "FirmwareUpdate"
     if facts.reset and facts.reset_expires > d.now:
         return cast(v201.BootReason, facts.reset)

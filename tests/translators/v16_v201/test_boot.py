@@ -154,6 +154,9 @@ def test_the_reason_of_a_boot_by_precedence() -> None:
     boots(c, "FirmwareUpdate", "Pending")
     boots(c, "FirmwareUpdate")
     boots(c, "PowerUp")  # the accepted boot has been explained
+    facts.firmware = Job(request_id=2, via="SignedUpdateFirmware", last_status="InstallRebooting")
+    boots(c, "FirmwareUpdate")
+    boots(c, "PowerUp")
     facts.reset, facts.reset_expires = "RemoteReset", c.play.clock + 600_000
     boots(c, "RemoteReset")
     boots(c, "PowerUp")
