@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..models import v16, v201
-from ..tokens import alias
+from ..tokens import alias, id_tag_of
 from ..values import format_time
-from .charger import ask, facts_of
+from .charger import ask, facts_of, options_of
 
 PART = 512
 """Longest `data` of a NotifyCustomerInformation."""
@@ -25,6 +25,8 @@ def customer_information(d: Dialogue, request: v201.CustomerInformationRequest) 
     elif request.customerIdentifier is not None:
         tags = {request.customerIdentifier.casefold()}
     lines = _known(d, tags)
+    if request.idToken is not None and not request.clear:  # the registry learns it (spec 2.3)
+        id_tag_of(request.idToken, facts_of(d).tokens, no_auth=options_of(d).no_auth_idtag)
     yield from d.answer(v201.CustomerInformationResponse(status="Accepted"))
     if request.clear:
         _forget(d, tags)

@@ -188,6 +188,17 @@ def test_a_customer_is_cleared() -> None:
     assert customer(s, customerIdentifier="04A1B2C3")[1][2]["data"] == "no data"
 
 
+def test_the_token_of_a_customer_is_remembered() -> None:
+    s = Station()
+    token = {"idToken": "Ab", "type": "eMAID"}
+    assert customer(s, idToken=token)[1][2]["data"] == "no data"
+    s.answers("csms")
+    assert s.charger("Authorize", idTag="AB")[0][2] == {"idToken": token}
+    s = Station()
+    customer(s, idToken=token, report=False, clear=True)
+    assert not s.facts.tokens
+
+
 def test_customer_references() -> None:
     s = Station()
     token = {"idToken": "A", "type": "Central"}
