@@ -35,20 +35,20 @@ class Unread(Exception):
         self.none = none
 
 
-def read(d: Dialogue, keys: list[str]) -> Generator[Ask, Any, dict[str, v16.KeyValue]]:
-    """These keys of the charger, by folded name, in as many requests as it takes. Raises Unread."""
-    found: dict[str, v16.KeyValue] = {}
+def read(d: Dialogue, keys: list[str], found: dict[str, v16.KeyValue | None]) -> Generator[Ask, Any, None]:
+    """These keys of the charger into `found`, by folded name (None: it has no such key), in as many requests as it takes.
+    Raises Unread; what was read before stays in `found`."""
     size = _batch(d)
     for start in range(0, len(keys), size):
         asked = keys[start : start + size]
         answer = yield from _get(d, v16.GetConfigurationRequest(key=asked))
         got = {pair.key.strip().casefold(): pair for pair in answer.configurationKey or ()}
-        found.update(got)
         for key in asked:
+            found[key.casefold()] = None
             if key.casefold() not in got:
                 facts_of(d).keys.pop(spelling(d, key), None)
+        found.update(got)
         _learn(d, got.values())
-    return found
 
 
 def read_all(d: Dialogue) -> Generator[Ask, Any, None]:
@@ -106,11 +106,11 @@ def get_variables(d: Dialogue, request: v201.GetVariablesRequest) -> Rule:
     for item, what in zip(request.getVariableData, found, strict=True):
         if isinstance(what, Found) and what.key and not what.password and _actual(item):
             wanted.setdefault(what.key.casefold(), spelling(d, what.key))
-    pairs: dict[str, v16.KeyValue] = {}
+    pairs: dict[str, v16.KeyValue | None] = {}
     failed: Unread | None = None
     if wanted:
         try:
-            pairs = yield from read(d, list(wanted.values()))
+            yield from read(d, list(wanted.values()), pairs)
         except Unread as unread:
             failed = unread
     results = []
@@ -141,15 +141,16 @@ def _fill(
     d: Dialogue,
     result: v201.GetVariableResult,
     what: Found,
-    pairs: dict[str, v16.KeyValue],
+    pairs: dict[str, v16.KeyValue | None],
     failed: Unread | None,
 ) -> None:
-    pair = pairs.get(what.key.casefold()) if what.key else None
+    key = what.key.casefold()
+    pair = pairs.get(key)
     if pair is not None:
         value: str | None = value_up(what, pair.value) if pair.value is not None else ""
     elif what.local is not None:
         value = local_value(d, what.local, what.connector)
-    elif failed is not None and not failed.none:
+    elif failed is not None and not failed.none and key not in pairs:
         result.attributeStatus, result.attributeStatusInfo = "Rejected", because("InternalError")
         return
     else:
@@ -197,7 +198,7 @@ def _reject(result: v201.SetVariableResult, reason: str) -> None:
 def _set(d: Dialogue, result: v201.SetVariableResult, what: Found, value: str) -> Generator[Ask, Any, None]:
     try:
         if needs_present(what):
-            yield from read(d, [spelling(d, what.key)])
+            yield from read(d, [spelling(d, what.key)], {})
         known = cached(d, what.key)
         text = value_down(what, value, (known.value if known is not None else None) or "")
         command = v16.ChangeConfigurationRequest(key=spelling(d, what.key), value=text)

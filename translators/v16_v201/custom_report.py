@@ -33,7 +33,7 @@ def get_report(d: Dialogue, request: v201.GetReportRequest) -> Rule:
             yield from refresh(d)
         else:
             try:
-                yield from read(d, keys)
+                yield from read(d, keys, {})
             except Unread:
                 pass
         items = _select(d, request)

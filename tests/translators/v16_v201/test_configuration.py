@@ -84,6 +84,26 @@ def test_what_is_measured_but_no_meter_value_of_201() -> None:
     assert told["variableCharacteristics"] == {"dataType": "decimal", "unit": "Celsius", "supportsMonitoring": False}
 
 
+def test_what_was_read_before_the_charger_failed_is_told() -> None:
+    s = Station()
+    s.facts.keys = {"GetConfigurationMaxKeys": Key(value="2", readonly=True)}
+    get(
+        s,
+        variable("OCPPCommCtrlr", "HeartbeatInterval"),
+        variable("OCPPCommCtrlr", "ResetRetries"),
+        variable("AuthCtrlr", "LocalPreAuthorize"),
+        variable("ClockCtrlr", "TimeSource"),
+    )
+    s.answers("charger", configurationKey=[key("HeartbeatInterval", "300")], unknownKey=["ResetRetries"])
+    left = s.refuses("charger", "InternalError")
+    assert [result(left, number) for number in range(4)] == [
+        ("Accepted", "300"),
+        ("UnknownVariable", None),
+        ("Rejected", "InternalError"),
+        ("Accepted", "Heartbeat"),
+    ]
+
+
 def test_names_are_case_insensitive() -> None:
     left = get(Station(), variable("ocppcommctrlr", "heartbeatINTERVAL"))
     assert left[0][2] == {"key": ["HeartbeatInterval"]}
