@@ -13,7 +13,7 @@ from ..topology import place_of
 from ..values import CHARGING_STATE, CONNECTOR_STATUS, Moment, charger_time, cut, format_time
 from .charger import UNSUPPORTED
 from .ledger import connector_of, is_known, offline, open_at, tell, told_state
-from .monitoring import load
+from .monitoring import HARD_WIRED_SEVERITY, load
 from .observation import Observed, availability, observe
 from .upstream import ask, carried, event_id, trigger_served, triggered
 
@@ -75,10 +75,13 @@ def _sends(
     number = request.connectorId
     sends: list[Send] = []
     wanted = triggered(d, "StatusNotification", number)
-    changed = connector.told != CONNECTOR_STATUS[request.status]
+    now = CONNECTOR_STATUS[request.status]
+    news = connector.told != now or wanted
     custom = _words(d, request)
-    told = custom is not None or ((changed or wanted) and not d.early)
-    if (changed or wanted) and not told:
+    if number == 0 and load(d).level < HARD_WIRED_SEVERITY:  # the CSMS does not want to hear of it (N05.FR.03)
+        connector.told, news, custom = now, False, None
+    told = custom is not None or (news and not d.early)
+    if news and not told:
         d.owe()
     if request.vendorId and custom is None:
         d.lose("vendorId")

@@ -20,6 +20,7 @@ BLOCK = "monitors"
 """Name in `facts.extra`: a Monitors as builtins."""
 HARD_WIRED = 1
 """Id of the monitor every 1.6 charger has: Delta on the station's AvailabilityState."""
+HARD_WIRED_SEVERITY: Final = 8
 REPORTED = 50
 """Monitors per NotifyMonitoringReport (MonitoringCtrlr.ItemsPerMessage)."""
 
@@ -50,7 +51,9 @@ def _hard_wired() -> Monitor:
     return Monitor(
         v201.Component(name="ChargingStation"),
         v201.Variable(name="AvailabilityState"),
-        v201.VariableMonitoring(id=HARD_WIRED, transaction=False, value=Decimal(1), type="Delta", severity=8),
+        v201.VariableMonitoring(
+            id=HARD_WIRED, transaction=False, value=Decimal(1), type="Delta", severity=HARD_WIRED_SEVERITY
+        ),
     )
 
 

@@ -210,6 +210,20 @@ def test_the_whole_station() -> None:
     c.hears({})
 
 
+def test_the_station_below_the_monitoring_level() -> None:
+    c = Charger()
+    c.status(0, "Available", availability("Available"))
+    c.hears({}, c.answer({}))
+    set_level = "SetMonitoringLevel"
+    c.play.step("csms", [2, "s1", set_level, {"severity": 7}], ("csms", [3, "s1", {"status": "Accepted"}]))
+    c.status(0, "Unavailable", c_answer(c))
+    c.status(0, "Faulted", alert("ChargingStation", "Problem", "OtherError"), errorCode="OtherError")  # is always told
+    c.hears({}, c.answer({}))
+    c.play.step("csms", [2, "s2", set_level, {"severity": 8}], ("csms", [3, "s2", {"status": "Accepted"}]))
+    c.status(0, "Faulted", c_answer(c), errorCode="OtherError")
+    c.status(0, "Unavailable", availability("Unavailable"), errorCode="OtherError")
+
+
 def test_another_error_of_the_station_is_its_own() -> None:
     c = Charger()
     c.status(0, "Faulted", availability("Faulted"), errorCode="OtherError")
