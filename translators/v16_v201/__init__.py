@@ -94,6 +94,7 @@ def _admitted(row: Row) -> Row:
 def _resume(d: Dialogue) -> None:
     """After a restart: what waited before it."""
     boot.resume(d)
+    maintenance.resume(d)
     reservations.resume(d)
 
 

@@ -86,6 +86,12 @@ def after_ended(d: Dialogue) -> Rule:
     return None
 
 
+def resume(d: Dialogue) -> None:
+    """After a restart: a Reset that waited for the last transaction to end, which may have ended."""
+    if facts_of(d).reset_when_idle:
+        d.spawn(after_ended, "Reset")
+
+
 def _expect_boot(d: Dialogue, reason: v201.BootReason) -> None:
     facts = facts_of(d)
     facts.reset, facts.reset_expires = reason, d.clock + RESET_LASTS

@@ -121,6 +121,17 @@ def test_on_idle_waits_for_the_last_transaction() -> None:
     assert not ended(s)
 
 
+def test_a_reset_that_waits_survives_a_restart() -> None:
+    for runs in (True, False):
+        s = Station()
+        s.facts.reset_when_idle = True
+        transaction = s.transaction()
+        if not runs:
+            s.ends(transaction)
+        s.translator.connected(s.clock)
+        assert s.after(1) == ([] if runs else [("charger", "Reset", {"type": "Soft"})])
+
+
 def ended(s: Station) -> list[Any]:
     def rule(d: Dialogue) -> Any:
         return after_ended(d)
