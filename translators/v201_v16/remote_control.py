@@ -100,11 +100,15 @@ def unlock(d: Dialogue, request: v16.UnlockConnectorRequest) -> Rule:
     if transaction is not None and transaction.id_tag and options_of(d).unlock_stops_transaction:
         d.lose("RequestStopTransaction", "synthesised")
         facts.unlocking[number] = d.clock + round(END_WAIT * 1000)
-        stopped = yield from command(d, v201.RequestStopTransactionRequest(transactionId=transaction.txid))
-        if stopped.statusInfo is not None:
-            d.lose("statusInfo")
-        if stopped.status == "Accepted":
-            yield from d.wait(END_WAIT, lambda: transaction.ending)
+        try:
+            stopped = yield from command(d, v201.RequestStopTransactionRequest(transactionId=transaction.txid))
+        except Refusal:
+            pass  # whether it unlocks all the same is for the charger to say
+        else:
+            if stopped.statusInfo is not None:
+                d.lose("statusInfo")
+            if stopped.status == "Accepted":
+                yield from d.wait(END_WAIT, lambda: transaction.ending)
         if not transaction.ending:
             facts.unlocking.pop(number, None)
     evse, connector = place_of(d, number)
@@ -154,7 +158,12 @@ def _trigger(
         return "Accepted"
     statuses = []
     for number in [connector] if connector else connectors(d):
-        statuses.append((yield from _ask(d, asked, message, target(d, number), number)))
+        try:
+            statuses.append((yield from _ask(d, asked, message, target(d, number), number)))
+        except Refusal:
+            if connector:
+                raise
+            statuses.append("Rejected")
     if "Accepted" in statuses or not statuses:
         return "Accepted"
     return "NotImplemented" if set(statuses) == {"NotImplemented"} else "Rejected"

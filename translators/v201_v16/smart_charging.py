@@ -106,13 +106,20 @@ def clear_profile(d: Dialogue, request: v16.ClearChargingProfileRequest) -> Rule
             )
             for each in purposes
         ]
-    statuses = []
+    statuses: list[str] = []
+    refused: Refusal | None = None
     for each in requests:
-        response = yield from command(d, each)
+        try:
+            response = yield from command(d, each)
+        except Refusal as refusal:
+            refused = refused or refusal
+            continue
         if response.statusInfo is not None:
             d.lose("statusInfo")
         statuses.append(response.status)
         facts.profiles = [entry for entry in facts.profiles if not _meets(entry, each)]
+    if refused is not None and not statuses:
+        raise refused
     return v16.ClearChargingProfileResponse(status="Accepted" if "Accepted" in statuses else "Unknown")
 
 

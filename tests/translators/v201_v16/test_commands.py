@@ -99,6 +99,15 @@ def test_unlock_goes_on_if_the_transaction_does_not_end() -> None:
     w.says("TransactionEvent", event("Ended", seq=1, minute=9, reason="Local"), stop(5000))
 
 
+def test_unlock_goes_on_if_the_charger_refuses_to_stop() -> None:
+    w = World()
+    w.starts()
+    w.commands("UnlockConnector", {"connectorId": 1}, to_charger("RequestStopTransaction", {"transactionId": "TX-1"}))
+    w.refused("charger", "InternalError", to_charger("UnlockConnector", {"evseId": 1, "connectorId": 1}))
+    w.charger({"status": "OngoingAuthorizedTransaction"}, w.result({"status": "UnlockFailed"}))
+    w.says("TransactionEvent", event("Ended", seq=1, minute=9, reason="Local"), stop(5000))
+
+
 def test_unlock_leaves_the_transaction_alone_if_the_option_says_so() -> None:
     w = World(unlock_stops_transaction=False)
     w.starts()
@@ -151,6 +160,13 @@ def test_a_status_of_every_connector_is_one_trigger_each_and_the_gateways_own() 
         w.csms({})
         w.commands(command, {"requestedMessage": "StatusNotification", "connectorId": 0},
                    w.result(YES, w.count + 1), station("Available"))  # fmt: skip
+
+
+def test_a_trigger_that_one_connector_refuses_is_for_the_others() -> None:
+    w = World()
+    w.commands("TriggerMessage", {"requestedMessage": "StatusNotification"}, to_charger("TriggerMessage", "$any"))
+    w.refused("charger", "InternalError", to_charger("TriggerMessage", "$any"))
+    w.charger(YES, w.result(YES), station("Available"))
 
 
 def test_a_charger_without_triggers() -> None:
@@ -407,6 +423,12 @@ def test_clearing() -> None:
     w.charger({"status": "Unknown"}, criteria(chargingProfilePurpose="TxDefaultProfile"))
     w.charger(YES, criteria(chargingProfilePurpose="TxProfile"))
     w.charger({"status": "Unknown"}, w.result(YES))
+    w.commands("ClearChargingProfile", {}, criteria(chargingProfilePurpose=STATION_MAX))
+    w.charger(YES, criteria(chargingProfilePurpose="TxDefaultProfile"))
+    w.refused("charger", "InternalError", criteria(chargingProfilePurpose="TxProfile"))
+    w.charger({"status": "Unknown"}, w.result(YES))
+    w.commands("ClearChargingProfile", {}, criteria(chargingProfilePurpose=STATION_MAX))
+    w.refused("charger", "NotSupported", ("csms", [4, f"s{w.count}", "NotSupported", "$any", "$any"]))
 
 
 def test_a_composite_schedule_that_is_refused() -> None:
