@@ -63,13 +63,14 @@ def _says(event: v201.EventData, words: tuple[str, ...]) -> bool:
 
 
 def _is_active(d: Dialogue, event: v201.EventData) -> bool:
-    """Whether the CSMS was told of this fault."""
-    evse = event.component.evse
-    number = number_of(d, evse.id, evse.connectorId) if evse is not None else 0
-    place, key = facts_of(d).connectors.get(number), _key(event)
-    return place is not None and any(
-        name == key or (not event.techCode and name.startswith(key)) for name in place.faults
-    )
+    """Whether the CSMS was told of this fault. A place that no fault is known of gets no number by being asked about."""
+    evse, key, places = event.component.evse, _key(event), facts_of(d).connectors
+    active = {
+        number
+        for number, place in places.items()
+        if any(name == key or (not event.techCode and name.startswith(key)) for name in place.faults)
+    }
+    return bool(active) and (number_of(d, evse.id, evse.connectorId) if evse is not None else 0) in active
 
 
 def _is_availability(event: v201.EventData) -> bool:

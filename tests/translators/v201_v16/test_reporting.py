@@ -271,6 +271,12 @@ def test_a_voltage_of_the_station_is_no_fault_of_all_of_it_and_is_over_without_s
     w.local("NotifyEvent", fault("ChargingStation", "ACVoltage", value="231", cleared=True), {})
 
 
+def test_what_is_over_but_never_began_numbers_no_connector() -> None:
+    w = World()
+    w.local("NotifyEvent", fault("Foo", "Bar", {"id": 7, "connectorId": 2}, "false", "Delta", cleared=True), {})
+    assert not w.facts.topology
+
+
 def test_a_number_is_no_truth() -> None:
     w = World()
     for component, variable in (("TemperatureSensor", "Temperature"), ("DataLink", "SignalStrength")):
