@@ -25,8 +25,9 @@ of them; processes that do not answer in time are named in `silent`. The same as
 - `Authorization: Bearer TOKEN` with a token of `admin.tokens` (`ocpp-gateway token` makes one). The scopes are read, operate and
   admin; each includes those before it. Without tokens whoever is on this machine may call.
 - Bodies are JSON with `Content-Type: application/json`, at most 256 KiB; an empty body counts as `{}`.
-- A refusal is `{"errors": ["..."]}`: 400 not as it must be, 401 no or wrong token, 403 scope, 404 no such thing, 409 not as things
-  are now, 422 impossible, 429 too many wrong tokens, 503 the store is away, 504 no answer in time.
+- A refusal is `{"errors": ["..."]}`: 400 not as it must be, 401 no or wrong token, 403 scope, 404 no such thing, 405 not by this
+  method, 409 not as things are now, 413 too large, 415 not JSON, 422 impossible, 429 too many wrong tokens, 503 the store is away,
+  504 no answer in time.
 - Times are ISO 8601 in UTC. Secrets and tokens of persons are hidden in everything that is shown.
 - Whatever may have changed something is kept for 90 days: `GET /api/v1/audit`.
 

@@ -71,6 +71,8 @@ class Guard:
         if request.method not in _READS and request.can_read_body and request.content_type != "application/json":
             return refusal(415, "send JSON (Content-Type: application/json)")
         try:
+            if request.method not in _READS:
+                await request.read()  # here, so that nothing is done of what is too large to be kept
             response = await handler(request)
         except web.HTTPRequestEntityTooLarge:
             return refusal(413, f"a body has at most {LARGEST_BODY} bytes")

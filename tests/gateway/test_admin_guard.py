@@ -20,9 +20,16 @@ TOKENS = [AdminToken(scope, digest(f"{scope}-token"), scope) for scope in ("read
 class Echo:
     """Endpoints that answer with what they got."""
 
+    done = 0
+
     def add_to(self, app: web.Application) -> None:
         app.router.add_route("*", "/api/v1/thing", self._echo)
         app.router.add_route("*", "/api/v1/chargers/{charger}", self._echo)
+        app.router.add_route("*", "/api/v1/done", self._done)
+
+    async def _done(self, _request: web.Request) -> web.Response:
+        self.done += 1
+        return web.json_response({})
 
     async def _echo(self, request: web.Request) -> web.Response:
         return web.json_response({"bytes": len(await request.read())})
@@ -31,9 +38,10 @@ class Echo:
 class Port:
     """An operators' port, and a client of it."""
 
-    def __init__(self, api: AdminApi, client: aiohttp.ClientSession) -> None:
+    def __init__(self, api: AdminApi, client: aiohttp.ClientSession, echo: Echo) -> None:
         self.api = api
         self.client = client
+        self.echo = echo
 
     async def ask(self, method: str, path: str, token: str = "", **options: object) -> int:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -45,10 +53,11 @@ class Port:
 
 
 async def port_of(tokens: list[AdminToken], host: str = "127.0.0.1") -> AsyncIterator[Port]:
-    api = AdminApi(host, 0, metrics=Metrics(), checks=dict, parts=[Echo()], tokens=tokens)
+    echo = Echo()
+    api = AdminApi(host, 0, metrics=Metrics(), checks=dict, parts=[echo], tokens=tokens)
     await api.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{api.port}") as client:
-        yield Port(api, client)
+        yield Port(api, client, echo)
     await api.stop()
 
 
@@ -129,6 +138,16 @@ async def test_sizes_and_kinds_of_bodies(guarded: Port) -> None:
     assert await guarded.ask("POST", "/api/v1/thing", "admin-token") == 200
 
 
+async def test_nothing_is_done_of_a_body_that_is_too_large(guarded: Port) -> None:
+    """Also where nobody wants a body: what was asked is kept, and the answer is JSON."""
+    json = {"Content-Type": "application/json", "Authorization": "Bearer admin-token"}
+    async with guarded.client.post("/api/v1/done", data=b"x" * 262_145, headers=json) as response:
+        assert (response.status, response.content_type) == (413, "application/json")
+    assert guarded.echo.done == 0
+    assert await guarded.ask("POST", "/api/v1/done", "admin-token", data=b"{}", headers=json) == 200
+    assert guarded.echo.done == 1
+
+
 async def test_without_tokens_this_machine_may_call(free: Port) -> None:
     assert await free.ask("POST", "/api/v1/thing") == 200
     assert await free.ask("PUT", "/api/v1/chargers/1") == 200
@@ -150,7 +169,7 @@ async def test_without_tokens_nobody_else_may_call() -> None:
             pytest.skip("this machine has no other address")
     async for port in port_of([], "0.0.0.0"):
         async with aiohttp.ClientSession(f"http://{address}:{port.api.port}") as client:
-            far = Port(port.api, client)
+            far = Port(port.api, client, port.echo)
             assert await far.ask("GET", "/api/v1/thing") == 403
             assert await far.ask("GET", "/metrics") == 200
         assert await port.ask("GET", "/api/v1/thing") == 200
