@@ -102,6 +102,8 @@ class ClientWire(Wire):
         except tls.SSLError as exc:
             raise DialFailed("tls", str(exc)) from exc
         except OSError as exc:
+            if uri.secure and isinstance(exc, ConnectionResetError | ConnectionAbortedError):
+                raise DialFailed("tls", str(exc) or "the server left during the TLS handshake") from exc
             kind = "dns" if isinstance(exc, socket.gaierror) else "refused"
             raise DialFailed(kind, str(exc)) from exc
         except BaseException:

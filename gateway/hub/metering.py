@@ -54,7 +54,8 @@ POLICY = {
 _KINDS = {"K0": "transaction", "K1": "status", "K2": "other", "K3": "other"}
 _DIALS = {
     "connected": "connected",
-    "http": "auth_failed",
+    "auth_failed": "auth_failed",
+    "credentials": "auth_failed",
     "unknown_identity": "unknown_identity",
     "unavailable": "refused",
     "refused": "refused",

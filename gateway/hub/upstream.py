@@ -35,6 +35,7 @@ MOST_NUMBERS = 64
 """Numeric message ids of the CSMS whose answers are awaited; older ones are forgotten."""
 
 
+_STATUSES = {401: "auth_failed", 403: "auth_failed", 404: "unknown_identity"}
 _UNKNOWN = (
     "the vault has none for this charger",
     "the charger has not shown its own to this process; with vault.key processes pass them on",
@@ -95,7 +96,7 @@ class Upstream:
     """Keeps one upstream connected for one charger while it is wanted. Every callback runs in the loop.
 
     `on_state` hears "connected", then "lost" once; or how a dial failed: the kinds of `DialFailed`, with "unavailable"
-    instead of "http" for a 5xx status, and "unknown_identity" for 404.
+    instead of "http" for a 5xx status, "auth_failed" for 401 and 403, and "unknown_identity" for 404.
     """
 
     __slots__ = (
@@ -347,7 +348,7 @@ class Upstream:
         refused = self._refused = failed.status in (401, 403, 404) or failed.kind in ("subprotocol", "credentials")
         if self.wanted:
             self._back_off(REFUSED_CAP_SECONDS if refused else self._config.reconnect_max, failed.retry_after)
-        told = "unknown_identity" if failed.status == 404 else failed.kind
+        told = _STATUSES.get(failed.status, failed.kind)
         self._on_state(*self._about, "unavailable" if failed.status >= 500 else told)
 
     def _back_off(self, cap: float, at_least: float = 0) -> None:

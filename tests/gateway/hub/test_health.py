@@ -120,7 +120,7 @@ async def test_up_and_down_and_up(words: Words) -> None:
         assert words.said[-1] == ("main", "up") and back == ["main"]
 
 
-@pytest.mark.parametrize("event", ["http", "subprotocol", "url"])
+@pytest.mark.parametrize("event", ["http", "auth_failed", "subprotocol", "url"])
 async def test_what_is_about_one_charger_is_not_about_the_upstream(event: str, words: Words) -> None:
     async with running(words) as (health, _):
         health.happened("main", event)

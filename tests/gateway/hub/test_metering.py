@@ -86,6 +86,16 @@ def test_outcomes_of_translations() -> None:
     assert violations["charger", "1.6", "StopTransaction", "rejected"] == 1
 
 
+def test_outcomes_of_dials() -> None:
+    metrics = Metrics(["main"])
+    for event in ("connected", "http", "auth_failed", "credentials", "unknown_identity", "unavailable", "tls", "url"):
+        Metering(metrics).upstream("main", event)
+    outcomes = {outcome: n for (_, outcome), n in counts(metrics, "upstream_connect_attempts").items()}
+    assert outcomes == {
+        "connected": 1, "auth_failed": 2, "unknown_identity": 1, "refused": 1, "tls_failed": 1, "other": 2
+    }  # fmt: skip
+
+
 def test_outcomes_of_commands() -> None:
     bench = TwoCommanders()
     metrics = metered(bench)

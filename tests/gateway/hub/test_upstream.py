@@ -133,7 +133,10 @@ def test_the_identity_goes_into_the_url() -> None:
     assert address("ws://h/{id}/ocpp?x={id}", "A#/B") == "ws://h/A%23%2FB/ocpp?x=A%23%2FB"
 
 
-@pytest.mark.parametrize(("status", "event"), [(401, "http"), (404, "unknown_identity"), (503, "unavailable")])
+@pytest.mark.parametrize(
+    ("status", "event"),
+    [(400, "http"), (401, "auth_failed"), (403, "auth_failed"), (404, "unknown_identity"), (503, "unavailable")],
+)
 async def test_backs_off_when_refused(status: int, event: str, script: Script, dial: MakeOurs) -> None:
     script.refuse = status
     ours = dial(reconnect_min=0.01, reconnect_max=0.02)

@@ -594,6 +594,8 @@ async def test_what_a_failed_dial_says(echo: EchoServer) -> None:
     mute.close()
     rude = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
     assert (await failure(f"ws://127.0.0.1:{rude.sockets[0].getsockname()[1]}/")).kind == "protocol"
+    no_tls = await failure(f"wss://127.0.0.1:{rude.sockets[0].getsockname()[1]}/")
+    assert no_tls.kind == "tls" and no_tls.detail
     rude.close()
 
 
