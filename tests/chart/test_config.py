@@ -109,6 +109,7 @@ def test_check_config_takes_it_and_the_pods_have_time_to_drain(values: str, tmp_
         ("config.drain.timeout=2m", "config.drain.delay=0"),
         ("config.drain.close_rate=7", "config.listen.max_connections=333"),
         ("config.drain.delay=1500ms", "config.drain.timeout=0.5"),
+        ("config.drain.timeout=0",),
     ],
 )
 def test_grace_is_computed_as_the_program_does(sets: tuple[str, ...], tmp_path: Path) -> None:

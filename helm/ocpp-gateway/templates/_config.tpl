@@ -94,7 +94,8 @@ OCPPGW_REDIS__{{ upper $key }}: {{ kindIs "string" $value | ternary $value (toJs
 {{- range include "ocpp-gateway.listeners" .root | fromYamlArray -}}
 {{- $chargers = add $chargers .max_connections -}}
 {{- end -}}
-{{- $seconds := addf 10 (include "ocpp-gateway.seconds" (default "10s" $drain.timeout) | float64) -}}
+{{- $timeout := ternary "10s" $drain.timeout (kindIs "invalid" $drain.timeout) -}}
+{{- $seconds := addf 10 (include "ocpp-gateway.seconds" $timeout | float64) -}}
 {{- if ne .role "hub" -}}
 {{- $delay := ternary "0s" $drain.delay (kindIs "invalid" $drain.delay) -}}
 {{- $closing := divf $chargers (default 100 $drain.close_rate) -}}
