@@ -107,6 +107,17 @@ def test_names_fit(values: str) -> None:
         assert len(name) <= 63 and re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name), name
 
 
+def test_the_secret_of_any_upstream_can_be_mounted() -> None:
+    """The name of an upstream may have what the name of a volume may not."""
+    sets = ("config.upstreams.My_csms.version=ocpp1.6", "upstreamSecrets.My_csms.existingSecret=s")
+    docs = render("minimal-values.yaml", sets=(*sets, "upstreamSecrets.My_csms.urlKey=url"))
+    pod = of(docs, "Deployment")["spec"]["template"]["spec"]
+    [volume] = [each["name"] for each in pod["volumes"] if each.get("secret", {}).get("secretName") == "s"]
+    [mount] = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == volume]
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", volume)
+    assert mount["mountPath"] == "/etc/ocpp-gateway/upstreams/My_csms"
+
+
 def test_no_object_needs_rights_in_the_cluster() -> None:
     kinds = {doc["kind"] for values in CI for doc in render(values)}
     assert not [kind for kind in kinds if "Role" in kind]

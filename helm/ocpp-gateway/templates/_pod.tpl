@@ -88,7 +88,7 @@ spec:
         - {name: config, mountPath: /etc/ocpp-gateway/config, readOnly: true}
         - {name: tmp, mountPath: /tmp}
         {{- range $name, $secret := .root.Values.upstreamSecrets }}
-        - {name: upstream-{{ $name | lower }}, mountPath: /etc/ocpp-gateway/upstreams/{{ $name }}, readOnly: true}
+        - {name: upstream-{{ $name | lower | replace "_" "-" }}, mountPath: /etc/ocpp-gateway/upstreams/{{ $name }}, readOnly: true}
         {{- end }}
         {{- if .root.Values.redis.tls.existingSecret }}
         - {name: redis-tls, mountPath: /etc/ocpp-gateway/redis-tls, readOnly: true}
@@ -109,7 +109,7 @@ spec:
     - name: tmp
       emptyDir: {sizeLimit: 64Mi}
     {{- range $name, $secret := .root.Values.upstreamSecrets }}
-    - name: upstream-{{ $name | lower }}
+    - name: upstream-{{ $name | lower | replace "_" "-" }}
       secret:
         secretName: {{ $secret.existingSecret }}
         defaultMode: 0440
