@@ -13,6 +13,7 @@ from gateway.config_upstream import Upstream
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS
 from gateway.routes import CLASSES, DECISIONS, FOLLOWS, matcher, spellings
 from translators import translatable
+from translators.options import FEATURES
 
 TOLD = frozenset().union(*FROM_CHARGER.values())
 """Every action that a charger of some version sends."""
@@ -37,6 +38,9 @@ def of_upstream(upstream: Upstream) -> Found:
         for action in upstream.may_command:
             if action not in known:
                 yield "may_command", f"a CSMS of {upstream.version} sends no {action}{_near(action, known)}"
+    for feature in upstream.options.features:
+        if feature not in FEATURES:
+            yield "options.features", f"no feature is called {feature}{suggestion(feature, FEATURES)}"
     if (levels := upstream.stack_levels) is not None and not 0 <= levels[0] <= levels[1]:
         yield "stack_levels", "must be [lowest, highest], from 0 up"
     try:

@@ -6,20 +6,19 @@ from typing import Literal
 
 import msgspec
 
+FEATURES = (
+    "Core", "FirmwareManagement", "LocalAuthListManagement", "Reservation", "SmartCharging", "RemoteTrigger",
+    "security", "pnc", "costmsg",
+)  # fmt: skip
+"""Feature profiles of a 1.6 peer, and what it may have beside them."""
+
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How one upstream's translation decides what the specifications leave open."""
 
     topology: dict[str, tuple[int, int]] = {}
     """1.6 connectorId -> [evseId, connectorId]; a connector that is not listed N is EVSE N, connector 1."""
-    features: tuple[str, ...] = (
-        "Core",
-        "FirmwareManagement",
-        "LocalAuthListManagement",
-        "Reservation",
-        "SmartCharging",
-        "RemoteTrigger",
-    )
+    features: tuple[str, ...] = FEATURES[:6]
     """Feature profiles of the 1.6 peer, plus `security`, `pnc`, `costmsg`."""
     carry_lossy: Literal["off", "customData", "datatransfer"] = "off"
     """How members without a counterpart travel. customData: those of a 1.6 charger, to a 2.0.1 CSMS; another gateway behind
@@ -34,9 +33,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     as the route says)."""
     no_auth_idtag: str = "NOAUTH"
     """idTag that stands for NoAuthorization."""
-    idtoken_default_type: str = "auto"
+    idtoken_default_type: Literal[
+        "auto", "Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress", "NoAuthorization"
+    ] = "auto"
     """Type of an idToken made from an unknown idTag: `auto` guesses from its form (spec 2.3)."""
-    boot_reason_default: str = "PowerUp"
+    boot_reason_default: Literal[
+        "ApplicationReset", "FirmwareUpdate", "LocalReset", "PowerUp", "RemoteReset", "ScheduledReset", "Triggered", "Unknown",
+        "Watchdog",
+    ] = "PowerUp"  # fmt: skip
     """BootNotification.reason when nothing tells more."""
     immediate_reset_as: Literal["Hard", "Soft"] = "Hard"
     """1.6 reset type for a 2.0.1 Immediate reset."""

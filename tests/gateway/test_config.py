@@ -143,6 +143,15 @@ BAD = [
         ["F:5: upstreams.main.options: carry_lossy needs vendor_id, a reverse-DNS id such as org.example.gateway"],
     ),
     (
+        "upstreams:\n  main:\n    url: ws://a\n    version: ocpp2.0.1\n    options:\n"
+        "      features: [Core, Security]\n      idtoken_default_type: Centrall\n      boot_reason_default: Powerup\n",
+        [
+            "F:6: upstreams.main.options.features: no feature is called Security (did you mean security?)",
+            "F:7: upstreams.main.options.idtoken_default_type: 'Centrall' is not allowed (did you mean Central?)",
+            "F:8: upstreams.main.options.boot_reason_default: 'Powerup' is not allowed (did you mean PowerUp?)",
+        ],
+    ),
+    (
         "upstreams:\n  main:\n    url: ws://a\n    version: ocpp1.6\n    options:\n      registered: true\n",
         [
             "F:6: upstreams.main.options.registered: is for `ocpp-gateway translate` only; "

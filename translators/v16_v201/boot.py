@@ -104,7 +104,7 @@ def _reason(d: Dialogue) -> v201.BootReason:
         return "FirmwareUpdate"
     if facts.reset and facts.reset_expires > d.now:
         return cast(v201.BootReason, facts.reset)
-    return cast(v201.BootReason, options.boot_reason_default)
+    return options.boot_reason_default
 
 
 def booted(d: Dialogue) -> Rule:
