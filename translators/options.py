@@ -73,3 +73,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def __post_init__(self) -> None:
         if self.carry_lossy != "off" and not self.vendor_id:
             raise ValueError("carry_lossy needs vendor_id, a reverse-DNS id such as org.example.gateway")
+        for number, place in self.topology.items():
+            if not (number.isascii() and number.isdecimal() and int(number) and str(int(number)) == number):
+                raise ValueError(f"topology: {number} is no connectorId from 1 up")
+            if min(place) < 1 or sum(place == other for other in self.topology.values()) > 1:
+                raise ValueError(
+                    f"topology: {list(place)} must be [evseId, connectorId] from 1 up, and of one connector only"
+                )

@@ -142,6 +142,18 @@ BAD = [
         "upstreams:\n  main:\n    url: ws://a\n    version: ocpp1.6\n    options: {carry_lossy: customData}\n",
         ["F:5: upstreams.main.options: carry_lossy needs vendor_id, a reverse-DNS id such as org.example.gateway"],
     ),
+    *(
+        (
+            f"upstreams:\n  main:\n    url: ws://a\n    version: ocpp2.0.1\n    options: {{topology: {topology}}}\n",
+            [f"F:5: upstreams.main.options: topology: {why}"],
+        )
+        for topology, why in (
+            ("{x: [1, 1]}", "x is no connectorId from 1 up"),
+            ("{0: [1, 1]}", "0 is no connectorId from 1 up"),
+            ("{1: [0, 1]}", "[0, 1] must be [evseId, connectorId] from 1 up, and of one connector only"),
+            ("{1: [1, 1], 2: [1, 1]}", "[1, 1] must be [evseId, connectorId] from 1 up, and of one connector only"),
+        )
+    ),
     (
         "upstreams:\n  main:\n    url: ws://a\n    version: ocpp2.0.1\n    options:\n"
         "      features: [Core, Security]\n      idtoken_default_type: Centrall\n      boot_reason_default: Powerup\n",
