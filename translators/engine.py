@@ -54,6 +54,7 @@ class Translator(Memory):
         "awaited",
         "backlog",
         "clock",
+        "identity",
         "new_id",
         "noticed",
         "options",
@@ -65,6 +66,8 @@ class Translator(Memory):
         self.options = options
         self.new_id = new_id
         self.clock = 0
+        self.identity = ""
+        """What the CSMS calls the charger; "" where nobody has told."""
         self._resumed = False
         self.awaited: tuple[str, ...] = ()
         """Charger actions that open dialogues wait for."""

@@ -13,7 +13,7 @@ from gateway.config_route import Local as Rules
 from gateway.config_upstream import Upstream
 from gateway.ids import new_id
 from gateway.routes import Route
-from translators import Options, Renumbering, in_role, translator
+from translators import Chain, Options, Renumbering, Translator, in_role, translator
 
 from .answering import ack
 from .backlog import Exchange
@@ -50,6 +50,9 @@ def make(
         stands_in=route.primary_down != "close",
     )
     translating.restore(stored)
+    for part in translating.parts if isinstance(translating, Chain) else (translating,):
+        if isinstance(part, Translator):
+            part.identity = settings.id_of(session.charger)
     if isinstance(translating, Renumbering):
         for each in foreign:
             translating.adopt(each.entry, each.number)

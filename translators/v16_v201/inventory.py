@@ -351,6 +351,7 @@ def _aligned(d: Dialogue, connector: int) -> str:
 
 
 _SPECIAL: dict[tuple[str, str], Callable[[Dialogue, int], str | None]] = {
+    ("SecurityCtrlr", "Identity"): lambda d, connector: d.translator.identity or _text(d, "ChargePointId"),
     ("ChargingStation", "AvailabilityState"): _station_state,
     ("EVSE", "AvailabilityState"): _evse_state,
     ("Connector", "AvailabilityState"): connector_state,

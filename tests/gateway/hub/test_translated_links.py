@@ -6,6 +6,9 @@ import itertools
 import json
 from typing import Any
 
+import pytest
+
+from gateway.config_upstream import Upstream
 from gateway.hub.effects import Effects
 from gateway.hub.link import TIMED, Link
 from gateway.hub.linking import hand_on
@@ -18,6 +21,8 @@ from translators import Options, translator
 from translators.engine import Translator
 from translators.facts import Authorization
 from translators.frames import Side, decode
+
+from .outage import Bench
 
 START = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 1000, "timestamp": "2025-03-01T10:01:00Z"}
 OK = {"idTokenInfo": {"status": "Accepted"}}
@@ -369,3 +374,12 @@ def test_what_the_csms_refuses_is_its_own_business() -> None:
     site.refuses("PropertyConstraintViolation")
     (item,) = site.to_charger()
     assert item.kind == "error" and not site.effects.dead
+
+
+@pytest.mark.parametrize("version", ["ocpp1.5", "ocpp1.6"])
+def test_a_translator_knows_what_its_csms_calls_the_charger(version: str) -> None:
+    bench = Bench(version, "ocpp2.0.1")
+    bench.upstreams["main"] = Upstream(url="ws://x", version="ocpp2.0.1", charger_id="acme-{id}")
+    bench.crash()
+    made: Any = bench.link.translator
+    assert {part.identity for part in getattr(made, "parts", [made])} == {"acme-CP"}

@@ -104,6 +104,12 @@ def test_what_was_read_before_the_charger_failed_is_told() -> None:
     ]
 
 
+def test_the_identity_is_what_the_csms_calls_the_charger() -> None:
+    s = Station()
+    s.translator.identity = "CP-1"
+    assert result(get(s, variable("SecurityCtrlr", "Identity"))) == ("Accepted", "CP-1")
+
+
 def test_names_are_case_insensitive() -> None:
     left = get(Station(), variable("ocppcommctrlr", "heartbeatINTERVAL"))
     assert left[0][2] == {"key": ["HeartbeatInterval"]}
