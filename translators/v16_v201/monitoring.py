@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import msgspec
 
+from ..config_values import items, measurand_of
 from ..dialogue import Dialogue, Local, Row, Rule, Talk
 from ..faults import FAULTS
 from ..models import v201
 from ..topology import Unknown, connector_at, connectors_at
 from ..values import format_time
 from .charger import facts_of
-from .device_model import Found, find
+from .device_model import Found, cached, find
 from .inventory import WATCHED
 
 BLOCK = "monitors"
@@ -57,7 +58,15 @@ def _hard_wired() -> Monitor:
     )
 
 
-_NUMERIC = ("Power", "ACCurrent", "ACVoltage", "EnergyImportRegister", "StateOfCharge")
+MEASURED: Final = {
+    "Power.Active.Import": ("EVSE", "Power"),
+    "Current.Import": ("EVSE", "ACCurrent"),
+    "Voltage": ("EVSE", "ACVoltage"),
+    "Energy.Active.Import.Register": ("EVSE", "EnergyImportRegister"),
+    "SoC": ("ConnectedEV", "StateOfCharge"),
+}
+"""Measurand -> what it says of (component, variable)."""
+_NUMERIC = {variable.casefold(): measurand for measurand, (_, variable) in MEASURED.items()}
 _WATCHED_FOLDED = frozenset((component.casefold(), variable.casefold()) for component, variable in WATCHED)
 
 
@@ -87,9 +96,9 @@ def _set(
         return found
     if not isinstance(found, Found) and not _exists(d, item.component):
         return "UnknownComponent"
-    numeric = item.variable.name.casefold() in [name.casefold() for name in _NUMERIC]
-    types = ("UpperThreshold", "LowerThreshold", "Periodic", "PeriodicClockAligned") if numeric else ("Delta",)
-    if not watched or item.type not in types:
+    measurand = _NUMERIC.get(item.variable.name.casefold())
+    types = ("UpperThreshold", "LowerThreshold", "Periodic", "PeriodicClockAligned") if measurand else ("Delta",)
+    if not watched or item.type not in types or (measurand is not None and not _reported(d, measurand)):
         return "UnsupportedMonitorType"
     if not 0 <= item.severity <= 9:
         return "Rejected"
@@ -111,6 +120,13 @@ def _set(
     monitors.custom.append(Monitor(item.component, item.variable, setting))
     result.id = number
     return "Accepted"
+
+
+def _reported(d: Dialogue, measurand: str) -> bool:
+    """Whether the charger tells of this measurand, as far as its configuration is known."""
+    keys = [cached(d, name) for name in ("MeterValuesSampledData", "MeterValuesAlignedData")]
+    lists = [key.value for key in keys if key is not None and key.value is not None]
+    return len(lists) < len(keys) or any(measurand_of(item) == measurand for text in lists for item in items(text))
 
 
 _TIERS: Final = {place.component.casefold(): place.tier for place in FAULTS.values()} | {

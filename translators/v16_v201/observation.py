@@ -10,20 +10,11 @@ from ..dialogue import Dialogue, Refusal, Rule, Silence
 from ..models import v201
 from ..values import cut, format_time, plain
 from .charger import facts_of
-from .monitoring import Monitor, load
+from .monitoring import MEASURED, Monitor, load
 from .upstream import ask, event_id
 
 BLOCK: Final = "observed"
 """Name in `facts.extra`: monitor id as text -> {value | active (beyond its threshold) | at (last event, ms)}."""
-
-_MEASURED: Final = {
-    "Power.Active.Import": ("EVSE", "Power"),
-    "Current.Import": ("EVSE", "ACCurrent"),
-    "Voltage": ("EVSE", "ACVoltage"),
-    "Energy.Active.Import.Register": ("EVSE", "EnergyImportRegister"),
-    "SoC": ("ConnectedEV", "StateOfCharge"),
-}
-
 
 _TRIGGERS: Final[dict[str, v201.EventTrigger]] = {
     "Delta": "Delta",
@@ -60,7 +51,7 @@ def measured(evse: int, values: Iterable[v201.MeterValue]) -> Iterator[Observed]
     """What meter values say of an EVSE; readings of one phase only say nothing of it."""
     for value in values:
         for sample in value.sampledValue:
-            place = _MEASURED.get(sample.measurand or "Energy.Active.Import.Register")
+            place = MEASURED.get(sample.measurand or "Energy.Active.Import.Register")
             if place is None or sample.phase is not None:
                 continue
             unit = sample.unitOfMeasure.unit if sample.unitOfMeasure is not None else None

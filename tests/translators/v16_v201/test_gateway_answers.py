@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from translators.enums import COST_VENDOR
-from translators.facts import Authorization, Connector
+from translators.facts import Authorization, Connector, Key
 from translators.models import v201
 from translators.v16_v201 import PAIR
 
@@ -108,6 +108,19 @@ def set_monitors(s: Station, *items: dict[str, Any]) -> list[Any]:
 def test_monitors_on_what_faults_tell_of(component: Any, variable: str, status: str) -> None:
     place = monitor(component=component, variable={"name": variable})
     assert set_monitors(Station(), place) == [(status, 2 if status == "Accepted" else None)]
+
+
+def test_monitors_on_what_the_charger_measures() -> None:
+    s = Station()
+    soc = monitor(
+        component={"name": "ConnectedEV", "evse": {"id": 1}}, variable={"name": "StateOfCharge"}, type="Periodic"
+    )
+    volts = monitor(variable={"name": "ACVoltage"}, type="UpperThreshold", value=250)
+    s.facts.keys["MeterValuesSampledData"] = Key("Voltage.L1,Current.Import", readonly=False)
+    assert set_monitors(s, soc) == [("Accepted", 2)]  # it may be among the clock-aligned ones
+    s.facts.keys["MeterValuesAlignedData"] = Key("", readonly=False)
+    soc["severity"] = 1
+    assert set_monitors(s, soc, volts) == [("UnsupportedMonitorType", None), ("Accepted", 3)]
 
 
 def test_monitors() -> None:
