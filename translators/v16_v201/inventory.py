@@ -138,9 +138,10 @@ def _of_key(d: Dialogue, name: str, key: Key) -> Iterator[Item]:
             yield from _as_legacy(name, key)
             spread = True
         elif row.target == "Actual":
-            spread = True
             number = folded[14:] if row.key.endswith("<n>") else ""
-            yield from _placed(d, row, name, key, language, int(number) if number else None)
+            placed = list(_placed(d, row, name, key, language, int(number) if number else None))
+            spread = spread or bool(placed)
+            yield from placed
         else:
             spread = True
     if not spread:
@@ -159,7 +160,9 @@ def _placed(d: Dialogue, row: KeyRow, name: str, key: Key, language: str, only: 
     datatype = row.datatype
     if row.conversion == "legacy" or (row.conversion == "bool" and not is_boolean(key.value or "true")):
         datatype = "string"
-    numbers = [0] if row.scope == "station" else [only] if only is not None else connectors(d)
+    numbers = [0] if row.scope == "station" else connectors(d)
+    if row.scope == "evse":  # of several connectors the first speaks for its EVSE, as in `find`
+        numbers = [number for number in map(min, evses(d).values()) if only in (None, number)]
     for number in numbers:
         evse = None
         if number:

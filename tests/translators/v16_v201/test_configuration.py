@@ -110,6 +110,31 @@ def test_the_identity_is_what_the_csms_calls_the_charger() -> None:
     assert result(get(s, variable("SecurityCtrlr", "Identity"))) == ("Accepted", "CP-1")
 
 
+def test_every_variable_is_reported_once() -> None:
+    s = Station(topology={"1": (1, 1), "2": (1, 2), "3": (2, 1)})
+    s.csms("GetBaseReport", requestId=1, reportBase="FullInventory")
+    keys = [
+        key("ConnectorPhaseRotation", "1.RST,2.RTS,3.STR"),
+        key("ConnectorEvseIds", "A,B,C"),
+        key("MeterPublicKey2", "second"),
+        key("MeterPublicKey1", "first"),
+    ]
+    left, told = s.answers("charger", configurationKey=keys), []
+    while left:
+        told += left[-1][2]["reportData"]
+        left = s.answers("csms")
+    values = {}
+    for each in told:
+        evse, name = each["component"].get("evse", {}), each["variable"]
+        place = (each["component"]["name"], *evse.values(), name["name"], name.get("instance"))
+        assert place not in values
+        values[place] = each["variableAttribute"][0].get("value")
+    assert [values["EVSE", evse, "PhaseRotation", None] for evse in (1, 2)] == ["RST", "STR"]
+    assert [values["EVSE", evse, "ISO15118EvseId", None] for evse in (1, 2)] == ["A", "C"]
+    assert values["FiscalMetering", 1, "PublicKey", None] == "first"
+    assert values["OCPP16LegacyCtrlr", "MeterPublicKey2", None] == "second"
+
+
 def test_names_are_case_insensitive() -> None:
     left = get(Station(), variable("ocppcommctrlr", "heartbeatINTERVAL"))
     assert left[0][2] == {"key": ["HeartbeatInterval"]}
