@@ -325,15 +325,19 @@ def connector_state(d: Dialogue, connector: int) -> str:
 
 def _evse_state(d: Dialogue, connector: int) -> str:
     """Of several connectors the busiest: one that is in use or reserved holds the EVSE, else one that works frees it."""
-    numbers = next((numbers for numbers in evses(d).values() if connector in numbers), [connector])
-    states = [connector_state(d, number) for number in numbers]
+    states = [connector_state(d, number) for number in _neighbours(d, connector)]
     order = ("Occupied", "Reserved", "Available", "Unavailable", "Faulted")
     return min(states, key=order.index)
 
 
 def _problem(d: Dialogue, connector: int) -> str:
-    known = facts_of(d).connectors.get(connector)
-    return "true" if known is not None and known.errors else "false"
+    known = facts_of(d).connectors
+    return "true" if any(known[each].errors for each in _neighbours(d, connector) if each in known) else "false"
+
+
+def _neighbours(d: Dialogue, connector: int) -> list[int]:
+    """The connectors of its EVSE; 0 is alone."""
+    return next((numbers for numbers in evses(d).values() if connector in numbers), [connector])
 
 
 def _stop_point(d: Dialogue, connector: int) -> str:

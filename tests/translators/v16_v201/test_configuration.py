@@ -135,6 +135,14 @@ def test_every_variable_is_reported_once() -> None:
     assert values["OCPP16LegacyCtrlr", "MeterPublicKey2", None] == "second"
 
 
+def test_a_problem_of_any_connector_is_one_of_its_evse() -> None:
+    s = Station(topology={"1": (1, 1), "2": (1, 2), "3": (2, 1)})
+    s.facts.connectors[2] = Connector(status="Faulted", told="Faulted", errors={"GroundFailure": "GroundFailure"})
+    problems = [variable("EVSE", "Problem", evse={"id": evse}) for evse in (1, 2)]
+    left = get(s, *problems, variable("ChargingStation", "Problem"))
+    assert [result(left, number)[1] for number in range(3)] == ["true", "false", "false"]
+
+
 def test_names_are_case_insensitive() -> None:
     left = get(Station(), variable("ocppcommctrlr", "heartbeatINTERVAL"))
     assert left[0][2] == {"key": ["HeartbeatInterval"]}
