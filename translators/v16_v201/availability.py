@@ -141,7 +141,7 @@ def _seen(d: Dialogue, request: v16.StatusNotificationRequest, moment: Moment, c
     errors = d.once("errors", lambda: sorted(connector.errors))
     evse, place = place_of(d, number) if number > 0 else (0, 0)
     if number > 0:
-        seen = availability(evse, place, now, moment.text, told)
+        seen = availability(d, number, now, moment.text, told)
     else:
         seen = [Observed("ChargingStation", "AvailabilityState", 0, 0, now, None, moment.text, told)]
     active = {request.errorCode} if request.errorCode != "NoError" else set()

@@ -323,9 +323,11 @@ def connector_state(d: Dialogue, connector: int) -> str:
     return CONNECTOR_STATUS.get(cast(v16.ChargePointStatus, known.status), "Available") if known else "Available"
 
 
-def _evse_state(d: Dialogue, connector: int) -> str:
-    """Of several connectors the busiest: one that is in use or reserved holds the EVSE, else one that works frees it."""
-    states = [connector_state(d, number) for number in _neighbours(d, connector)]
+def evse_state(d: Dialogue, connector: int, status: str | None = None) -> str:
+    """Of several connectors the busiest: one that is in use or reserved holds the EVSE, else one that works frees it.
+    `status`: what this connector would be."""
+    others = [number for number in _neighbours(d, connector) if status is None or number != connector]
+    states = [*([status] if status else []), *(connector_state(d, number) for number in others)]
     order = ("Occupied", "Reserved", "Available", "Unavailable", "Faulted")
     return min(states, key=order.index)
 
@@ -360,7 +362,7 @@ def _aligned(d: Dialogue, connector: int) -> str:
 _SPECIAL: dict[tuple[str, str], Callable[[Dialogue, int], str | None]] = {
     ("SecurityCtrlr", "Identity"): lambda d, connector: d.translator.identity or _text(d, "ChargePointId"),
     ("ChargingStation", "AvailabilityState"): _station_state,
-    ("EVSE", "AvailabilityState"): _evse_state,
+    ("EVSE", "AvailabilityState"): evse_state,
     ("Connector", "AvailabilityState"): connector_state,
     ("ChargingStation", "Problem"): _problem,
     ("EVSE", "Problem"): _problem,

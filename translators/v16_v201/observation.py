@@ -8,8 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from ..dialogue import Dialogue, Refusal, Rule, Silence
 from ..models import v201
+from ..topology import place_of
 from ..values import cut, format_time, plain
 from .charger import facts_of
+from .inventory import evse_state
 from .monitoring import MEASURED, Monitor, load
 from .upstream import ask, event_id
 
@@ -39,10 +41,12 @@ class Observed(NamedTuple):
     """What it was, as far as anyone knows."""
 
 
-def availability(evse: int, connector: int, status: str, at: str, before: str) -> list[Observed]:
-    """The availability of a connector and of its EVSE."""
+def availability(d: Dialogue, number: int, status: str, at: str, before: str) -> list[Observed]:
+    """The availability of a 1.6 connector and of its EVSE."""
+    evse, connector = place_of(d, number)
+    whole, whole_before = evse_state(d, number, status), evse_state(d, number, before) if before else ""
     return [
-        Observed("EVSE", "AvailabilityState", evse, 0, status, None, at, before),
+        Observed("EVSE", "AvailabilityState", evse, 0, whole, None, at, whole_before),
         Observed("Connector", "AvailabilityState", evse, connector, status, None, at, before),
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from .conversation import AT, Charger, ended, status_of, stop, to_csms, updated
+from .station import Station
 from .test_metering import PERIODIC, element, meters, raw
 
 
@@ -102,3 +103,27 @@ def test_a_value_from_time_to_time() -> None:
         c.hears({}, c.answer({}), *expected)
         if told:
             c.hears({})
+
+
+def test_the_availability_of_an_evse_with_two_connectors() -> None:
+    s = Station(topology={"1": (1, 1), "2": (1, 2)})
+    watched = {"component": EVSE, "variable": {"name": "AvailabilityState"}, "type": "Delta", "value": 1, "severity": 5}
+    s.csms("SetVariableMonitoring", setMonitoringData=[watched])
+
+    def events(connector: int, status: str) -> list[str]:
+        left = s.charger("StatusNotification", connectorId=connector, status=status, errorCode="NoError")
+        values = []
+        while calls := [each for each in left if each[0] == "csms"]:
+            values += [each["actualValue"] for _, _, payload in calls for each in payload.get("eventData", [])]
+            left = s.answers("csms")
+        return values
+
+    told = [
+        (1, "Charging"),
+        (2, "Available"),
+        (2, "Unavailable"),
+        (1, "Available"),
+        (1, "Unavailable"),
+        (2, "Available"),
+    ]
+    assert [events(*each) for each in told] == [["Occupied"], [], [], ["Available"], ["Unavailable"], ["Available"]]
