@@ -128,3 +128,9 @@ def order(id: str) -> tuple[int, int]:
     """A stream id as numbers that compare."""
     ms, _, seq = id.partition("-")
     return int(ms), int(seq or 0)
+
+
+def before(id: str) -> str:
+    """The greatest stream id that is smaller."""
+    ms, seq = order(id)
+    return f"{ms}-{seq - 1}" if seq else f"{ms - 1}-{2**64 - 1}"

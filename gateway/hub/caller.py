@@ -94,6 +94,6 @@ class Caller:
 
     def introduced(self, link: Link) -> None:
         """An upstream that came later knows what it has to know."""
-        if self.shared.linked is not None and self.links.get(link.name) is link:
+        if self.shared.linked is not None and self.links.get(link.name) is link and not link.leaving:
             self.shared.linked[link.name] = ""
             self.effects.shared[self.charger] = self.shared

@@ -305,6 +305,7 @@ class Hub:
                 head.charger,
                 head.version,
                 lambda session: self._happen(partition, session, group, entry, now),
+                (group, entry.id) if entry.kind == "call" else None,
             )
 
     def _happen(self, partition: Partition, session: Session, group: str, entry: Entry, now: int) -> None:

@@ -347,13 +347,13 @@ class Ownership:
         ready: list[str] = []
         while ready != self._groups:  # the configuration may grow meanwhile
             ready = list(self._groups)
-            begun = await self._journal.ensure_groups(number, ready, self.begins)
+            await self._journal.ensure_groups(number, ready, self.begins)
             positions = await self._journal.positions(number)
             homes = await self._journal.homes(number)
         # Who was connected to an edge that is dead lost its socket with it.
         alive = {charger: home for charger, home in homes.items() if home[0] in self.edges}
         partition = self._begin(number, token, alive)
-        partition.begun, partition.positions, partition.leased_until = begun, positions, until
+        partition.positions, partition.leased_until = positions, until
         partition.deserted = number in self._journal.deserted
         partition.reading = True  # nothing new is read before what is pending
         self._partitions[number] = partition

@@ -62,6 +62,15 @@ class Handed:
         return last, open
 
 
+class Loading(list["Callable[[Session], None]"]):
+    """What happened to a charger while its facts are being read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: dict[str, str] = {}
+        """Group -> id of the first CALL of the charger that is for it."""
+
+
 class Partition:
     """Holds what one lease protects. `on_failed` is told when a commit was refused or its outcome is unknown."""
 
@@ -73,7 +82,6 @@ class Partition:
         "_on_failed",
         "_send",
         "_sends",
-        "begun",
         "caught_up",
         "deserted",
         "dirty",
@@ -109,10 +117,8 @@ class Partition:
         self.token = token
         self.sessions: dict[str, Session] = {}
         """By casefolded identity."""
-        self.loading: dict[str, list[Callable[[Session], None]]] = {}
-        """What happened to chargers whose facts are still being read."""
-        self.begun: dict[str, str] = {}
-        """Group that was added here to a stream in use -> id after which it begins."""
+        self.loading: dict[str, Loading] = {}
+        """By casefolded identity."""
         self.leased_until = math.inf
         """Until when the lease is certainly held (`time.monotonic`): nothing leaves after that."""
         self.interrupted = False

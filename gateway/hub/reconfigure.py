@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import structlog
@@ -25,6 +25,7 @@ from gateway.routes import NoRoute, Route, Routes
 from translators import translatable
 
 from .arbitration import arbitrate
+from .backlog import Exchange
 from .comparing import compare
 from .link import Link
 from .linking import fit, hand_on, leavings
@@ -72,6 +73,8 @@ class Reconfigure:
         self._booted: list[Session] = []
         self._since: dict[tuple[int, str], str] = {}
         """(partition, upstream) -> entry after which it hears chargers that are linked to it now."""
+        self._changed: set[str] = set()
+        """Upstreams whose settings have changed since all links were as they should be."""
         self._ahead: dict[Session, list[tuple[str, Entry]]] = {}
         """What came for upstreams to which a charger is to be linked."""
 
@@ -130,16 +133,18 @@ class Reconfigure:
         left = await self._begin_groups(config)
         for number, partition in self._partitions.items():
             for name in config.upstreams:
-                self._since.setdefault((number, name), partition.position)
-        changed = frozenset(
+                self._since.setdefault((number, name), partition.positions.get(name, partition.position))
+        # A store that goes away in the middle of this does not make them forgotten.
+        self._changed |= {
             name for name, settings in config.upstreams.items() if name in before and before[name] != settings
-        )
+        }
         self._put_in_force(config, routes)
         for partition, batch in left:  # before anything that comes after it is read
             if self._partitions.get(partition.number) is partition:
                 self._take(partition, batch)
         everyone = [(each, session) for each in self._partitions.values() for session in each.sessions.values()]
-        await self._move_all(everyone, changed)
+        await self._move_all(everyone, frozenset(self._changed))
+        self._changed.clear()
         self._remember(False)
         self._since.clear()
         for partition, session in list(self._where(list(self._ahead))):
@@ -183,12 +188,11 @@ class Reconfigure:
         done: set[int] = set()
         while new and (missing := [number for number in self._partitions if number not in done]):
             for number in missing:
-                begun = await self._journal.ensure_groups(number, [*self._groups, *new], begins)
+                await self._journal.ensure_groups(number, [*self._groups, *new], begins)
                 positions = await self._journal.positions(number)
                 if (partition := self._partitions.get(number)) is not None:
                     partition.positions |= {name: positions[name] for name in new}
-                    partition.begun.update(begun)
-                    self._since |= {(number, name): id for name, id in begun.items()}
+                    self._since |= {(number, name): positions[name] for name in new}
                     left += [(partition, batch) for batch in await self._left(partition, new)]
                 done.add(number)
         self._groups.extend(new)
@@ -258,16 +262,21 @@ class Reconfigure:
         else:
             facts = {}
         now = now_ms()
-        held = {name: {_place(entry) for of, entry in self._ahead.get(session, ()) if of == name} for name in missing}
         for name in missing:
+            since = self._since.get((partition.number, name), partition.positions.get(name, partition.position))
+            held = [entry for of, entry in self._ahead.get(session, ()) if of == name]
+            stored, left = parts_of(name, facts), list[Exchange]()
             if name in session.links:
-                self._come_back(partition, session, name, route, now, held[name])
-            else:
-                since = self._since.get((partition.number, name), partition.position)
-                sessions.add(session, name, route, parts_of(name, facts), partition.position, since, held[name])
+                stored, left = self._take_down(session, name, now)
+            coming = {entry.id for entry in (*held, *(each.entry for each in left))}
+            sessions.add(
+                session, name, route, stored, partition.position, since, {_place(entry) for entry in held}, coming
+            )
+            if (link := session.links.get(name)) is not None:
+                link.backlog.extendleft(reversed(left))  # it was about to leave: first what was left for it
         for name in stale - set(missing):
             if name in route.upstreams:
-                self._renew(session, name, route, partition.position, now)
+                self._renew(partition, session, name, route, now)
         self._take_roles(session, route, now)
         self._attach(partition, session)
         self._catch_up(partition, session)
@@ -306,30 +315,23 @@ class Reconfigure:
         self._sessions.treat(session, route)
         log.info("rerouted", charger_id=session.charger, primary=route.primary, mirrors=route.mirrors)
 
-    def _renew(self, session: Session, name: str, route: Route, position: str, now: int) -> None:
+    def _renew(self, partition: Partition, session: Session, name: str, route: Route, now: int) -> None:
         """The upstream's settings have changed: another socket, and what was left to tell goes on."""
-        old = session.links[name]
-        if old.versions[1] != self._sessions.settings[name].version:
+        if session.links[name].versions[1] != self._sessions.settings[name].version:
             self._sessions.forget(session, name)  # it knows nothing in these words
-        left = leavings(old, now)
-        if upstream := self._sessions.upstreams.pop(old, None):
-            upstream.stop()
-        del session.links[name]
-        self._sessions.add(session, name, route, hand_on(old), position)
+        stored, left = self._take_down(session, name, now)
+        since, coming = partition.positions.get(name, partition.position), {each.entry.id for each in left}
+        self._sessions.add(session, name, route, stored, partition.position, since, coming=coming)
         if link := session.links.get(name):
             link.backlog.extend(left)
 
-    def _come_back(
-        self, partition: Partition, session: Session, name: str, route: Route, now: int, held: Collection[str]
-    ) -> None:
-        """It was about to leave, and has missed something since: first what was left, then what it does not know."""
+    def _take_down(self, session: Session, name: str, now: int) -> tuple[dict[str, bytes], list[Exchange]]:
+        """A link ends, another one goes on for it: gives its facts, and what it has still to tell."""
         old = session.links.pop(name)
         left = leavings(old, now)
-        self._sessions.add(session, name, route, hand_on(old), partition.position, held=held)
-        if (link := session.links.get(name)) is not None:
-            link.backlog.extendleft(reversed(left))
         if upstream := self._sessions.upstreams.pop(old, None):
             upstream.stop()
+        return hand_on(old), left
 
     def _turn_away(self, partition: Partition, session: Session) -> None:
         """No route fits any more: the charger has to go, as it would not be let in."""

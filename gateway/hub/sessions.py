@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -20,13 +20,13 @@ from gateway.wheel import Wheel
 from translators import NoTranslation, Renumbering
 
 from .arbitration import arbitrate
-from .backlog import order
+from .backlog import before, order
 from .comparing import compare
 from .introduction import introduction
 from .linking import end, hand_on, make
 from .mending import mend, treat
 from .metering import Metering
-from .partition import Partition
+from .partition import Loading, Partition
 from .retried import answered_before, unread
 from .session import SESSION, Session
 from .shared import FIELD, field_of, parts_of
@@ -63,17 +63,26 @@ class Sessions(Sockets):
         self.following = False
         """Chargers are being brought to another configuration."""
 
-    def happen(self, partition: Partition, charger: str, version: str, what: Callable[[Session], None]) -> None:
-        """Let something happen to a charger's session, once its facts are loaded."""
+    def happen(
+        self,
+        partition: Partition,
+        charger: str,
+        version: str,
+        what: Callable[[Session], None],
+        told: tuple[str, str] | None = None,
+    ) -> None:
+        """Let something happen to a charger's session, once its facts are loaded. `told`: it is a CALL, (group, its id)."""
         folded = charger.casefold()
         if session := partition.sessions.get(folded):
             what(session)
             self._turn.touched(partition, session)
-        elif folded in partition.loading:
-            partition.loading[folded].append(what)
-        else:
-            partition.loading[folded] = [what]
+            return
+        if (loading := partition.loading.get(folded)) is None:
+            loading = partition.loading[folded] = Loading()
             self._spawn(self._load(partition, charger, version))
+        loading.append(what)
+        if told is not None:
+            loading.first.setdefault(*told)
 
     async def _load(self, partition: Partition, charger: str, version: str) -> None:
         folded = charger.casefold()
@@ -107,7 +116,8 @@ class Sessions(Sockets):
         if terms := facts.get(TERMS):
             session.terms = decode_terms(terms)
         session.compared = facts.get(SHADOW, b"")
-        self._link(session, version, facts, partition.position)
+        first = partition.loading[folded].first
+        self._link(session, version, facts, partition, first)
         partition.sessions[folded] = session
         for what in partition.loading.pop(folded):
             what(session)
@@ -120,7 +130,10 @@ class Sessions(Sockets):
         known = facts_of(session.version or shared.version, shared.boot) if shared.boot else None
         return self.routes.of(session.charger, known)
 
-    def _link(self, session: Session, version: str, facts: dict[str, bytes], position: str) -> None:
+    def _link(
+        self, session: Session, version: str, facts: dict[str, bytes], partition: Partition, first: Mapping[str, str]
+    ) -> None:
+        """`first`: upstream -> the first CALL that it will hear, of those that were given to its group already."""
         session.version = version
         try:
             route = session.route = self.route_of(session)
@@ -130,7 +143,8 @@ class Sessions(Sockets):
         if session.shared.linked is None:
             session.shared.linked = dict.fromkeys(route.upstreams, "")
         for name in route.upstreams:
-            self.add(session, name, route, parts_of(name, facts), position)
+            since = before(first[name]) if name in first else partition.positions.get(name, partition.position)
+            self.add(session, name, route, parts_of(name, facts), partition.position, since)
         for name in [name for name in session.shared.linked if name not in session.links]:
             self.forget(session, name)
         arbitrate(session, route, self.settings, new_id)
@@ -144,13 +158,14 @@ class Sessions(Sockets):
         route: Route,
         stored: dict[str, bytes],
         position: str,
-        since: str = "",
+        since: str,
         held: Collection[str] = (),
+        coming: Collection[str] = (),
     ) -> None:
         """Link a charger to an upstream that continues from `stored`. `position`: what the links of its partition have been
         given; an upstream that is new to the charger is told what was before. It will hear what comes after entry `since`, which
-        may lie before (empty: it does not), and then the statuses of the places `held` (`shared.place_of`)."""
-        opened = session.open_at(since or position)
+        may lie before, the entries `coming`, and then the statuses of the places `held` (`shared.place_of`)."""
+        opened = session.open_at(since)
         try:
             link = make(session, name, route, self.settings, session.version, stored, opened)
         except NoTranslation as error:
@@ -181,10 +196,8 @@ class Sessions(Sockets):
             else []
         )
         told = [exchange for exchange in told if self.settings[name].forward.allows(exchange.call.action)]
-        partition = self._partitions.get(session.partition)
-        if partition is not None and (begun := partition.begun.get(name)):
-            # What is replayed comes by itself; transactions do not begin twice.
-            told = [x for x in told if x.call.action != "StartTransaction" or order(x.entry.id) <= order(begun)]
+        # What comes by itself comes in its turn: transactions do not begin twice.
+        told = [x for x in told if order(x.entry.id) <= order(since) and x.entry.id not in coming]
         if isinstance(link.translator, Renumbering):
             told = [exchange for exchange in told if not link.translator.knows(exchange.entry.id)]
         if told:
@@ -221,7 +234,7 @@ class Sessions(Sockets):
             end(link, now_ms())
         session.links.clear()
         session.lane.clear()  # whoever asked has lost its socket
-        self._link(session, version, states, partition.position)
+        self._link(session, version, states, partition, {})
 
     def release(self, session: Session, *, gone: bool = False) -> None:
         """End the links that leave and have nothing left to tell; `gone`: those of upstreams that are not configured too."""

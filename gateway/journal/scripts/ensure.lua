@@ -2,7 +2,14 @@
 -- created on a stream in use)
 -- Returns {groups created, {group, id after which it began ...} of all that were added to a stream in use}.
 -- They start at 0 on a stream that is empty or that no group ever read: edges may have appended before the first hub came.
-local known, made, newest = {}, {}, nil
+-- One that begins in the past begins before the oldest entry that is still there: where it stands says what it will be told.
+local known, made, newest, oldest = {}, {}, nil, nil
+
+local function parts(id)
+  local ms, seq = string.match(id, '^(%d+)-?(%d*)$')
+  return tonumber(ms), tonumber(seq) or 0
+end
+
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
   if #groups > 0 then
@@ -28,7 +35,23 @@ for i = 1, #ARGV, 2 do
       start = '0'
       redis.call('HDEL', KEYS[2], group)
     else
-      start = start == '$' and newest or start
+      if start == '$' then
+        start = newest
+      else
+        if not oldest then
+          local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+          oldest = newest
+          if first then
+            local ms, seq = parts(first[1])
+            oldest = seq > 0 and string.format('%.0f-%.0f', ms, seq - 1) or string.format('%.0f-18446744073709551615', ms - 1)
+          end
+        end
+        local ms, seq = parts(start)
+        local to_ms, to_seq = parts(oldest)
+        if ms < to_ms or (ms == to_ms and seq < to_seq) then
+          start = oldest
+        end
+      end
       redis.call('HSET', KEYS[2], group, start)
     end
     redis.call('XGROUP', 'CREATE', KEYS[1], group, start, 'MKSTREAM')

@@ -1,0 +1,244 @@
+"""Chargers get other upstreams while they charge: each upstream hears every transaction once, under numbers that are its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from gateway.config import Config, RedisConfig, RouteConfig, Upstream
+from gateway.journal.errors import StoreDown
+from gateway.routes import Routes
+from tests.gateway.journal.conftest import Server
+
+from .site import Csms, Site, eventually, site
+
+STAMP = "2026-01-01T00:00:00Z"
+START = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": STAMP}
+
+
+def numbering(first: int) -> Csms:
+    """A CSMS that gives each transaction a number of its own."""
+    csms, numbers = Csms(), count(first)
+
+    def reply(charger: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        if action == "StartTransaction":
+            return {"transactionId": next(numbers), "idTagInfo": {"status": "Accepted"}}
+        return {"status": "Accepted", "currentTime": STAMP, "interval": 300} if action == "BootNotification" else {}
+
+    csms.reply = reply
+    return csms
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[tuple[Csms, Csms]]:
+    made = numbering(7), numbering(1007)
+    for csms in made:
+        await csms.start()
+    yield made
+    for csms in made:
+        await csms.stop()
+
+
+def follow(at: Site, upstreams: dict[str, Upstream], *routes: RouteConfig) -> None:
+    at.metrics.know(upstreams)
+    at.hub.reconfigure(Config(upstreams=upstreams, redis=at.config.redis, routes=routes), Routes(routes))
+
+
+def transactions(csms: Csms, charger: str = "CP-1") -> list[tuple[str, int | None]]:
+    return [
+        (action, said.get("transactionId"))
+        for who, action, said in csms.said
+        if who == charger and action in ("StartTransaction", "StopTransaction")
+    ]
+
+
+def has_ended(csms: Csms) -> bool:
+    return any(action == "StopTransaction" for action, _ in transactions(csms))
+
+
+def stop(number: int) -> dict[str, Any]:
+    return {"transactionId": number, "meterStop": 5, "timestamp": STAMP}
+
+
+@pytest.mark.parametrize("primary", [False, True])
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_transaction_that_began_after_an_upstream_was_added_for_others(
+    pair: tuple[Csms, Csms], server: Server, primary: bool, again: bool
+) -> None:
+    """An upstream that gets chargers one after the other hears the transaction in which each is. `again`: the hub is another one."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    async with site(store, {"main": main}) as at:
+        for charger in ("CP-1", "CP-2"):
+            await at.connect(charger)
+            await at.meter(charger, range(1))
+        await eventually("there", lambda: len(old.said) == 2)
+        both = {"main": main, "copy": copy}
+        some = RouteConfig(match=("CP-2",), primary="main", mirrors=("copy",))
+        follow(at, both, some, RouteConfig(primary="main"))
+        await eventually("linked", lambda: "copy" in at.hub.partitions[0].sessions["cp-2"].links)
+        await at.meter("CP-2", range(1, 2))
+        await eventually("the other is linked", lambda: new.heard("CP-2") == [1])
+        await at.say("CP-1", "StartTransaction", START, tx=True)
+        await eventually("begun", lambda: transactions(old) == [("StartTransaction", None)])
+        await at.settled("CP-1")
+        await at.settled("CP-1", "copy")
+        routes = (
+            RouteConfig(primary="copy", mirrors=("main",))
+            if primary
+            else RouteConfig(primary="main", mirrors=("copy",))
+        )
+        if again:
+            await at.stop_hub()
+            at.config = Config(upstreams=both, redis=store, routes=(routes,))
+            await at.start_hub()
+        else:
+            follow(at, both, routes)
+        await eventually("linked", lambda: "copy" in at.hub.partitions[0].sessions["cp-1"].links)
+        await at.meter("CP-1", range(1, 2))
+        await at.say("CP-1", "StopTransaction", stop(7))
+        await eventually("ended", lambda: has_ended(old) and has_ended(new))
+        assert transactions(old) == [("StartTransaction", None), ("StopTransaction", 7)]
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+        assert new.heard("CP-1") == [1]
+
+
+async def test_a_mirror_that_comes_back_before_it_has_gone(pair: tuple[Csms, Csms], server: Server) -> None:
+    """What is left for it to be told is no part of its introduction, too."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    both = {
+        "main": Upstream(url=old.url, version="ocpp1.6"),
+        "copy": Upstream(url=new.url, version="ocpp1.6", reconnect_max=1),
+    }
+    with_copy, without = RouteConfig(primary="main", mirrors=("copy",)), RouteConfig(primary="main")
+    async with site(store, both, with_copy) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await eventually("both", lambda: new.heard("CP-1") == [0])
+        await new.stop()
+        session = at.hub.partitions[0].sessions["cp-1"]
+        await eventually("gone", lambda: not session.links["copy"].up)
+        await at.meter("CP-1", range(1, 2))
+        await at.say("CP-1", "StartTransaction", START, tx=True)
+        await at.meter("CP-1", range(2, 3))
+        await eventually("told", lambda: old.heard("CP-1") == [0, 1, 2])
+        follow(at, both, without)
+        await eventually("leaving", lambda: session.links["copy"].leaving)
+        await at.meter("CP-1", range(3, 4))
+        await eventually("told", lambda: old.heard("CP-1")[-1] == 3)
+        follow(at, both, with_copy)
+        await eventually("back", lambda: not session.links["copy"].leaving)
+        await at.meter("CP-1", range(4, 5))
+        await at.say("CP-1", "StopTransaction", stop(7))
+        await new.start()
+        await eventually("ended", lambda: has_ended(new))
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+        assert new.heard("CP-1") == [0, 1, 2, 4]
+        await at.settled("CP-1", "copy")
+
+
+async def test_a_mirror_that_leaves_before_it_is_introduced(pair: tuple[Csms, Csms], server: Server) -> None:
+    """When it serves the charger again it is introduced again: transactions may have begun meanwhile."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6", reconnect_max=1) for each in pair)
+    both = {"main": main, "copy": copy}
+    with_copy, without = RouteConfig(primary="main", mirrors=("copy",)), RouteConfig(primary="main")
+    async with site(store, both, without) as at:
+        await at.connect("CP-1")
+        await at.say("CP-1", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}, "K1")
+        await eventually("there", lambda: len(old.said) == 1)
+        await at.settled("CP-1")
+        session = at.hub.partitions[0].sessions["cp-1"]
+        new.delay = 1
+        follow(at, both, with_copy)
+        await eventually("being introduced", lambda: len(new.said) == 1)
+        follow(at, both, without)
+        await eventually("leaving", lambda: session.links["copy"].leaving)
+        await eventually("left", lambda: "copy" not in session.links or session.links["copy"].idle)
+        new.delay = 0
+        at.hub._sessions.release(session)
+        assert "copy" not in session.links
+        await at.say("CP-1", "StartTransaction", START, tx=True)
+        await eventually("begun", lambda: session.shared.open)
+        follow(at, both, with_copy)
+        await eventually("linked", lambda: "copy" in session.links)
+        await at.say("CP-1", "StopTransaction", stop(7))
+        await eventually("ended", lambda: has_ended(new))
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+
+
+@pytest.mark.parametrize("replay_from", ["start", "1h"])
+async def test_a_transaction_whose_begin_is_not_stored_any_more(
+    pair: tuple[Csms, Csms], server: Server, replay_from: str
+) -> None:
+    """What an upstream that begins in the past cannot be replayed is in its introduction."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main = Upstream(url=old.url, version="ocpp1.6")
+    async with site(store, {"main": main}) as at:
+        await at.connect("CP-1")
+        await at.say("CP-1", "StartTransaction", START, tx=True)
+        await at.meter("CP-1", range(1))
+        await eventually("begun", lambda: old.heard("CP-1") == [0])
+        await at.settled("CP-1")
+        (partition,) = at.hub.partitions.values()
+        partition.pass_all()
+        await eventually("passed", lambda: partition.quiet)
+        assert await at.journal.trim(0, partition.token, ["session", "main"]) > 0
+        await at.meter("CP-1", range(1, 2))
+        await eventually("more", lambda: old.heard("CP-1") == [0, 1])
+        both = {"main": main, "copy": Upstream(url=new.url, version="ocpp1.6", replay_from=replay_from)}
+        follow(at, both, RouteConfig(primary="main", mirrors=("copy",)))
+        await at.say("CP-1", "StopTransaction", stop(7))
+        await eventually("ended", lambda: has_ended(new))
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+        assert new.heard("CP-1") == [1]
+
+
+async def test_a_mirror_with_another_version_is_told_of_a_transaction_once(
+    pair: tuple[Csms, Csms], server: Server
+) -> None:
+    """What waited for it in the words of before is no part of its introduction, too."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main = Upstream(url=old.url, version="ocpp1.6")
+    before = Upstream(url="ws://127.0.0.1:9/ocpp", version="ocpp2.0.1")
+    route = RouteConfig(primary="main", mirrors=("copy",))
+    async with site(store, {"main": main, "copy": before}, route) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await at.say("CP-1", "StartTransaction", START, tx=True)
+        await eventually("begun", lambda: transactions(old))
+        follow(at, {"main": main, "copy": Upstream(url=new.url, version="ocpp1.6")}, route)
+        await at.say("CP-1", "StopTransaction", stop(7))
+        await eventually("ended", lambda: has_ended(new))
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+
+
+async def test_a_store_that_goes_away_while_an_upstream_gets_another_address(
+    pair: tuple[Csms, Csms], server: Server
+) -> None:
+    old, _ = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    gone = Upstream(url="ws://127.0.0.1:9/ocpp", version="ocpp1.6")
+    async with site(store, {"main": gone, "copy": copy}) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        sessions = at.hub.partitions[0].sessions
+        await eventually("it waits", lambda: "cp-1" in sessions and sessions["cp-1"].links["main"].backlog)
+        load = at.journal.load_facts
+
+        async def away(partition: int, charger: str) -> dict[str, bytes]:
+            at.journal.load_facts = load  # type: ignore[method-assign]
+            raise StoreDown("for a moment")
+
+        at.journal.load_facts = away  # type: ignore[method-assign]
+        follow(at, {"main": main, "copy": copy}, RouteConfig(primary="main", mirrors=("copy",)))
+        await eventually("told", lambda: old.heard("CP-1") == [0])
