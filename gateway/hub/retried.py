@@ -52,6 +52,13 @@ def answered_before(session: Session, entry: Entry, payload: bytes) -> None:
             return
 
 
+def superseded(link: Link, entry: Entry) -> None:
+    """Another upstream answers the charger now: what this one says of what `entry` repeats comes too late."""
+    for exchange in [*link.under_way, *link.backlog]:
+        if exchange.entry.id == entry.head.of:
+            exchange.counts = False
+
+
 def retried(link: Link, entry: Entry, call: Call, now: int) -> None:
     """Re-target the open one, or send again under the same ids. `entry` is the repeat."""
     for exchange in [*link.under_way, *link.backlog]:

@@ -25,6 +25,7 @@ from .lot import unpark
 from .observer import Observer
 from .rekeying import rekeyed, rekeys
 from .repeatable import repeatable
+from .retried import superseded
 from .sending import MARK, pass_on
 from .terms import NO_TERMS
 
@@ -176,7 +177,9 @@ class Session(Caller):
     def repeated(self, entry: Entry, now: int) -> None:
         """A charger CALL that was sent before and has no stored answer."""
         for link in self.links.values():
-            if link.counts(entry.head.action):
+            if not link.counts(entry.head.action):
+                superseded(link, entry)
+            else:
                 call = self._mended(link, entry)
                 told = call if self.arbiter is None else self.arbiter.told(link.name, call)
                 link.repeated(entry, told or call, now)

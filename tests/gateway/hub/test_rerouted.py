@@ -173,6 +173,36 @@ async def test_a_mirror_that_leaves_before_it_is_introduced(pair: tuple[Csms, Cs
         assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
 
 
+async def test_a_start_that_the_old_primary_answers_after_the_new_one(pair: tuple[Csms, Csms], server: Server) -> None:
+    """The charger has said it again and knows the number of the one that is its primary now: that stays its number."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6", reconnect_max=1) for each in pair)
+    both = {"main": main, "copy": copy}
+    async with site(store, both, RouteConfig(primary="main", primary_down="close", hold=600)) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await eventually("there", lambda: len(old.said) == 1)
+        session = at.hub.partitions[0].sessions["cp-1"]
+        await old.stop()
+        await eventually("gone", lambda: not session.links["main"].up)
+        await at.say("CP-1", "StartTransaction", START, tx=True, dedup="start")
+        await eventually("it waits", lambda: session.links["main"].backlog)
+        follow(at, both, RouteConfig(primary="copy", mirrors=("main",)))
+        await eventually("linked", lambda: "copy" in session.links)
+        await at.say("CP-1", "StartTransaction", START, tx=True, dedup="start")
+        await eventually("it has a number", lambda: session.shared.open)
+        assert session.shared.open[0].number == 1007
+        await old.start()
+        await eventually("both know it", lambda: transactions(old) == [("StartTransaction", None)])
+        await at.settled("CP-1", "main")
+        assert [each.number for each in session.shared.open] == [1007]
+        await at.say("CP-1", "StopTransaction", stop(1007))
+        await eventually("ended", lambda: len(transactions(old)) == len(transactions(new)) == 2)
+        assert transactions(old) == [("StartTransaction", None), ("StopTransaction", 7)]
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+
+
 @pytest.mark.parametrize("replay_from", ["start", "1h"])
 async def test_a_transaction_whose_begin_is_not_stored_any_more(
     pair: tuple[Csms, Csms], server: Server, replay_from: str
