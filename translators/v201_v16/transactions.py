@@ -143,7 +143,7 @@ def _before_start(
     answer = respond(d, transaction, info if request.idToken is not None or info.status != "Accepted" else None)
     if d.early:
         refuse_late(d, transaction, info)
-    rest = _rest(d, request)
+    rest = _rest(d, transaction, request)
     yield from d.answer(answer)
     if rest and not d.marked("metered"):
         try:
@@ -229,18 +229,20 @@ def start(d: Dialogue, transaction: Transaction) -> Generator[Any, Any, v201.IdT
     return info
 
 
-def _rest(d: Dialogue, request: v201.TransactionEventRequest) -> list[v16.MeterValue]:
-    """What an Updated event measured beside the register that the start has taken."""
-    if request.meterValue:
-        d.lose("meterValue")
-    values = []
+def _rest(d: Dialogue, transaction: Transaction, request: v201.TransactionEventRequest) -> list[v16.MeterValue]:
+    """What an Updated event measured beside the register that the start has taken, from its beginning if it shows one."""
+    values, updated = [], request.eventType != "Started"
     for value in request.meterValue or []:
-        samples = [sample for sample in value.sampledValue if not is_register(sample)]
+        samples = [sample for sample in value.sampledValue if updated and not _is_start(transaction, sample)]
+        if len(samples) < len(value.sampledValue):
+            d.lose("meterValue")
         if samples:
             values.append(v201.MeterValue(timestamp=value.timestamp, sampledValue=samples))
-    if request.eventType == "Started":
-        return []
     return readings(d, values)
+
+
+def _is_start(transaction: Transaction, sample: v201.SampledValue) -> bool:
+    return is_register(sample) and (sample.context == "Transaction.Begin" or not transaction.begin)
 
 
 # While the CSMS knows it
@@ -254,7 +256,7 @@ def _updated(
         info: v201.IdTokenInfo | None = yield from start(d, transaction)
         if request.idToken is None and info is not None and info.status == "Accepted":
             info = None
-        metered = _rest(d, request)
+        metered = _rest(d, transaction, request)
     else:
         info = yield from _verdict(d, request.idToken, transaction)
         metered = readings(d, request.meterValue or [])

@@ -307,6 +307,16 @@ def test_the_rest_of_the_event_that_starts_it_follows() -> None:
     w.csms({"transactionId": 5, **OK}, w.answer({}), to_csms("MeterValues", told))
 
 
+def test_a_register_that_is_not_the_start_is_told() -> None:
+    w = World()
+    w.passes("Authorize", {"idToken": TOKEN}, to_csms("Authorize", {"idTag": TAG}), OK, ACCEPTED)
+    w.local("TransactionEvent", event("Started", state="Idle", evse=1), ACCEPTED)
+    charging = event("Updated", seq=1, minute=2, state="Charging", wh=5001)
+    w.says("TransactionEvent", charging, start(wh=5000, minute=2))
+    w.csms({"transactionId": 5, **OK}, w.answer({}), meter("5001", 2, tid=5))
+    w.csms({}, status_of(1, "Charging", 2))
+
+
 # Status by history
 
 
@@ -481,7 +491,7 @@ def test_a_refused_start_is_sent_again_as_it_was() -> None:
     w.says("TransactionEvent", event("Started", evse=1), start())
     w.refused("csms", "InternalError", w.error("InternalError"))
     w.says("TransactionEvent", event("Updated", seq=1, minute=2, wh=5100), start())
-    w.csms({"transactionId": 5, **OK}, w.answer({}))
+    w.csms({"transactionId": 5, **OK}, w.answer({}), meter("5100", 2, tid=5))
 
 
 def test_two_that_start_together_keep_their_numbers() -> None:
