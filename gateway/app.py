@@ -66,15 +66,20 @@ def run(config: Config, roles: frozenset[str], reread: Reread | None = None) -> 
     except UnsafeStore as unsafe:
         log.error("store_unsafe", reason=str(unsafe))
     except BaseExceptionGroup as group:
-        unsafes, others = group.split(UnsafeStore)
-        if others is not None or unsafes is None:
+        foreseen, others = group.split((UnsafeStore, CannotListen))
+        if others is not None or foreseen is None:
             raise
-        log.error("store_unsafe", reason=str(first_of(unsafes)))
+        first = first_of(foreseen)
+        log.error("cannot_listen" if isinstance(first, CannotListen) else "store_unsafe", reason=str(first))
     except OSError as error:
         log.error("cannot_listen", reason=str(error))
     except ValueError as error:
         log.error("cannot_start", reason=str(error))
     return 1
+
+
+class CannotListen(Exception):
+    """The address for chargers cannot be had."""
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -190,9 +195,10 @@ class App:
     async def _serve(self, wheel: Wheel, admin: AdminApi) -> None:
         edge = self._edge
         if edge is not None:
-            await edge.start(
-                shared=processes.PARENT in os.environ
-            )  # listens at once: a charger that comes before the store does gets a 503
+            try:  # listens at once: a charger that comes before the store does gets a 503
+                await edge.start(shared=processes.PARENT in os.environ)
+            except OSError as error:
+                raise CannotListen(f"listen: {error}") from error
         await self._open_store()
         await self._clock.look()
         await self._live.settle()

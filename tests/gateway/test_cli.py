@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,19 @@ def test_help(tmp_path: Path, command: str) -> None:
     done = run(*command.split(), "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "Usage: ocpp-gateway" in done.stdout
+
+
+@pytest.mark.parametrize("section", ["LISTEN", "ADMIN"])
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path, section: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = {"OCPPGW_LISTEN__PORT": "0", "OCPPGW_ADMIN__PORT": "0"}
+        ports[f"OCPPGW_{section}__PORT"] = str(taken.getsockname()[1])
+        done = run("run", "--upstream", "ocpp1.6=ws://127.0.0.1:9/x", cwd=tmp_path, **ports)
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, done.stderr, last["event"]) == (1, "", "cannot_listen")
+    assert "address already in use" in last["reason"]
 
 
 def test_check_config(tmp_path: Path) -> None:
