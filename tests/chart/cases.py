@@ -49,6 +49,7 @@ PENDING, ACKED = _upstream("stream_pending_messages"), _upstream("stream_acked_t
 AGE, DELIVERED = _upstream("stream_oldest_undelivered_age_seconds"), _upstream("stream_delivered_total")
 UNBILLED = _upstream("undelivered_transaction_oldest_age_seconds")
 DROPPED = _upstream("messages_dropped_total", 'class="transaction", reason="retention"')
+FILTERED = _upstream("messages_dropped_total", 'class="transaction", reason="policy"')
 METERS = _upstream("messages_dropped_total", 'class="meter", reason="retention"')
 POISONED = _upstream("dead_letters_total", 'reason="poisoned"')
 REFUSED = _upstream("dead_letters_total", 'reason="refused"')
@@ -116,6 +117,7 @@ CASES = (
     Case("UpstreamPendingStuck", False, {PENDING: "0x100", ACKED: "50x100"}),  # nothing to do
     Case("MessagesLost", True, {DROPPED: "0x10 2x100"}),
     Case("MessagesLost", False, {DROPPED: "0x110", METERS: "0+5x110"}),
+    Case("MessagesLost", False, {FILTERED: "0+5x110"}),  # its `forward` wants it so
     Case("DeadLetters", True, {_upstream("dead_letters_kept"): "1x100"}),
     Case("DeadLetters", False, {_upstream("dead_letters_kept"): "0x100"}),
     Case("OrphanGroup", True, {"ocppgw_orphan_groups": "1x200"}, "90m"),

@@ -67,7 +67,11 @@ FLEET = Dashboard(
                     "Billing messages lost",
                     "Transaction messages that a CSMS will never get, in the time that is shown. The objective is 0.",
                     "short",
-                    (Query('sum(increase(ocppgw_messages_dropped_total{$s, class="transaction"}[$__range]))'),),
+                    (
+                        Query(
+                            'sum(increase(ocppgw_messages_dropped_total{$s, class="transaction", reason!="policy"}[$__range]))'
+                        ),
+                    ),
                     "stat",
                     4,
                     bad=1,
