@@ -293,7 +293,7 @@ CATALOGUE: tuple[Spec, ...] = (
     Spec("messages_dropped_total", "counter", "Messages an upstream will never get.",
          "sum by (upstream, reason) (increase($m[1h]))",
          (UPSTREAM, _label("class", "transaction", "meter", "status", OTHER),
-          _label("reason", "expired", "retention", "memory", "trimmed", "policy", OTHER)), limit=50,
+          _label("reason", "expired", "retention", "memory", "trimmed", "policy", "untranslatable", OTHER)), limit=50,
          zero={"class": ("transaction",)}),
     Spec("dead_letters_total", "counter", "Messages put aside for a person to look at.",
          "sum by (upstream, reason) (increase($m[1h]))",

@@ -328,7 +328,9 @@ class Hub:
                 if link is None or link.leaving:
                     if self._reconfigure.holds(session, group, entry):
                         return
-                    partition.acknowledge(group, entry.id)  # its route does not go there
+                    if link is None and self._sessions.untranslatable(session, group):
+                        self._observer.untranslatable(group, entry)
+                    partition.acknowledge(group, entry.id)  # its route does not go there, or nothing can be told there
                     return
                 if tap.armed:
                     watching.said(session, entry)

@@ -235,9 +235,11 @@ class Metering(Observer):
         )
 
     def dropped(self, link: Link, entry: Entry, reason: str) -> None:
-        self._metrics.messages_dropped.cell(
-            link.name, "meter" if entry.head.action == "MeterValues" else _KINDS[entry.head.cls], reason
-        ).n += 1
+        self._metrics.messages_dropped.cell(link.name, _class(entry), reason).n += 1
+
+    def untranslatable(self, upstream: str, entry: Entry) -> None:
+        """There is no translation between the charger's version and this upstream's, which never gets an entry of it."""
+        self._metrics.messages_dropped.cell(upstream, _class(entry), "untranslatable").n += 1
 
     def locally(self, link: Link, action: str, policy: str) -> None:
         """Answered here, in place of the upstream."""
@@ -362,6 +364,10 @@ class Metering(Observer):
             duration = self._cells[group] = self._metrics.call_duration.cell(initiator, action_group(action))
         assert isinstance(duration, HistogramCell)
         duration.observe(ms / 1000)
+
+
+def _class(entry: Entry) -> str:
+    return "meter" if entry.head.action == "MeterValues" else _KINDS[entry.head.cls]
 
 
 def _whose(link: Link, entry: Entry) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gateway.quirk_profiles import Profiles
 from gateway.readiness import FIELD as SHADOW
 from gateway.routes import NoRoute, Route, Routes, facts_of
 from gateway.wheel import Wheel
-from translators import NoTranslation, Renumbering
+from translators import NoTranslation, Renumbering, translatable
 
 from .arbitration import arbitrate
 from .backlog import before, order
@@ -150,6 +150,11 @@ class Sessions(Sockets):
         arbitrate(session, route, self.settings, new_id)
         compare(session, route, self.settings)
         self.treat(session, route)
+
+    def untranslatable(self, session: Session, name: str) -> bool:
+        """Whether a charger has no link to an upstream of its route because nothing can be told there."""
+        named = session.route is not None and name in session.route.upstreams and name in self.settings
+        return named and not translatable(session.version, self.settings[name].version)
 
     def add(
         self,

@@ -11,7 +11,7 @@ import pytest
 
 from .charges import charges_16
 from .conftest import StartCsms, StartGateway
-from .operator import until
+from .operator import metric, until
 from .process import Gateway
 from .raw import raw_csms as raw_csms
 from .test_commands import run
@@ -69,6 +69,21 @@ async def test_of_21(raw_csms: Callable[[str], Any], start_gateway: StartGateway
     gateway = await start_gateway({"main": {"url": csms.url, "version": "ocpp2.1"}})
     calls = await replayed(gateway, file)
     assert csms.heard == calls and "NotifySettlement" in dict(calls)
+
+
+async def test_what_is_not_translated_for_a_mirror_is_counted(
+    raw_csms: Callable[[str], Any], start_gateway: StartGateway
+) -> None:
+    main, old = await raw_csms("ocpp2.1"), await raw_csms("ocpp2.0.1")
+    upstreams = {each.version.removeprefix("ocpp").replace(".", ""): each for each in (main, old)}
+    gateway = await start_gateway(
+        {name: {"url": each.url, "version": each.version} for name, each in upstreams.items()},
+        routes=[{"match": "*", "primary": "21", "mirrors": ["201"]}],
+    )
+    calls = await replayed(gateway, FOLDER / "ocpp21" / "vcp_21.jsonl")
+    lost = 'ocppgw_messages_dropped_total{class="transaction",reason="untranslatable",upstream="201"}'
+    events = sum(action == "TransactionEvent" for action, _ in calls)
+    assert (await metric(gateway, lost), old.heard) == (events, []) and events > 2
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("ocpp2*/*[0-9].jsonl")), ids=lambda file: file.stem)
