@@ -341,7 +341,7 @@ def _stop(
     """Tell the CSMS the end; what it says of the token."""
     facts = facts_of(d)
     if d.marked("stopped"):
-        return v201.IdTokenInfo(status="Accepted")
+        return msgspec.convert(d.once("verdict", lambda: {"status": "Accepted"}), v201.IdTokenInfo)
     ended = request.eventType == "Ended"
     id_tag = tag_of(d, request.idToken) if request.idToken is not None else None
     id_tag = id_tag or carried.text(carried.own(d, request.transactionInfo.customData), "idTag16", ID_TAG_LENGTH)
@@ -362,6 +362,7 @@ def _stop(
         if not id_tag:
             d.lose("idTagInfo")
         info = heed(d, id_tag, reply.idTagInfo) if id_tag else id_token_info(reply.idTagInfo, facts.tokens)
+    d.once("verdict", lambda: msgspec.to_builtins(info))
     d.mark("stopped")
     return info
 
