@@ -27,7 +27,7 @@ from gateway.exporting import Exporting
 from gateway.grace import grace
 from gateway.hub.hub import Hub
 from gateway.hub.metering import Metering
-from gateway.journal.errors import StoreDown, UnsafeStore
+from gateway.journal.errors import OtherPartitions, StoreDown, UnsafeStore
 from gateway.journal.journal import Journal
 from gateway.live import Live, Reread
 from gateway.metrics import Metrics, store_timer
@@ -229,7 +229,8 @@ class App:
             )
 
     async def _open_store(self) -> None:
-        """Connect the journal; keep trying while an external store is away or unsafe, so that mending it is enough."""
+        """Connect the journal; keep trying while an external store is away or unsafe, so that mending it is enough.
+        Raises UnsafeStore for what no time mends."""
         while True:
             try:
                 await self._journal.start()
@@ -241,7 +242,7 @@ class App:
             except StoreDown as error:
                 self._store_problem = f"the store is unreachable: {error}"
             except UnsafeStore as error:
-                if self._config.redis.url == "embedded":
+                if self._config.redis.url == "embedded" or isinstance(error, OtherPartitions):
                     self._stop.set()
                     raise
                 self._store_problem = f"the store is unsafe: {error}"

@@ -48,7 +48,8 @@ class RedisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long messages stay stored that every upstream has been told, for one that is added later (`replay_from`). Above 70 % of the
     store's memory they go all the same."""
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 64
-    """Streams over which the chargers are spread; fixed at the first start on a store."""
+    """Streams over which the chargers are spread; fixed at the first start on a store: the gateway does not start with another
+    number."""
 
     def __repr__(self) -> str:
         return f"RedisConfig(url=..., data_dir={self.data_dir!r}, partitions={self.partitions}, ...)"

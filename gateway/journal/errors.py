@@ -16,3 +16,7 @@ class Fenced(Exception):
 
 class UnsafeStore(Exception):
     """The store would lose or garble messages; the text says what is wrong and how to put it right."""
+
+
+class OtherPartitions(UnsafeStore):
+    """The store was begun with another number of partitions: nothing mends it but another configuration."""

@@ -9,7 +9,7 @@ import structlog
 from gateway.config import RedisConfig
 from gateway.journal.connection import Connection
 from gateway.journal.durability import Server
-from gateway.journal.errors import StoreDown, UnsafeStore
+from gateway.journal.errors import OtherPartitions, StoreDown, UnsafeStore
 
 log = structlog.get_logger(__name__)
 
@@ -74,14 +74,14 @@ async def _fsync(connection: Connection, config: RedisConfig) -> str:
 
 
 async def fix_partitions(connection: Connection, partitions: int, key: str) -> None:
-    """Stores the number of partitions at the first start; any other number later raises UnsafeStore."""
+    """Stores the number of partitions at the first start; any other number later raises OtherPartitions."""
     stored = await connection.call(("GET", key))
     if stored is None:
         await connection.call(("SETNX", key, partitions))
         stored = await connection.call(("GET", key))
     if stored is None or int(stored) != partitions:
         told = "no" if stored is None else stored.decode()
-        raise UnsafeStore(
+        raise OtherPartitions(
             f"the store holds {told} partitions, redis.partitions says {partitions}: "
             f"set redis.partitions to {told}, or use an empty store"
         )

@@ -1,8 +1,11 @@
 import asyncio
+import json
+import os
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,35 @@ async def test_another_number_of_partitions_is_refused(server: Server) -> None:
     await journal.stop()
     text = await refusal(RedisConfig(url=server.url, partitions=16))
     assert "set redis.partitions to 8" in text
+
+
+async def test_a_gateway_with_another_number_of_partitions_does_not_start(server: Server, tmp_path: Path) -> None:
+    journal = Journal(RedisConfig(url=server.url, partitions=8), now_ms=now_ms)
+    await journal.start()
+    await journal.stop()
+    own = {"URL": server.url, "PARTITIONS": "16"}
+    settings = {f"OCPPGW_REDIS__{name}": value for name, value in own.items()}
+    command = (sys.executable, "-m", "gateway", "run", "--upstream", "ocpp1.6=ws://127.0.0.1:9/x")
+    gateway = await asyncio.create_subprocess_exec(
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            **settings,
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "OCPPGW_LISTEN__PORT": "0",
+            "OCPPGW_ADMIN__PORT": "0",
+        },
+    )
+    try:
+        said, _ = await asyncio.wait_for(gateway.communicate(), 30)
+    finally:
+        if gateway.returncode is None:
+            gateway.kill()
+    assert gateway.returncode == 1
+    last = json.loads(said.splitlines()[-1])
+    assert last["event"] == "store_unsafe" and "set redis.partitions to 8" in last["reason"]
 
 
 @pytest.mark.parametrize(
