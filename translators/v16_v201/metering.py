@@ -76,7 +76,7 @@ def readings(
                 for each in found[seen:]:
                     see_register(transaction, [each.value])
                 seen = len(found)
-            fit = _sample(d, sample, connector, transaction, meter_stop, path)
+            fit = _sample(d, sample, value.sampledValue, connector, transaction, meter_stop, path)
             if fit is not None:
                 samples.append(fit)
             else:
@@ -108,6 +108,7 @@ def see_register(transaction: Transaction, values: Iterable[v201.MeterValue]) ->
 def _sample(
     d: Dialogue,
     sample: Sample16,
+    together: Sequence[Sample16],
     connector: int,
     transaction: Transaction | None,
     meter_stop: Decimal | None,
@@ -121,7 +122,7 @@ def _sample(
     if sample.format != "SignedData":
         number = parse_decimal(sample.value)
         return attributes_up(sample, number) if number is not None else None
-    number = _signed_number(sample, transaction, meter_stop)
+    number = _signed_number(sample, together, transaction, meter_stop)
     fit = attributes_up(sample, number) if number is not None else None
     if fit is not None:
         fit.signedMeterValue = signature_up(sample.value, _public_key(d, connector))
@@ -142,8 +143,13 @@ def _measured(d: Dialogue, measurand: str, sample: Sample16) -> None:
             measured[f"{measurand} unit"] = sample.unit[:20]
 
 
-def _signed_number(sample: Sample16, transaction: Transaction | None, meter_stop: Decimal | None) -> Decimal | None:
-    """The number that 2.0.1 wants beside a signature: the transaction's, the signed one, else the last register."""
+def _signed_number(
+    sample: Sample16, together: Sequence[Sample16], transaction: Transaction | None, meter_stop: Decimal | None
+) -> Decimal | None:
+    """The number that 2.0.1 wants beside a signature: the transaction's, the signed one, else the last register.
+
+    `together`: the meter value that it is of, whose plain sample of the same reading is the last there is.
+    """
     energy = sample.measurand in (None, REGISTER)
     if energy and sample.context == "Transaction.End" and meter_stop is not None:
         return in_unit(meter_stop, sample.unit)
@@ -153,9 +159,23 @@ def _signed_number(sample: Sample16, transaction: Transaction | None, meter_stop
     if signed is not None:
         number, unit = signed
         return in_unit(in_wh(number, unit), sample.unit) if energy and unit in ("Wh", "kWh") else number
+    twin = next((each for each in together if each.format != "SignedData" and _what(each) == _what(sample)), None)
+    beside = parse_decimal(twin.value) if twin is not None else None
+    if twin is not None and beside is not None and (energy or twin.unit == sample.unit):
+        return in_unit(in_wh(beside, twin.unit), sample.unit) if energy else beside
     if energy and transaction is not None:
         return in_unit(Decimal(transaction.register_wh or transaction.meter_start), sample.unit)
     return None
+
+
+def _what(sample: Sample16) -> tuple[str, ...]:
+    """What was measured, where and why."""
+    return (
+        sample.measurand or REGISTER,
+        sample.context or "Sample.Periodic",
+        sample.location or "Outlet",
+        sample.phase or "",
+    )
 
 
 def _public_key(d: Dialogue, connector: int) -> str:

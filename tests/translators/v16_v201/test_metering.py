@@ -238,6 +238,33 @@ def test_signed_values_that_are_no_json() -> None:
     c.hears({}, c.answer({}))
 
 
+def test_a_signed_value_has_the_number_of_the_plain_one_beside_it() -> None:
+    c = Charger()
+    c.starts()
+    text = json.dumps(SIGNED)
+    power, signed = {"measurand": "Power.Active.Import", "unit": "kW"}, {"format": "SignedData"}
+    samples = [
+        raw("1.2", unit="kWh", context="Sample.Periodic"),
+        raw(text, **signed),
+        raw("7", **power),
+        raw(text, **power, **signed),
+    ]
+    told = [
+        {"value": 1.2, "context": "Sample.Periodic", "unitOfMeasure": {"unit": "kWh"}},
+        {"value": 1200, "signedMeterValue": SIGNED},
+        {"value": 7, "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "kW"}},
+        {"value": 7, "measurand": "Power.Active.Import", "unitOfMeasure": {"unit": "kW"}, "signedMeterValue": SIGNED},
+    ]
+    c.passes(
+        "MeterValues",
+        meters(element(5, *samples)),
+        updated(1, 5, reason=PERIODIC, meterValue=[element(5, *told)]),
+        {},
+        {},
+    )
+    c.passes("MeterValues", meters(element(5, *samples), tid=None, connector=2), loose(2, element(5, *told)), {}, {})
+
+
 def test_a_signature_is_never_cut() -> None:
     c = Charger()
     c.starts()
