@@ -116,16 +116,16 @@ class Reader:
             partition.rung = True
             return
         partition.reading, partition.rung = True, False
-        groups = [SESSION] if partition.effects.parting else self._groups
+        groups = [SESSION] if partition.effects.parting else list(self._groups)
         try:
             positions = {group: partition.positions[group] for group in groups}
         except KeyError as missing:  # it is taken over anew, with all groups
             self._failed(partition, missing)
             return
         read = self._journal.peek(partition.number, partition.token, positions, count=READ_COUNT)
-        read.add_done_callback(partial(self._done, partition, len(groups)))
+        read.add_done_callback(partial(self._done, partition, groups))
 
-    def _done(self, partition: Partition, groups: int, read: Future[Batch]) -> None:
+    def _done(self, partition: Partition, groups: list[str], read: Future[Batch]) -> None:
         partition.reading = False
         if partition.failed or read.cancelled():
             return
@@ -137,13 +137,17 @@ class Reader:
             self._store_down(error)
         elif not partition.interrupted:  # else it is read again
             batch = read.result()
+            for group in groups:
+                if group not in self._groups:  # its upstream has left the configuration: it has not been told this
+                    batch.pop(group)
+                    batch.all.pop(group)
             partition.run = -1 if batch.more else batch.run
             partition.took(batch)
             self._take(partition, batch)
             if batch.more:
                 self._read(partition)
                 return
-            if groups != len(self._groups):
+            if groups != self._groups:
                 # the others read what they have not been told before anything is handed to them
                 partition.run = -1
                 partition.waiting.clear()

@@ -25,7 +25,7 @@ from gateway.routes import NoRoute, Route, Routes
 from translators import translatable
 
 from .arbitration import arbitrate
-from .backlog import Exchange
+from .backlog import Exchange, before
 from .comparing import compare
 from .link import Link
 from .linking import fit, hand_on, leavings
@@ -80,7 +80,7 @@ class Reconfigure:
 
     def apply(self, config: Config, routes: Routes) -> None:
         """This is in force from now on."""
-        if not self._partitions and set(config.upstreams) == set(self._groups[1:]):
+        if self._wanted is None and not self._partitions and set(config.upstreams) == set(self._groups[1:]):
             self._put_in_force(config, routes)
             return
         self._wanted = config, routes
@@ -128,7 +128,7 @@ class Reconfigure:
                 log.exception("not_reconfigured")
 
     async def _follow(self, config: Config, routes: Routes) -> None:
-        before = self._sessions.settings
+        known = self._sessions.settings
         self._remember(True)
         left = await self._begin_groups(config)
         for number, partition in self._partitions.items():
@@ -136,7 +136,7 @@ class Reconfigure:
                 self._since.setdefault((number, name), partition.positions.get(name, partition.position))
         # A store that goes away in the middle of this does not make them forgotten.
         self._changed |= {
-            name for name, settings in config.upstreams.items() if name in before and before[name] != settings
+            name for name, settings in config.upstreams.items() if name in known and known[name] != settings
         }
         self._put_in_force(config, routes)
         for partition, batch in left:  # before anything that comes after it is read
@@ -203,10 +203,14 @@ class Reconfigure:
     async def _left(self, partition: Partition, groups: list[str]) -> list[Batch]:
         """What is pending for these groups. Raises StoreDown."""
         found: list[Batch] = []
+        while not (partition.caught_up or partition.failed):  # noqa: ASYNC110 - its pending lists are being read
+            await asyncio.sleep(AGAIN_SECONDS)
         try:
             while not found or found[-1].more:
                 found.append(await self._journal.pending(partition.number, partition.token, groups, count=READ_COUNT))
-        except Fenced:
+        except Fenced as error:
+            if not partition.failed:  # it has just been given another token
+                raise StoreDown("a lease has changed") from error
             return []  # the next owner reads it
         return found
 
@@ -257,10 +261,11 @@ class Reconfigure:
             return False
         if missing:
             facts = await self._journal.load_facts(partition.number, session.charger)
+            parked = {name: await self._parked(partition.number, session, name) for name in missing}
             if not self._here(partition, session) or route != sessions.route_of(session):
                 return False
         else:
-            facts = {}
+            facts, parked = {}, {}
         now = now_ms()
         for name in missing:
             since = self._since.get((partition.number, name), partition.positions.get(name, partition.position))
@@ -268,7 +273,7 @@ class Reconfigure:
             stored, left = parts_of(name, facts), list[Exchange]()
             if name in session.links:
                 stored, left = self._take_down(session, name, now)
-            coming = {entry.id for entry in (*held, *(each.entry for each in left))}
+            coming = {entry.id for entry in (*held, *(each.entry for each in left))} | parked[name]
             sessions.add(
                 session, name, route, stored, partition.position, since, {_place(entry) for entry in held}, coming
             )
@@ -284,6 +289,15 @@ class Reconfigure:
         sessions.connect(session)
         self._turn.touched(partition, session)
         return True
+
+    async def _parked(self, number: int, session: Session, upstream: str) -> set[str]:
+        """Entries with which open transactions began and that lie in the store for this upstream. Raises StoreDown."""
+        found: set[str] = set()
+        for each in session.shared.open:
+            after = before(each.entry)
+            parked = await self._journal.read_parked(number, upstream, session.charger, after=after, count=1)
+            found.update(entry.id for entry in parked if entry.id == each.entry)
+        return found
 
     def _catch_up(self, partition: Partition, session: Session) -> None:
         """Tell new upstreams what came meanwhile. What a boot said is in their introduction, if it was answered."""

@@ -167,6 +167,8 @@ class Session(Caller):
 
     def unparked(self, name: str, entry: Entry, now: int) -> bool:
         """A charger CALL that link `name` had put aside. False if it is not to be told. Raises msgspec.DecodeError."""
+        if entry.id in self.links[name].introducing:
+            return False
         call = self._mended(self.links[name], entry)
         told = call if self.arbiter is None else self.arbiter.told(name, call)
         if told is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.config import Config, RedisConfig, RouteConfig, Upstream
+from gateway.hub import reader
+from gateway.journal import Journal
 from gateway.journal.errors import StoreDown
 from gateway.routes import Routes
 from tests.gateway.journal.conftest import Server
@@ -272,3 +275,146 @@ async def test_a_store_that_goes_away_while_an_upstream_gets_another_address(
         at.journal.load_facts = away  # type: ignore[method-assign]
         follow(at, {"main": main, "copy": copy}, RouteConfig(primary="main", mirrors=("copy",)))
         await eventually("told", lambda: old.heard("CP-1") == [0])
+
+
+@pytest.mark.parametrize("removed", [True, False])
+async def test_what_is_parked_is_no_part_of_an_introduction(
+    pair: tuple[Csms, Csms], server: Server, removed: bool
+) -> None:
+    """An upstream whose messages are put aside leaves the route, or the configuration, and comes back."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main = Upstream(url=old.url, version="ocpp1.6")
+    both = {"main": main, "copy": Upstream(url=new.url, version="ocpp1.6", reconnect_max=1)}
+    with_copy, without = RouteConfig(primary="main", mirrors=("copy",)), RouteConfig(primary="main")
+    await new.stop()
+    async with site(store, both, with_copy) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await at.say("CP-1", "StartTransaction", START, tx=True)
+        await at.meter("CP-1", range(1, 2))
+        await eventually("told", lambda: old.heard("CP-1") == [0, 1])
+        (partition,) = at.hub.partitions.values()
+        session = partition.sessions["cp-1"]
+        await at.hub._parking.put_aside([(partition, session, session.links["copy"])])
+        await at.settled("CP-1", "copy")
+        assert len(await at.parked("CP-1", "copy")) == 3
+        follow(at, {"main": main} if removed else both, without)
+        await eventually("without it", lambda: "copy" not in session.links or session.links["copy"].leaving)
+        await eventually("in force", lambda: not at.hub._sessions.following)
+        follow(at, both, with_copy)
+        await eventually("back", lambda: "copy" in session.links and not session.links["copy"].leaving)
+        await at.say("CP-1", "StopTransaction", stop(7))
+        await new.start()
+        await eventually("ended", lambda: has_ended(new))
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+        assert new.heard("CP-1") == [0, 1]
+        await eventually("all is told", lambda: session.links["copy"].idle)
+        assert await at.parked("CP-1", "copy") == []
+
+
+async def test_what_is_being_read_when_an_upstream_leaves_is_not_done(pair: tuple[Csms, Csms], server: Server) -> None:
+    """It is told in its turn when the upstream is configured again."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    with_copy = RouteConfig(primary="main", mirrors=("copy",))
+    async with site(store, {"main": main, "copy": copy}, with_copy) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await eventually("there", lambda: old.heard("CP-1") == new.heard("CP-1") == [0])
+        await at.settled("CP-1", "copy")
+        (partition,) = at.hub.partitions.values()
+        peek, found = at.journal.peek, asyncio.Event()
+        arrived = asyncio.get_running_loop().create_future()
+
+        def slowly(*args: Any, **named: Any) -> Any:
+            real, later = peek(*args, **named), asyncio.get_running_loop().create_future()
+
+            def done(read: Any) -> None:
+                if read.result()["main"] and not arrived.done():
+                    found.set()
+                    arrived.add_done_callback(lambda _: later.set_result(read.result()))
+                else:
+                    later.set_result(read.result())
+
+            real.add_done_callback(done)
+            return later
+
+        at.journal.peek = slowly  # type: ignore[method-assign]
+        await at.meter("CP-1", range(1, 2))
+        await found.wait()
+        follow(at, {"main": main}, RouteConfig(primary="main"))
+        await eventually("without it", lambda: "copy" not in partition.positions)
+        arrived.set_result(None)
+        await eventually("told", lambda: old.heard("CP-1") == [0, 1])
+        await at.settled("CP-1", "main")
+        follow(at, {"main": main, "copy": copy}, with_copy)
+        await eventually("told", lambda: new.heard("CP-1") == [0, 1])
+
+
+async def test_a_configuration_that_is_taken_back_while_the_store_is_away(
+    pair: tuple[Csms, Csms], server: Server
+) -> None:
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    async with site(store, {"main": main}) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await eventually("there", lambda: old.heard("CP-1") == [0])
+        ensure, failed = at.journal.ensure_groups, asyncio.Event()
+
+        async def away(*args: Any) -> dict[str, str]:
+            at.journal.ensure_groups = ensure  # type: ignore[method-assign]
+            failed.set()
+            raise StoreDown("for a moment")
+
+        at.journal.ensure_groups = away  # type: ignore[method-assign]
+        follow(at, {"main": main, "copy": copy}, RouteConfig(primary="copy"))
+        await failed.wait()
+        at.hub._ownership.drop_all(StoreDown("for longer"))
+        follow(at, {"main": main}, RouteConfig(primary="main"))
+        await eventually("in force", lambda: at.hub._reconfigure._wanted is None)
+        await eventually("back", lambda: at.hub.partitions)
+        await at.meter("CP-1", range(1, 2))
+        await eventually("told", lambda: old.heard("CP-1") == [0, 1] or new.said)
+        assert old.heard("CP-1") == [0, 1]
+
+
+async def test_an_upstream_is_added_while_a_partition_is_taken_over(
+    pair: tuple[Csms, Csms], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is pending there is told once."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    async with site(store, {"main": main}) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await eventually("there", lambda: old.heard("CP-1") == [0])
+        await old.stop()
+        await at.meter("CP-1", range(1, 31))
+        await eventually("it waits", lambda: len(at.hub.partitions[0].sessions["cp-1"].links["main"].backlog) == 30)
+        await at.stop_hub()
+        await old.start()
+        pending = Journal.pending
+
+        async def slowly(*args: Any, **named: Any) -> Any:
+            found = await pending(*args, **named)
+            await asyncio.sleep(0.05)
+            return found
+
+        monkeypatch.setattr(reader, "READ_COUNT", 3)
+        monkeypatch.setattr(Journal, "pending", slowly)
+        starting = asyncio.create_task(at.start_hub())
+        hub = at.hub
+        await eventually("taken over", lambda: at.hub is not hub and at.hub.partitions)
+        await asyncio.sleep(0.12)
+        follow(at, {"main": main, "copy": copy}, RouteConfig(primary="main", mirrors=("copy",)))
+        await starting
+        await eventually("linked", lambda: "copy" in at.hub.partitions[0].sessions["cp-1"].links)
+        await at.meter("CP-1", range(31, 32))
+        await eventually("told", lambda: old.heard("CP-1")[-1] == 31 and new.heard("CP-1"))
+        assert old.heard("CP-1") == list(range(32))
+        assert new.heard("CP-1") == [31]
