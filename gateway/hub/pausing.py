@@ -50,6 +50,10 @@ class Pausing:
         for upstream in list(self._sessions.upstreams.values()):
             if upstream.name in wanted:
                 upstream.stop(1000, "paused", "paused")
+        for partition in self._partitions.values():
+            for session in partition.sessions.values():
+                if not (wanted - before).isdisjoint(session.links):
+                    self._sessions.happen(partition, session.charger, session.version, self._sessions.connect)
         back = before - wanted
         waiting = [
             (partition, folded)

@@ -81,7 +81,11 @@ class Sockets:
     def connect(self, session: Session) -> None:
         """Sockets for a charger that is here, and for an absent one whose backlog is not empty."""
         for name, link in session.links.items():
-            if (not session.edge and link.idle) or name in self.health.paused:
+            if not session.edge and link.idle:
+                continue
+            if name in self.health.paused:
+                if not link.up and not link.down_since:
+                    session.disconnected(name, now_ms())  # nobody tries whether it is there
                 continue
             upstream = self.upstreams.get(link)
             if upstream is None:

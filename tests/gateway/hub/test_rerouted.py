@@ -353,6 +353,29 @@ async def test_what_is_being_read_when_an_upstream_leaves_is_not_done(pair: tupl
         await eventually("told", lambda: new.heard("CP-1") == [0, 1])
 
 
+async def test_an_upstream_that_is_paused_while_it_is_dialled_is_away(server: Server) -> None:
+    """What is decided while an upstream is away is decided then, too."""
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    listening = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    main = Upstream(url=f"ws://127.0.0.1:{port}/ocpp", version="ocpp1.6", connect_timeout=60)
+    route = RouteConfig(primary="main", primary_down="buffer")
+    async with site(RedisConfig(url=server.url, partitions=1), {"main": main}, route) as at:
+        await at.connect("CP-1")
+        sessions = at.hub.partitions[0].sessions
+        await eventually("it is dialled", lambda: "cp-1" in sessions and at.hub._turn.upstreams)
+        link = sessions["cp-1"].links["main"]
+        assert not link.down_since
+        at.hub._pausing._follow(frozenset(["main"]))
+        await at.meter("CP-1", range(1))
+        await eventually("answered", lambda: link.backlog and link.backlog[0].answered)
+    listening.close()
+
+
 async def test_a_configuration_that_is_taken_back_while_the_store_is_away(
     pair: tuple[Csms, Csms], server: Server
 ) -> None:
