@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..faults import error_code
 from ..models import v16, v201
+from ..topology import evses
 from ..values import charger_time, cut
 from . import carried
 from .availability import reported, send_status, station_status, status_of, tell_status, tell_words
@@ -64,13 +65,30 @@ def _says(event: v201.EventData, words: tuple[str, ...]) -> bool:
 
 def _is_active(d: Dialogue, event: v201.EventData) -> bool:
     """Whether the CSMS was told of this fault. A place that no fault is known of gets no number by being asked about."""
-    evse, key, places = event.component.evse, _key(event), facts_of(d).connectors
-    active = {
+    active = _active(d, event)
+    return bool(active) and _number(d, event) in active
+
+
+def _active(d: Dialogue, event: v201.EventData) -> list[int]:
+    """The connectors that have the fault of an event."""
+    key = _key(event)
+    return [
         number
-        for number, place in places.items()
+        for number, place in facts_of(d).connectors.items()
         if any(name == key or (not event.techCode and name.startswith(key)) for name in place.faults)
-    }
-    return bool(active) and (number_of(d, evse.id, evse.connectorId) if evse is not None else 0) in active
+    ]
+
+
+def _number(d: Dialogue, event: v201.EventData) -> int:
+    """The connector of an event. A fault of an EVSE with several is over where it was told, whichever is in use now."""
+    evse = event.component.evse
+    if evse is None:
+        return 0
+    numbers = evses(d).get(evse.id, ()) if evse.connectorId is None else ()
+    if len(numbers) < 2:
+        return number_of(d, evse.id, evse.connectorId)
+    told = [number for number in _active(d, event) if number in numbers]
+    return d.once(f"place {event.eventId} {evse.id}", lambda: told[0] if told else number_of(d, evse.id))
 
 
 def _is_availability(event: v201.EventData) -> bool:
@@ -128,8 +146,7 @@ def _tell(d: Dialogue, event: v201.EventData) -> Rule:
 
 def _keep(d: Dialogue, event: v201.EventData) -> tuple[int, v16.ChargePointErrorCode]:
     """Remember a fault, or that it is over; its connector and its 1.6 code."""
-    evse = event.component.evse
-    number = number_of(d, evse.id, evse.connectorId) if evse is not None else 0
+    number = _number(d, event)
     place = connector_of(d, number)
     code, key = _code(event) or "OtherError", _key(event)
     if _is_cleared(event):

@@ -255,6 +255,19 @@ def test_an_error_stays_until_it_is_cleared() -> None:
     w.passes("StatusNotification", reported("Available", minute=7), status_of(1, "Available", 7), {}, {})
 
 
+def test_an_error_of_an_evse_is_over_at_the_connector_that_was_told_of_it() -> None:
+    w = World(topology={"1": [1, 1], "2": [1, 2]})
+    evse = {"id": 1}
+    w.passes("NotifyEvent", fault("RCD", "Tripped", evse), status_of(1, "Available", 5, "GroundFailure"), {}, {})
+    w.status("Occupied", "Preparing", connector=2)
+    w.passes("NotifyEvent", fault("PowerContactor", "Problem", evse), status_of(2, "Preparing", 5, "PowerSwitchFailure"),
+             {}, {})  # fmt: skip
+    w.passes("NotifyEvent", fault("RCD", "Tripped", evse, "false", cleared=True), status_of(1, "Available", 5), {}, {})
+    w.passes(
+        "NotifyEvent", fault("PowerContactor", "Problem", evse, "false", "Delta"), status_of(2, "Preparing", 5), {}, {}
+    )
+
+
 def test_a_problem_of_the_station_is_a_fault_of_connector_0() -> None:
     w = World()
     w.passes("NotifyEvent", fault("ChargingStation", "Problem"), status_of(0, "Faulted", 5, "OtherError"), {}, {})
