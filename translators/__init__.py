@@ -151,7 +151,9 @@ def translator(
         elif charger not in NUMBERED and stands_in:
             untouched = Recalling(new_id)
         else:
-            return Untouched(new_id)
+            untouched = Untouched(new_id)
+        if charger == "ocpp2.1":
+            untouched.answered = {}
         return _chosen(untouched, charger, options, stands_in)
     parts = [Translator(each, _facts(each, state), options, new_id) for each in pairs(charger, csms)]
     return parts[0] if len(parts) == 1 else Chain(parts)

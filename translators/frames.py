@@ -42,13 +42,37 @@ class Error(msgspec.Struct, tag=4, array_like=True, frozen=True, gc=False):
     details: msgspec.Raw = EMPTY
 
 
+class ResultError(msgspec.Struct, tag=5, array_like=True, frozen=True, gc=False):
+    """CALLRESULTERROR of 2.1 `[5, id, code, description, details]`: what is wrong with an answer. Nobody answers it."""
+
+    id: str
+    """Of the CALL that was answered."""
+    code: str = "GenericError"
+    description: str = ""
+    details: msgspec.Raw = EMPTY
+
+
+class Send(msgspec.Struct, tag=6, array_like=True, frozen=True, gc=False):
+    """SEND of 2.1 `[6, id, action, payload]`. Nobody answers it."""
+
+    id: str
+    action: str
+    payload: msgspec.Raw = EMPTY
+
+
 Frame: TypeAlias = Call | Result | Error
+Unanswered: TypeAlias = ResultError | Send
+"""What 2.1 has besides."""
 
 _decoder: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(Call | Result | Error)
+_decoder_21: msgspec.json.Decoder[Frame | Unanswered] = msgspec.json.Decoder(Call | Result | Error | ResultError | Send)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 decode = _decoder.decode
 """bytes or str -> Frame. Raises msgspec.DecodeError (not JSON) or msgspec.ValidationError (not a frame)."""
+
+decode_21 = _decoder_21.decode
+"""The same where 2.1 is spoken."""
 
 encode = _encoder.encode
 """Frame or payload -> bytes. Decimals are written as JSON numbers."""

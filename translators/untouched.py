@@ -29,6 +29,8 @@ class Untouched:
     """Answers for the upstream while it is away; None: nobody does, but for the empty answers."""
     mend: Mend | None = None
     """Repairs what the charger answers."""
+    answered: dict[Side, tuple[str, str]] | None = None
+    """Side -> the last CALL of it that got a result: its id there and at the other side. None: nobody will ask, but in 2.1."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
@@ -41,6 +43,7 @@ class Untouched:
         self.backlog = untouched.backlog
         self.stand_in = untouched.stand_in
         self.mend = untouched.mend
+        self.answered = untouched.answered
 
     def receive(
         self,
@@ -71,6 +74,8 @@ class Untouched:
         if isinstance(frame, Result):
             mends = self.mend is not None and side == "charger"
             answer = Result(id, self.mend.answer(action, frame.payload) if mends else frame.payload)  # type: ignore[union-attr]
+            if self.answered is not None:
+                self.answered[source] = id, frame.id
             if self.stand_in is not None and side == "csms":
                 self.stand_in.heed(frame.id, bytes(frame.payload), clock)
         else:
@@ -87,6 +92,12 @@ class Untouched:
             self.stand_in.passes(id, call)
         elif call.action == "ClearCache":
             self.stand_in.clear()
+
+    def rejected(self, side: Side, id: str) -> str:
+        """`side` cannot use the result of its CALL `id`, and says so once: its id at who gave it; empty: nobody knows."""
+        if not self.answered or self.answered.get(side, ("",))[0] != id:
+            return ""
+        return self.answered.pop(side)[1]
 
     def awaits(self, side: Side, id: str) -> bool:
         """Whether an answer of `side` with this id is expected."""

@@ -199,7 +199,7 @@ class Stream:
         except (msgspec.MsgspecError, RecursionError):
             return "", item.data.decode(errors="replace") if self._raw else f"({item.size} bytes that are no JSON)"
         kind = (
-            {2: "call", 3: "result", 4: "error", 6: "send"}.get(frame[0], "")
+            {2: "call", 3: "result", 4: "error", 5: "error", 6: "send"}.get(frame[0], "")
             if isinstance(frame, list) and frame
             else ""
         )

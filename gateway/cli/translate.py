@@ -23,7 +23,7 @@ from gateway.ids import new_id
 from gateway.journal.entry import Entry, Head, ToCharger
 from translators import NoTranslation, Options, translator
 from translators.dialogue import Out
-from translators.frames import decode
+from translators.frames import Send, decode, decode_21, encode
 from translators.losses import Loss
 
 REPLAY_MS = 300_000
@@ -105,7 +105,9 @@ class Conversation:
                 case "charger":
                     self._from_charger(bytes(line.frame), now)
                 case "csms":
-                    self.session.from_upstream("csms", decode(line.frame), now)
+                    heard = (decode_21 if self._version == "ocpp2.1" else decode)(line.frame)
+                    if not isinstance(heard, Send):  # none is for a charger
+                        self.session.from_upstream("csms", heard, now)
                 case "control":
                     self._control(msgspec.json.decode(line.frame, type=list[Any]))
         except (msgspec.MsgspecError, ValueError, IndexError) as error:
@@ -136,6 +138,11 @@ class Conversation:
             if kind == "K0":
                 self._billing[content] = self._seq
             self.session.called("csms", entry, now)
+        elif elements and elements[0] in (5, 6) and self._version == "ocpp2.1":
+            unanswered = decode_21(raw)
+            action = unanswered.action if isinstance(unanswered, Send) else ""
+            head = msgspec.structs.replace(head, action=action, message_id=unanswered.id, cls="K2")
+            self.session.called("csms", Entry(f"{now}-{self._seq}", "call", head, encode(unanswered)), now)
         else:
             self.session.answered(Entry(f"{now}-{self._seq}", "answer", head, raw), now)
 
@@ -195,7 +202,7 @@ class Conversation:
                     continue
             lines.append({"to": "charger", "frame": frame, "losses": losses})
         for _, raw in effects.to_upstream:
-            losses = self._losses.pop(("csms", decode(raw).id), ())
+            losses = self._losses.pop(("csms", decode_21(raw).id), ())
             lines.append({"to": "csms", "frame": msgspec.Raw(raw), "losses": losses})
         return lines
 

@@ -213,8 +213,11 @@ class ChargerConnection(Hearing):
             action = parts[3].decode(errors="replace") if len(parts) == 5 else ""
             if item.trace and tracing.armed:
                 tracing.current.asked_charger(item, action, self.version)
-            self.guard.asked(item.message_id, action)
-            self._write(item.body, "call", action)
+            if item.message_id:
+                self.guard.asked(item.message_id, action)
+                self._write(item.body, "call", action)
+            else:
+                self._write(item.body, "error", "")
         elif item.kind == "treat":
             self.treat(decode(item.body))
         elif item.code == 1006:

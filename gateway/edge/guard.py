@@ -98,6 +98,7 @@ class Guard:
         "_open",
         "_reactions",
         "_strikes",
+        "_told",
         "bounds",
         "budget_ms",
         "forward",
@@ -126,6 +127,8 @@ class Guard:
         self._asked = ""
         self._asked_action = ""
         self._expired = ""
+        self._told = b""
+        """Id of the CALL that was answered last: in 2.1 a charger may say once that it cannot use that answer."""
         self._strikes: dict[str, list[int]] | None = None
 
     # Towards the charger.
@@ -155,6 +158,7 @@ class Guard:
         call = self._open.get(seq)
         if call is None or now > call.deadline:
             return None
+        self._told = call.id
         if len(self._open) > 1:
             return self._open.pop(seq)
         self._open = {}  # an emptied one would keep its room
@@ -279,18 +283,22 @@ class Guard:
             and parts[2] == _STREAM
             and parts[3][:1] == b"{"
         ):
-            return self._send(id, parts[3], now)
+            frame = b"[6,%b,%b,%b]" % (_json(as_text(id)), _STREAM, parts[3])
+            return self._unanswered(frame, id, SENT, now) or self._refuse("R11", now)
+        if kind == b"5" and self.version == "ocpp2.1" and id == self._told:
+            self._told = b""
+            frame = b"[5,%b,%b,%b,%b]" % (_json(as_text(id)), *_error(parts))
+            return self._unanswered(frame, id, "", now) or self._refuse("R10", now)
         return self._refuse("R10" if kind == b"5" else "R11" if kind == b"6" else "R08", now, id)
 
-    def _send(self, id: bytes, payload: bytes, now: int) -> Verdict:
+    def _unanswered(self, frame: bytes, id: bytes, action: str, now: int) -> Take | None:
         """Whatever is wrong with it, nobody hears of it."""
         try:
-            sound(payload)
+            sound(frame)
         except (msgspec.MsgspecError, RecursionError):
-            return self._refuse("R11", now)
+            return None
         self.seq += 1
-        frame = b"[6,%b,%b,%b]" % (_json(as_text(id)), _STREAM, payload)
-        return Take("send", self.seq, frame, as_text(id), SENT, "K2", payload)
+        return Take("send", self.seq, frame, as_text(id), action, "K2")
 
     def _slow_call(self, data: bytes, parts: Sequence[bytes], row: str, now: int) -> Verdict:
         if len(parts) < 2:
@@ -342,12 +350,10 @@ class Guard:
         if kind == b"3":
             payload = parts[2] if len(parts) > 2 and parts[2] != b"null" else b"{}"
             return self._answer(b"[3,%b,%b]" % (_json(id), payload), row)
-        code = parts[2] if len(parts) > 2 and parts[2][:1] == b'"' else b'"GenericError"'
-        description = parts[3] if len(parts) > 3 and parts[3][:1] == b'"' else b'""'
-        details = parts[4] if len(parts) > 4 and parts[4][:1] == b"{" else b"{}"
-        if parts[2:] != [code, description, details]:
+        told = _error(parts)
+        if tuple(parts[2:]) != told:
             row = row or "R31"
-        return self._answer(b"[4,%b,%b,%b,%b]" % (_json(id), code, description, details) if row else data, row)
+        return self._answer(b"[4,%b,%b,%b,%b]" % (_json(id), *told) if row else data, row)
 
     def _broken(self, data: bytes, row: str, now: int) -> Refuse:
         """Not JSON, or too much of it: answered if the header can be read nevertheless."""
@@ -369,6 +375,15 @@ class Guard:
             if len(times) >= reaction.limit:
                 close = reaction.close
         return Refuse(row, reply, close)
+
+
+def _error(parts: Sequence[bytes]) -> tuple[bytes, bytes, bytes]:
+    """Code, description and details of a CALLERROR."""
+    return (
+        parts[2] if len(parts) > 2 and parts[2][:1] == b'"' else b'"GenericError"',
+        parts[3] if len(parts) > 3 and parts[3][:1] == b'"' else b'""',
+        parts[4] if len(parts) > 4 and parts[4][:1] == b"{" else b"{}",
+    )
 
 
 def _unknown(version: str, action: str) -> str:

@@ -133,7 +133,7 @@ class Hearing(Knocking):
             if guard.full:
                 self._fill()
         elif take.kind == "send":
-            edge.counted("in", "send", take.action, guard.version)
+            edge.counted("in", "send" if take.action else "error", take.action, guard.version)
             if not self._has_room(len(data)):
                 return
         else:

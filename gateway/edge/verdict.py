@@ -13,7 +13,7 @@ class Take(msgspec.Struct, frozen=True, gc=False):
     """A frame to append to the journal."""
 
     kind: Literal["call", "answer", "send"]
-    """`send`: a message of 2.1 that nobody answers."""
+    """`send`: a message of 2.1 that nobody answers; without an action: what is wrong with an answer."""
     seq: int
     frame: bytes
     """As received; where a defect was tolerated, in the shape the specification wants, the payload's bytes unchanged."""

@@ -18,6 +18,7 @@ from .effects import Effects
 from .local import BUDGET_MS, payload_away, refusal_away, settled
 from .observer import Observer
 from .refused import again, dead
+from .sending import given
 from .shared import LEARNED_FROM, Shared
 
 if TYPE_CHECKING:
@@ -292,6 +293,8 @@ def answer_charger(
     link.owner.answer(link, exchange, frame, outcome)
     if not isinstance(frame, Result):
         return
+    if link.versions[0] == "ocpp2.1":
+        given(link, exchange)
     if exchange.call.action in LEARNED_FROM:
         link.owner.observer.answered(link, exchange, frame)
         link.owner.learn(link, exchange, frame)

@@ -14,7 +14,7 @@ from gateway.metrics import Cell, HistogramCell, Metrics
 from gateway.metrics_actions import ACTION_GROUP, action_group
 from gateway.readiness import Kind
 from translators.dialogue import Out
-from translators.frames import Call, Error, Frame, Result, Side
+from translators.frames import Call, Error, Frame, Result, ResultError, Side
 from translators.losses import Loss
 
 from . import watching
@@ -89,7 +89,7 @@ class Metering(Observer):
         self._timed: dict[tuple[tuple[str, str], Side], HistogramCell] = {}
         self._delivered: dict[str, tuple[Cell, HistogramCell]] = {}
         self._acked: dict[str, Cell] = {}
-        self._received: dict[tuple[str, type[Frame], str], Cell] = {}
+        self._received: dict[tuple[str, type[Frame | ResultError], str], Cell] = {}
         self._dequeuing = metrics.processing_duration.cell("dequeue")
         self._translating = metrics.processing_duration.cell("translate")
         self._happenings = Happenings(metrics)
@@ -294,7 +294,7 @@ class Metering(Observer):
                 reason=reason,
             )
 
-    def received(self, frame: Frame, version: str, asked: str) -> None:
+    def received(self, frame: Frame | ResultError, version: str, asked: str) -> None:
         """A frame came from a CSMS; of an answer, `asked` is the action of the CALL. Empty: nobody waits for it."""
         action = frame.action if type(frame) is Call else asked
         key = (version, type(frame), action)

@@ -11,7 +11,7 @@ import msgspec
 from gateway.journal.entry import Entry, ToCharger
 from gateway.routes import Route
 from gateway.treatment import USUAL
-from translators.frames import EMPTY, Call, Error, Frame, Result, decode, encode
+from translators.frames import EMPTY, Call, Error, Frame, Result, ResultError, decode, encode
 
 from . import connecting, due, remote_starts
 from .arbiter import Arbiter
@@ -26,7 +26,7 @@ from .observer import Observer
 from .rekeying import rekeyed, rekeys
 from .repeatable import repeatable
 from .retried import superseded
-from .sending import MARK, pass_on
+from .sending import MARKS, pass_on, reject
 from .terms import NO_TERMS
 
 OFFLINE = "charger offline"
@@ -144,7 +144,7 @@ class Session(Caller):
     def called(self, name: str, entry: Entry, now: int) -> None:
         """A charger CALL, in the projection of upstream `name`. Raises msgspec.DecodeError for a frame that is not one."""
         link = self.links[name]
-        if entry.frame.startswith(MARK):
+        if entry.frame.startswith(MARKS):
             pass_on(link, entry)
             return
         call = self._mended(link, entry)
@@ -222,8 +222,11 @@ class Session(Caller):
 
     # -- what the upstreams did --------------------------------------------------------------------------------------
 
-    def from_upstream(self, name: str, frame: Frame, now: int) -> None:
+    def from_upstream(self, name: str, frame: Frame | ResultError, now: int) -> None:
         """A frame of upstream `name`."""
+        if isinstance(frame, ResultError):
+            reject(self.links[name], frame, self.edge, self.epoch)
+            return
         self.links[name].from_upstream(frame, now)
         if self.lane.waiting or not self._gate_open:
             self._pump(now)

@@ -15,7 +15,7 @@ from gateway.journal.errors import StoreDown
 from gateway.journal.journal import Journal
 from gateway.passing import Passing
 from gateway.wheel import Wheel
-from translators.frames import Call, Error, Frame, Result, encode
+from translators.frames import Call, Error, Frame, Result, ResultError, encode
 
 from . import watching
 from .credentials import Contexts, Secrets
@@ -125,7 +125,7 @@ class Sockets:
             if upstream.state == "backoff":
                 self._wheel.after(random.uniform(0, max(1.0, len(waiting) / BACK_PER_SECOND)), upstream.hurry)
 
-    def _from_upstream(self, session: Session, link: Link, frame: Frame) -> None:
+    def _from_upstream(self, session: Session, link: Link, frame: Frame | ResultError) -> None:
         name = link.name
         partition = self.partition_of(session)
         if partition is None:

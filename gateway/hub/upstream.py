@@ -14,7 +14,7 @@ from gateway import config
 from gateway.dial import ClientWire, DialFailed
 from gateway.traffic import Traffic
 from gateway.wheel import Timer, Wheel
-from translators.frames import Call, Frame, decode
+from translators.frames import Call, Frame, ResultError, Send, Unanswered, decode, decode_21
 
 from .credentials import Contexts, Unknown, headers
 
@@ -253,20 +253,21 @@ class Upstream:
         traffic = self._dials.traffic
         traffic.received_bytes += len(data)
         traffic.sizes[(len(data) - 1).bit_length()] += 1
+        frame: Frame | Unanswered
         try:
             frame = decode(data)
         except msgspec.MsgspecError:
-            tolerated = _tolerant(data)
+            tolerated = _tolerant(data, self._config.version)
             if tolerated is None:
-                if data.startswith(b"[5") and self._config.version == "ocpp2.1":
-                    # CALLRESULTERROR: what a charger has answered is wrong. The answer is given: nobody can be told.
-                    log.info("answer_rejected", upstream=self.name, charger_id=self.charger)
-                    return
                 self._bad += 1
                 if self._bad >= BAD_FRAMES and self._socket is not None:
                     self._socket.close(1002, "not OCPP-J")
                 return
             frame, number = tolerated
+            if isinstance(frame, Send):
+                return  # 2.1 has none for a charger
+            if isinstance(frame, ResultError):
+                log.info("answer_rejected", upstream=self.name, charger_id=self.charger)
             if number and isinstance(frame, Call):
                 self._numbers[frame.id] = number
                 if len(self._numbers) > MOST_NUMBERS:
@@ -384,20 +385,21 @@ def address(url: str, charger: str) -> str:
     return path.rstrip("/") + "/" + id + mark + query
 
 
-def _tolerant(data: bytes) -> tuple[Frame, bytes] | None:
-    """A frame whose id is a number or whose payload is missing or null, as text id and `{}`; None if it is no frame.
+def _tolerant(data: bytes, version: str) -> tuple[Frame | Unanswered, bytes] | None:
+    """A frame of 2.1 alone, or one whose id is a number or whose payload is missing or null, as text id and `{}`; None: no frame.
 
     The second part is the id as received if it is a number, else empty.
     """
     try:
         match msgspec.json.decode(data, type=list[msgspec.Raw]):
-            case [kind, id, *rest] if bytes(kind) in (b"2", b"3", b"4"):
+            case [kind, id, *rest]:
                 text, number = bytes(id), b""
                 if not text.startswith(b'"'):
                     msgspec.json.decode(text, type=int | float)
                     text, number = b'"' + text + b'"', text
                 parts = [b"{}" if bytes(part) == b"null" else bytes(part) for part in rest]
-                return decode(b"[" + b",".join([bytes(kind), text, *parts]) + b"]"), number
+                whole = b"[" + b",".join([bytes(kind), text, *parts]) + b"]"
+                return (decode_21 if version == "ocpp2.1" else decode)(whole), number
     except msgspec.MsgspecError:
         pass
     return None

@@ -16,7 +16,7 @@ from gateway import tap
 from gateway.journal.entry import Entry, ToCharger
 from translators import Chain, Translating, Translator
 from translators.dialogue import Out
-from translators.frames import Call, Frame, Side, decode, encode
+from translators.frames import Call, Frame, ResultError, Send, Side, decode, decode_21, encode
 
 from .link import Link
 from .session import Session
@@ -143,8 +143,14 @@ def wrote(link: Link, data: bytes) -> None:
         return
     now, folded = _now(), charger.casefold()
     try:
-        frame = decode(data)
+        frame = decode_21(data)
     except msgspec.MsgspecError:
+        return
+    if isinstance(frame, Send | ResultError):
+        tap.frame(
+            now, charger, "csms", "out", link.versions[1], data,
+            upstream=link.name, action=frame.action if isinstance(frame, Send) else "", id=frame.id,
+        )  # fmt: skip
         return
     if isinstance(frame, Call):
         exchange, losses = _leaving.pop((folded, link.name, frame.id), ("", ()))
@@ -160,7 +166,7 @@ def wrote(link: Link, data: bytes) -> None:
     )  # fmt: skip
 
 
-def received(session: Session, link: Link, frame: Frame) -> None:
+def received(session: Session, link: Link, frame: Frame | ResultError) -> None:
     """A frame came from a CSMS."""
     charger = session.charger
     if not (tap.begins if type(frame) is Call else tap.wanted)(charger):
@@ -187,6 +193,9 @@ def delivered(item: ToCharger) -> None:
     version = _versions.get(folded, "")
     if item.kind == "close":
         tap.happened(now, charger, "charger", f"closed {item.code}: {item.body.decode(errors='replace')}")
+        return
+    if item.kind == "call" and not item.message_id:
+        tap.frame(now, charger, "charger", "out", version, item.body)
         return
     if item.kind == "call":
         try:

@@ -81,7 +81,7 @@ class ToCharger(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     `answer`: answers the open CALL `seq` with a CALLRESULT whose payload is `body`.
     `error`: the same with a CALLERROR; `body` is the JSON text `"code","description",{details}`.
-    `call`: writes the complete frame `body`, a CALL whose message id is `message_id`.
+    `call`: writes the complete frame `body`, a CALL whose message id is `message_id`; empty: what nobody answers.
     `close`: closes the socket with `code`; `body` is the reason.
     `treat`: `body` says how this charger is treated (gateway/treatment.py).
     Items for another epoch than the live one are dropped.

@@ -611,6 +611,26 @@ async def stream(site: Site, charger: str, version: str) -> None:
     await plug.leave()
 
 
+async def unusable(site: Site, charger: str, version: str) -> None:
+    plug = await site.plug(charger, version)
+    await plug.works("1")
+    asked = json.loads(site.csms.texts[charger][-1])[1]
+    await plug.say('[5,"1","FormatViolation","no time",{"at":1.50}]')
+    await plug.say('[5,"1","FormatViolation","no time",{}]')  # it is told once
+    await plug.works("2")
+    told = [text for text in site.csms.texts[charger] if text.startswith("[5,")]
+    assert told == [f'[5,"{asked}","FormatViolation","no time",{{"at":1.50}}]'], told
+    await site.csms.say(charger, '[2,"b9","GetVariables",{"getVariableData":[]}]')
+    id = json.loads(await plug.hear(calls=True))[1]
+    await plug.say(f'[3,"{id}",{{"getVariableResult":[]}}]')
+    await site.csms.until(lambda: any(each[0] == 3 for each in site.csms.answers[charger]))
+    for _ in range(2):
+        await site.csms.say(charger, '[5,"b9","OccurrenceConstraintViolation","empty",{}]')
+    assert await plug.hear() == f'[5,"{id}","OccurrenceConstraintViolation","empty",{{}}]'
+    await plug.works("3")
+    await plug.leave()
+
+
 async def many_sends(site: Site, charger: str, version: str) -> None:
     """As many as `limits.frame_burst` are told; what comes at once beyond that is dropped, and reading goes on."""
     plug = await site.plug(charger, version)

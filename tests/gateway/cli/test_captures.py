@@ -177,3 +177,20 @@ def test_translate_explains(file: Path) -> None:
     lines = [json.loads(line) for line in run("translate", *versions, "--capture", str(file)).splitlines()]
     assert [each.get("from") or "to " + each["to"] for each in lines] == ["charger", "to csms", "to charger"] * 2
     assert all("because" not in each for each in lines)
+
+
+def test_translate_passes_what_nobody_answers_in_21() -> None:
+    steps = [
+        {"from": "charger", "frame": [6, "s", "NotifyPeriodicEventStream", {"id": 7}]},
+        {"from": "csms", "frame": [6, "s", "NotifyPeriodicEventStream", {"id": 7}]},
+        {"from": "csms", "frame": [5, "b9", "FormatViolation", "unknown", {}]},
+    ]
+    for version, left in (("ocpp2.1", [6]), ("ocpp2.0.1", [])):
+        done = CliRunner().invoke(
+            app,
+            ["translate", "--charger", version, "--csms", version],
+            input="".join(json.dumps(step) + "\n" for step in steps),
+        )
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [each["frame"][0] for each in told if "frame" in each] == left
+        assert done.exit_code == (0 if left else 2)

@@ -7,6 +7,8 @@ import json
 from gateway.hub.link import Link
 from gateway.hub.observer import Observer
 from gateway.journal.entry import Entry, Head
+from translators import Options, translator
+from translators.frames import ResultError
 
 from .test_session import Bench
 
@@ -62,3 +64,49 @@ def test_who_is_away_never_hears_it() -> None:
     assert heard.seen == [("main", "expired")] and list(made.clear().acks) == ["main"]
     made.up("main")
     assert made.upstream_frames() == []
+
+
+def made_21() -> Bench:
+    made = Bench("main", "mirror")
+    for link in made.session.links.values():
+        link.versions = ("ocpp2.1", "ocpp2.1")
+        link.translator = translator("ocpp2.1", "ocpp2.1", b"", Options(), link.translator._new_id)  # type: ignore[attr-defined]
+    made.up("main", "mirror")
+    return made
+
+
+def reject(made: Bench, id: str, *names: str) -> list[tuple[str, object]]:
+    made.clear()
+    made.seq += 1
+    head = Head("CP", 1, made.seq, "ocpp2.1", "edge", made.now, "", id, "K2")
+    frame = b'[5,"%b","FormatViolation","no time",{}]' % id.encode()
+    for name in names:
+        made.session.called(name, Entry(f"{made.now}-{made.seq}", "call", head, frame), made.now)
+    return [(link.name, json.loads(raw)) for link, raw in made.effects.to_upstream]
+
+
+def test_whose_answer_the_charger_cannot_use_hears_so_once() -> None:
+    made = made_21()
+    made.call("Heartbeat", groups=("main", "mirror"))
+    assert reject(made, "c1", "main", "mirror") == [], "it has no answer yet"
+    made.csms([3, "g2", {}], "mirror")
+    made.csms([3, "g1", {}])
+    assert reject(made, "c2", "main", "mirror") == [], "it is of another CALL"
+    assert reject(made, "c1", "main", "mirror") == [("main", [5, "g1", "FormatViolation", "no time", {}])]
+    assert reject(made, "c1", "main", "mirror") == []
+
+
+def test_a_charger_whose_answer_a_csms_cannot_use_hears_so_once() -> None:
+    made = made_21()
+    made.csms([2, "b9", "GetVariables", {}])
+    ((_, asked),) = made.clear().to_charger
+    wrong = ResultError("b9", "OccurrenceConstraintViolation", "empty")
+    made.session.from_upstream("main", wrong, made.now)
+    assert made.charger_items() == [], "it has no answer yet"
+    made.charger([3, asked.message_id, {}])
+    made.clear()
+    for name in ("mirror", "main", "main"):
+        made.session.from_upstream(name, wrong, made.now)
+    (item,) = made.charger_items()
+    assert item.kind == "call" and not item.message_id
+    assert json.loads(item.body) == [5, asked.message_id, "OccurrenceConstraintViolation", "empty", {}]
