@@ -37,7 +37,7 @@ class Owner(Protocol):
     opened_at: int
 
     def answer(self, link: Link, exchange: Exchange, frame: Result | Error, outcome: str = "") -> None: ...
-    def learn(self, link: Link, exchange: Exchange, answer: Result) -> None: ...
+    def learn(self, link: Link, exchange: Exchange, answer: Result, now: int) -> None: ...
     def command(self, link: Link, call: Call, timeout_ms: int, now: int) -> None: ...
     def introduced(self, link: Link) -> None: ...
 
@@ -297,7 +297,7 @@ def answer_charger(
         given(link, exchange)
     if exchange.call.action in LEARNED_FROM:
         link.owner.observer.answered(link, exchange, frame)
-        link.owner.learn(link, exchange, frame)
+        link.owner.learn(link, exchange, frame, now)
     if final:
         keep(link, exchange, frame)
     else:

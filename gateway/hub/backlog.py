@@ -124,6 +124,14 @@ class Backlog(list[Exchange]):
         return None, expired
 
 
+def behind(exchange: Exchange) -> Exchange:
+    """The same for an upstream whose answer the charger does not hear."""
+    told = Exchange(exchange.entry, exchange.call)
+    told.answered = True
+    told.early = exchange.entry.head.cls == "K0"
+    return told
+
+
 def order(id: str) -> tuple[int, int]:
     """A stream id as numbers that compare."""
     ms, _, seq = id.partition("-")

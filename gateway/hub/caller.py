@@ -9,6 +9,7 @@ from .arbiter import Arbiter
 from .backlog import Exchange, order
 from .effects import Effects
 from .habits import Habits
+from .introduction import catch_up
 from .link import Link
 from .shared import Open, Shared, learn, teaches
 
@@ -65,8 +66,9 @@ class Caller:
             item = ToCharger(self.charger, epoch, "error", body, seq, outcome=outcome)
         self.effects.to_charger.append((self.edge, item))
 
-    def learn(self, link: Link, exchange: Exchange, answer: Result) -> None:
-        """Keep what any other upstream needs of what the charger is answered now; the others hear its transaction's number."""
+    def learn(self, link: Link, exchange: Exchange, answer: Result, now: int) -> None:
+        """Keep what any other upstream needs of what the charger is answered now; the others hear its transaction's number, and
+        those that came after it was said, but before it was answered, hear it now."""
         entry = exchange.entry
         if not teaches(exchange.call):
             return
@@ -86,6 +88,13 @@ class Caller:
             for other in self.links.values():
                 if other is not link or not link.numbers:
                     other.numbered(entry.id, entry.tx, number)
+        for other in self.links.values():
+            if entry.id in other.unheard:
+                catch_up(other, exchange, now)
+                if self.shared.linked is not None and not other.leaving:
+                    # Should this hub die before it has been told, it is introduced again.
+                    until = self.shared.linked.get(other.name) or entry.id
+                    self.shared.linked[other.name] = max(entry.id, until, key=order)
 
     def open_at(self, since: str) -> list[Open]:
         """The transactions whose end comes after this entry, as far as that is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,8 +11,11 @@ from gateway.journal.entry import Class, Entry, Head
 from translators import NUMBERED
 from translators.frames import Call
 
-from .backlog import Exchange, order
+from .backlog import Exchange, behind, order
 from .shared import Open, Shared
+
+if TYPE_CHECKING:
+    from .link import Link
 
 
 def introduction(
@@ -35,10 +39,7 @@ def introduction(
     def tell(id: str, action: str, payload: bytes, cls: Class, at: int, tx: int = 0) -> None:
         frame = b'[2,"%s","%s",%s]' % (id.encode(), action.encode(), payload)
         head = Head(charger, 0, 0, shared.version, "", at, action=action, message_id=id, cls=cls)
-        exchange = Exchange(Entry(id, "call", head, frame, tx), Call(id, action, msgspec.Raw(payload)))
-        exchange.answered = True
-        exchange.early = cls == "K0"
-        told.append(exchange)
+        told.append(behind(Exchange(Entry(id, "call", head, frame, tx), Call(id, action, msgspec.Raw(payload)))))
 
     if shared.boot:
         tell("0-1", "BootNotification", shared.boot, "K1", now)
@@ -55,3 +56,11 @@ def introduction(
         elif not each.id and (each.by != name or each.minted or version not in NUMBERED):
             tell(each.entry, "StartTransaction", each.start, "K0", at, each.number)
     return told
+
+
+def catch_up(link: Link, exchange: Exchange, now: int) -> None:
+    """Tell an upstream that came later what the charger had said before, and has been answered since through another link."""
+    link.unheard.discard(exchange.entry.id)
+    link.introducing = {*link.introducing, exchange.entry.id}
+    link.backlog.put(behind(exchange))
+    link.pump(now)

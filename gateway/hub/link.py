@@ -86,6 +86,7 @@ class Link:
         "stored",
         "told",
         "translator",
+        "unheard",
         "up",
         "versions",
         "watch",
@@ -140,6 +141,8 @@ class Link:
         """Its route goes there no more: it gets what is left, and nothing new."""
         self.introducing = _NOTHING
         """Ids of what it is told because it came later than the charger (`introduction`)."""
+        self.unheard = _NOTHING
+        """Ids of what the charger had said before this upstream came, and was not answered yet."""
         self.translator = translator
         self.up = False
         self.down_since = 0

@@ -22,10 +22,10 @@ from gateway.journal.journal import Journal
 from gateway.journal.streams import Batch
 from gateway.quirk_profiles import Profiles
 from gateway.routes import NoRoute, Route, Routes
-from translators import translatable
+from translators import Renumbering, translatable
 
 from .arbitration import arbitrate
-from .backlog import Exchange, before
+from .backlog import Exchange, before, order
 from .comparing import compare
 from .link import Link
 from .linking import fit, hand_on, leavings
@@ -33,7 +33,7 @@ from .partition import Partition
 from .reader import READ_COUNT
 from .session import Session, call_of
 from .sessions import Sessions
-from .shared import parts_of, place_of
+from .shared import LEARNED_FROM, parts_of, place_of
 from .turn import Turn
 
 log = structlog.get_logger(__name__)
@@ -274,10 +274,14 @@ class Reconfigure:
             if name in session.links:
                 stored, left = self._take_down(session, name, now)
             coming = {entry.id for entry in (*held, *(each.entry for each in left))} | parked[name]
+            allows = sessions.settings[name].forward.allows
+            unheard = {id for id, action in _unanswered(session, since) if allows(action)} - coming
             sessions.add(
                 session, name, route, stored, partition.position, since, {_place(entry) for entry in held}, coming
             )
             if (link := session.links.get(name)) is not None:
+                knows = link.translator.knows if isinstance(link.translator, Renumbering) else None
+                link.unheard = {id for id in unheard if knows is None or not knows(id)}
                 link.backlog.extendleft(reversed(left))  # it was about to leave: first what was left for it
         for name in stale - set(missing):
             if name in route.upstreams:
@@ -333,10 +337,12 @@ class Reconfigure:
         """The upstream's settings have changed: another socket, and what was left to tell goes on."""
         if session.links[name].versions[1] != self._sessions.settings[name].version:
             self._sessions.forget(session, name)  # it knows nothing in these words
+        unheard = session.links[name].unheard
         stored, left = self._take_down(session, name, now)
         since, coming = partition.positions.get(name, partition.position), {each.entry.id for each in left}
         self._sessions.add(session, name, route, stored, partition.position, since, coming=coming)
         if link := session.links.get(name):
+            link.unheard = unheard
             link.backlog.extend(left)
 
     def _take_down(self, session: Session, name: str, now: int) -> tuple[dict[str, bytes], list[Exchange]]:
@@ -368,6 +374,13 @@ def _place(entry: Entry) -> str:
         return place_of(bytes(call_of(entry).payload))
     except msgspec.MsgspecError:
         return ""
+
+
+def _unanswered(session: Session, since: str) -> set[tuple[str, str]]:
+    """(entry, action) of what the charger has said until entry `since` and was not answered yet, of what upstreams have to know."""
+    waiting = [each for link in session.links.values() for each in (*link.under_way, *link.backlog)]
+    open_ = [each for each in waiting if each.counts and not each.answered and each.call.action in LEARNED_FROM]
+    return {(each.entry.id, each.call.action) for each in open_ if order(each.entry.id) <= order(since)}
 
 
 def _starting(link: Link) -> bool:

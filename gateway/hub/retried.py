@@ -72,6 +72,7 @@ def retried(link: Link, entry: Entry, call: Call, now: int) -> None:
     if link.told is not None and link.told[0] == entry.head.of:
         link.owner.answer(link, Exchange(entry, call), Result(entry.id, Raw(link.told[1])))
         return
+    link.unheard.discard(entry.head.of)
     original = msgspec.structs.replace(entry, id=entry.head.of, kind="call")
     again = Exchange(original, msgspec.structs.replace(call, id=original.id))
     again.counts = True

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Config, RedisConfig, RouteConfig, Upstream
-from gateway.hub import reader
+from gateway.hub import reader, reconfigure
 from gateway.journal import Journal
 from gateway.journal.errors import StoreDown
 from gateway.routes import Routes
@@ -441,3 +441,60 @@ async def test_an_upstream_is_added_while_a_partition_is_taken_over(
         await eventually("told", lambda: old.heard("CP-1")[-1] == 31 and new.heard("CP-1"))
         assert old.heard("CP-1") == list(range(32))
         assert new.heard("CP-1") == [31]
+
+
+async def test_a_transaction_whose_begin_is_answered_long_after_an_upstream_is_linked(
+    pair: tuple[Csms, Csms], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of it as soon as that is answered."""
+    old, new = pair
+    monkeypatch.setattr(reconfigure, "PATIENCE_SECONDS", 0.2)
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    async with site(store, {"main": main}) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await eventually("there", lambda: old.heard("CP-1") == [0])
+        old.delay = 1.5
+        await at.say("CP-1", "StartTransaction", START, tx=True)
+        await eventually("it is told", lambda: transactions(old))
+        session = at.hub.partitions[0].sessions["cp-1"]
+        follow(at, {"main": main, "copy": copy}, RouteConfig(primary="main", mirrors=("copy",)))
+        await eventually("linked", lambda: "copy" in session.links)
+        assert not session.shared.open
+        await eventually("begun", lambda: session.shared.open)
+        await at.meter("CP-1", range(1, 2))
+        await at.say("CP-1", "StopTransaction", stop(7))
+        await eventually("ended", lambda: has_ended(new))
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+        assert new.heard("CP-1") == [1]
+
+
+@pytest.mark.parametrize("primary", [False, True])
+async def test_a_transaction_whose_end_is_being_answered_when_an_upstream_is_linked(
+    pair: tuple[Csms, Csms], server: Server, primary: bool
+) -> None:
+    """It is told of the end, too."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    async with site(store, {"main": main}) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(1))
+        await eventually("there", lambda: old.heard("CP-1") == [0])
+        await at.say("CP-1", "StartTransaction", START, tx=True)
+        await eventually("begun", lambda: at.hub.partitions[0].sessions["cp-1"].shared.open)
+        old.delay = 0.7
+        await at.say("CP-1", "StopTransaction", stop(7))
+        await eventually("it is told", lambda: has_ended(old))
+        routes = (
+            RouteConfig(primary="copy", mirrors=("main",))
+            if primary
+            else RouteConfig(primary="main", mirrors=("copy",))
+        )
+        follow(at, {"main": main, "copy": copy}, routes)
+        await eventually("ended", lambda: has_ended(new))
+        assert transactions(new) == [("StartTransaction", None), ("StopTransaction", 1007)]
+        await at.settled("CP-1", "main")
+        assert transactions(old) == [("StartTransaction", None), ("StopTransaction", 7)]
+        assert at.hub.partitions[0].sessions["cp-1"].shared.linked == {"main": "", "copy": ""}
