@@ -12,9 +12,9 @@ from aiohttp import web
 from gateway.config import Config
 from gateway.fleet import Fleet
 from gateway.journal.journal import Journal
-from gateway.quirk_profiles import shipped
 from gateway.registry import Charger
 from gateway.registry.file import charger_of
+from gateway.registry.named import unknown
 from translators.values import format_time
 
 from .directory import Directory, Home, Line, Registration, registration
@@ -243,13 +243,13 @@ class Chargers(Part):
         charger = request.match_info["charger"]
         try:
             given = msgspec.json.decode(await request.read() or b"{}", type=dict[str, Any])
+            if "id" in given:
+                raise ValueError("the path says which charger: no id")
             made = await asyncio.to_thread(charger_of, {**given, "id": charger}, True)
         except (msgspec.MsgspecError, ValueError) as error:
             raise Bad(400, str(error)) from None
-        if made.route and made.route not in [each.name for each in self._config.routes]:
-            raise Bad(422, f"no route has the name {made.route}")
-        if made.quirks and made.quirks not in {**shipped(), **self._config.quirks}:
-            raise Bad(422, f"no quirk profile has the name {made.quirks}")
+        if wrong := unknown(made, self._config):
+            raise Bad(422, wrong)
         old = (await self._journal.registered([charger]))[charger.casefold()]
         if old is not None:
             changes = {key: getattr(made, key) for key in given if key in Charger.__struct_fields__ and key != "id"}

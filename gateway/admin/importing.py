@@ -16,6 +16,7 @@ from gateway.config import Config
 from gateway.journal.journal import Journal
 from gateway.registry import Charger
 from gateway.registry.file import charger_of
+from gateway.registry.named import unknown
 
 from .table import CHANGE, Bad, Endpoint, Part, body_of, reply
 
@@ -79,7 +80,7 @@ class Importing(Part):
 
     async def _made(self, rows: list[dict[str, Any]]) -> list[Charger]:
         """The chargers. Raises Bad with everything that is wrong."""
-        loop, routes = asyncio.get_running_loop(), {each.name for each in self._config.routes}
+        loop = asyncio.get_running_loop()
         errors, made, seen = [], [], set[str]()
         make = partial(charger_of, hashed=True)
         with ThreadPoolExecutor(os.cpu_count() or 1, "import") as threads:
@@ -95,8 +96,8 @@ class Importing(Part):
                 continue
             if each.id.casefold() in seen:
                 errors.append(f"{where}: {each.id} is there twice")
-            if each.route and each.route not in routes:
-                errors.append(f"{where}: no route has the name {each.route}")
+            if wrong := unknown(each, self._config):
+                errors.append(f"{where}: {wrong}")
             seen.add(each.id.casefold())
             made.append(each)
         if errors:

@@ -57,9 +57,9 @@ def add(
     output: OutputOption = Output.table,
 ) -> None:
     """Register a charger, or give a registered one other settings; its password stays unless another one is given."""
-    from gateway.quirk_profiles import shipped
     from gateway.registry import Charger
     from gateway.registry.file import check_identity
+    from gateway.registry.named import unknown
 
     try:
         check_identity(charger)
@@ -68,10 +68,6 @@ def add(
     secret = _secret(ask=password, generate=generate)
 
     async def work(journal: Journal, settings: Config) -> Charger:
-        if route and route not in [each.name for each in settings.routes]:
-            raise ValueError(f"no route has the name {route}")
-        if quirks and quirks not in {**shipped(), **settings.quirks}:
-            raise ValueError(f"no quirk profile has the name {quirks}")
         old = (await journal.registered([charger]))[charger.casefold()]
         stored = secret or (old.password if old is not None else "")
         made = Charger(
@@ -79,6 +75,8 @@ def add(
             blocked=old is not None and old.blocked, strict=strict, quirks=quirks,
             next=old.next if old is not None and not secret else "",
         )  # fmt: skip
+        if wrong := unknown(made, settings):
+            raise ValueError(wrong)
         await journal.register({charger: made})
         return made
 
@@ -190,8 +188,10 @@ def import_file(
     """Register all chargers of a file. Passwords in plain text are hashed, 20 ms each; a charger without one keeps the one it
     has. What was interrupted can be run again."""
     from gateway.registry.file import BadFile, charger_of, rows
+    from gateway.registry.named import unknown
 
     chargers: dict[str, dict[str, Any]] = {}
+    placed: list[tuple[str, Charger]] = []
     errors = []
     try:
         for where, row in rows(file):
@@ -203,6 +203,7 @@ def import_file(
             if found.id.casefold() in chargers:
                 errors.append(f"{where}: {found.id} is there twice")
             chargers[found.id.casefold()] = dict(row)
+            placed.append((where, found))
     except OSError as error:
         fail([f"{file}: cannot be read: {error.strerror}"])
     except BadFile as bad:
@@ -212,7 +213,9 @@ def import_file(
     if replace and not yes:
         typer.confirm(f"Remove all chargers but the {len(chargers)} of {file}?", abort=True, err=True)
 
-    async def work(journal: Journal, _: Config) -> int:
+    async def work(journal: Journal, settings: Config) -> int:
+        if wrong := [f"{where}: {why}" for where, each in placed if (why := unknown(each, settings))]:
+            raise ValueError("\n".join(wrong[:20]))
         return await _import(journal, list(chargers.values()), replace=replace)
 
     removed = _with_registry(config, work, f"import {file.name}" + (" --replace" if replace else ""))

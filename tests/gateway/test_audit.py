@@ -76,12 +76,20 @@ async def test_an_import_is_whole_or_nothing(
     second = (await journal.registered(["cp1"]))["cp1"]
     assert first is not None and second is not None
     assert second.group == "b" and second.password == first.password, "a password that is not given stays"
-    bad = [{"id": "CP8"}, {"id": "a/b"}, {"id": "CP9", "route": "none"}, {"id": "cp8"}, {"id": "CP7", "what": 1}]
+    bad = [
+        {"id": "CP8"},
+        {"id": "a/b"},
+        {"id": "CP9", "route": "none"},
+        {"id": "cp8"},
+        {"id": "CP7", "what": 1},
+        {"id": "CP6", "quirks": "none"},
+    ]
     answer = await client.post("chargers", json={"chargers": bad})
     assert answer.status == 422 and [each.split(":")[0] for each in (await answer.json())["errors"]] == [
-        "chargers[1]", "chargers[2]", "chargers[3]", "chargers[4]"
+        "chargers[1]", "chargers[2]", "chargers[3]", "chargers[4]", "chargers[5]"
     ]  # fmt: skip
     assert (await journal.registered(["CP8"]))["cp8"] is None
+    assert (await client.put("chargers/CP8", json={"id": "CP9"})).status == 400
     assert (await client.post("chargers", json={"chargers": [{"id": f"C{n}"} for n in range(MOST + 1)]})).status == 422
     assert CANARY not in repr(deeds)
 

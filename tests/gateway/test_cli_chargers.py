@@ -97,6 +97,12 @@ async def test_import(place: Path) -> None:
     code, _, err = chargers(place, "import", "bad.csv")
     assert code == 2
     assert err.splitlines() == ["bad.csv:2: versions: ocpp9 is none (did you mean ocpp2.1?)"]
+    (place / "names.csv").write_text("id,route,quirks\nCP5,special,\nCP6,none,\nCP7,,odd\n")
+    code, _, err = chargers(place, "import", "names.csv")
+    assert (code, err) == (
+        2, "names.csv:3: no route has the name none\nnames.csv:4: no quirk profile has the name odd\n"
+    )  # fmt: skip
+    assert set(await stored(place)) == {"CP1", "CP99"}
 
 
 def test_how_far_an_import_is(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
