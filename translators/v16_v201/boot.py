@@ -12,7 +12,6 @@ from ..models import v16, v201
 from ..registration import introduce, require_registered, unknown
 from ..topology import connectors
 from .charger import facts_of, has, options_of
-from .untunnelled import PEER
 from .upstream import ask, boot_request, known_boot, register, told_time, trigger_served, triggered
 
 STATUS_WAIT: Final = 30.0
@@ -33,8 +32,8 @@ _MEANT_BY: Final[dict[str, tuple[str, ...]]] = {
 
 def gate(d: Dialogue) -> None:
     """Refuse a charger CALL while the CSMS has not accepted the station."""
-    if d.action == "BootNotification" or (d.action == "DataTransfer" and facts_of(d).extra.get(PEER)):
-        return  # of the latter, it may be a boot
+    if d.action in ("BootNotification", "DataTransfer"):
+        return  # of the latter, what is in it decides (`reporting`)
     require_registered(d, _MEANT_BY)
 
 

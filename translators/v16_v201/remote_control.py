@@ -207,9 +207,13 @@ def _trigger_pnc(d: Dialogue, request: v201.TriggerMessageRequest) -> Rule:
     response = yield from ask(d, command)
     if response.status == "Accepted" and response.data:
         try:
-            return msgspec.json.decode(response.data, type=v201.TriggerMessageResponse)
+            answer = msgspec.json.decode(response.data, type=v201.TriggerMessageResponse)
         except msgspec.DecodeError:
             pass
+        else:
+            if answer.status == "Accepted":
+                _expect(d, request.requestedMessage, None)
+            return answer
     return v201.TriggerMessageResponse(status="Rejected", statusInfo=because("UnsupportedRequest"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
@@ -13,6 +13,7 @@ from ..enums import FIRMWARE_STATUS, LOG_STATUS, PNC_VENDOR
 from ..facts import Job
 from ..models import lenient, v16, v201
 from ..models.base import ABSENT, Request
+from ..registration import require_registered
 from ..values import charger_time, cut, json_text, security_event_up
 from .charger import facts_of
 from .untunnelled import OWN_ACTIONS, is_own, untunnel
@@ -20,6 +21,8 @@ from .upstream import ask
 
 PNC_ACTIONS = frozenset(("Authorize", "Get15118EVCertificate", "GetCertificateStatus", "SignCertificate"))
 """What a charger sends over the PnC DataTransfer."""
+_MEANT_BY: Final = {"DataTransfer": ("SignV2GCertificate",)}
+"""The trigger that a tunnelled SignCertificate answers."""
 
 
 def data_transfer(d: Dialogue, request: v16.DataTransferRequest) -> Rule:
@@ -28,9 +31,11 @@ def data_transfer(d: Dialogue, request: v16.DataTransferRequest) -> Rule:
         return (yield from untunnel(d, request))
     if d.early:
         return None  # it was refused while the CSMS was away
-    if request.vendorId.casefold() == PNC_VENDOR and request.messageId in PNC_ACTIONS:
+    pnc = request.vendorId.casefold() == PNC_VENDOR
+    require_registered(d, _MEANT_BY if pnc and request.messageId == "SignCertificate" else {})
+    if pnc and request.messageId in PNC_ACTIONS:
         return (yield from _untunnel(d, v201.ACTIONS[request.messageId], request.data or ""))
-    if request.vendorId.casefold() == PNC_VENDOR:
+    if pnc:
         return v16.DataTransferResponse(status="UnknownMessageId")
     data = Raw(msgspec.json.encode(request.data)) if request.data is not None else ABSENT
     reply = yield from ask(

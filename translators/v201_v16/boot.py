@@ -19,7 +19,7 @@ from .state import Facts, facts_of, options_of
 
 _MEANT_BY: Final[dict[str, tuple[str, ...]]] = {
     "LogStatusNotification": ("DiagnosticsStatusNotification",),
-    "SignCertificate": ("SignChargePointCertificate",),
+    "SignCertificate": ("SignChargePointCertificate", "SignChargingStationCertificate", "SignV2GCertificate"),
 }
 _ALWAYS: Final = ("BootNotification", "NotifyReport")
 """What passes without an accepted registration: nothing of it is for the CSMS but the boot."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ R = TypeVar("R", bound=Struct)
 
 UNSUPPORTED = ("NotImplemented", "NotSupported")
 """Error codes of a peer that does not have an action."""
+TRIGGER_MS: Final = 60_000
+"""How long an accepted trigger explains a message (spec 3.11)."""
 
 
 def because(reason: str) -> v201.StatusInfo:
@@ -137,6 +139,14 @@ def shorten(d: Dialogue, text: str | None, length: int, field: str) -> str | Non
     if len(text) > length:
         d.lose(field, "shortened")
     return text[:length]
+
+
+def expect(d: Dialogue, message: str, connector: int) -> None:
+    """The charger will send `message` because it was asked to."""
+    triggers = facts_of(d).triggers
+    for name in [name for name, expires in triggers.items() if expires <= d.clock]:
+        del triggers[name]
+    triggers[f"{message}:{connector}"] = d.clock + TRIGGER_MS
 
 
 def triggered(d: Dialogue, message: str, connector: int) -> bool:

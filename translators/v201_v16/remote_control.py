@@ -14,7 +14,7 @@ from ..topology import connectors, is_connector, place_of
 from ..values import format_time
 from .availability import tell_station
 from .ledger import by_number, running_at
-from .peers import UNSUPPORTED, command
+from .peers import UNSUPPORTED, command, expect
 from .places import target
 from .smart_charging import install
 from .state import RemoteStart, facts_of, next_number, options_of
@@ -26,7 +26,6 @@ NUMBER_WAIT: Final = 5.0
 """How long a RemoteStop waits for a StartTransaction that the CSMS has not answered, s."""
 END_WAIT: Final = 30.0
 """How long an unlock waits for the end of the transaction, s."""
-TRIGGER_MS: Final = 60_000
 
 
 def remote_start(d: Dialogue, request: v16.RemoteStartTransactionRequest) -> Rule:
@@ -181,10 +180,7 @@ def _ask(
     if response.statusInfo is not None:
         d.lose("statusInfo")
     if response.status == "Accepted":
-        triggers = facts_of(d).triggers
-        for name in [name for name, expires in triggers.items() if expires <= d.clock]:
-            del triggers[name]
-        triggers[f"{asked}:{number}"] = d.clock + TRIGGER_MS
+        expect(d, asked, number)
     return response.status
 
 

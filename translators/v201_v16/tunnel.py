@@ -12,7 +12,7 @@ from ..dialogue import Ask, Dialogue, Refusal, Rule, Silence
 from ..enums import PNC_VENDOR
 from ..models import lenient, v16, v201
 from ..models.base import Request, Struct
-from .peers import UNSUPPORTED, command, tell
+from .peers import UNSUPPORTED, command, expect, tell
 from .state import facts_of, options_of
 
 R = TypeVar("R", bound=Struct)
@@ -95,6 +95,8 @@ def untunnel(d: Dialogue, vendor: str, action: str, text: str) -> Rule:
         if refusal.code in UNSUPPORTED:
             return v16.DataTransferResponse(status="UnknownMessageId")
         raise  # between two gateways a CALLERROR stays one
+    if isinstance(request, v201.TriggerMessageRequest) and response.status == "Accepted":
+        expect(d, request.requestedMessage, 0)
     d.spare()
     return v16.DataTransferResponse(status="Accepted", data=frames.encode(response).decode())
 

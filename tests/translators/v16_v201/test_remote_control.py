@@ -258,6 +258,20 @@ def test_v2g_certificate_over_the_pnc_tunnel() -> None:
     assert s.answers("charger", status="UnknownVendorId") == rejected("UnsupportedRequest")
 
 
+def test_what_a_pending_station_is_asked_for_over_the_pnc_tunnel_passes() -> None:
+    s = Station(registration="Pending", features=("pnc",))
+    signed = json.dumps({"csr": "x", "certificateType": "V2GCertificate"})
+    request = {"vendorId": PNC_VENDOR, "messageId": "SignCertificate", "data": signed}
+    s.csms("TriggerMessage", requestedMessage="SignV2GCertificate")
+    s.answers("charger", status="Accepted", data='{"status":"Rejected"}')
+    assert s.charger("DataTransfer", **request)[0][1] == "SecurityError"
+    s.csms("TriggerMessage", requestedMessage="SignV2GCertificate")
+    s.answers("charger", status="Accepted", data='{"status":"Accepted"}')
+    assert s.charger("DataTransfer", vendorId="com.acme")[0][1] == "SecurityError"
+    assert s.charger("DataTransfer", **(request | {"messageId": "Authorize"}))[0][1] == "SecurityError"
+    assert s.charger("DataTransfer", **request)[0][:2] == ("csms", "SignCertificate")
+
+
 def test_transaction_event_by_meter_values() -> None:
     s = Station()
     s.transaction(2)

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.translators.saying import Saying, calls
+from translators.enums import PNC_VENDOR as PNC
 from translators.faults import FAULTS
 from translators.models import v201
 
@@ -38,6 +39,18 @@ def test_a_pending_station_is_gated_and_takes_no_starts() -> None:
             to_charger("TriggerMessage", {"requestedMessage": "MeterValues"}),
             {"status": "Accepted"}, {"status": "Accepted"})  # fmt: skip
     w.says("MeterValues", {"evseId": 0, "meterValue": register(1)}, to_csms("MeterValues", "$any"))
+
+
+def test_what_a_pending_station_is_asked_for_over_the_pnc_tunnel_passes() -> None:
+    s = Saying("2.0.1", "1.6", registered=False, features=["pnc"])
+    s.answers["csms", "BootNotification"] = {**NOW, "status": "Pending"}
+    s.charger("BootNotification", BOOT)
+    signed = {"csr": "x", "certificateType": "V2GCertificate"}
+    wanted = {"vendorId": PNC, "messageId": "TriggerMessage", "data": '{"requestedMessage":"SignV2GCertificate"}'}
+    for status, passes in (("Rejected", 0), ("Accepted", 1)):
+        s.answers["charger", "TriggerMessage"] = {"status": status}
+        s.csms("DataTransfer", wanted)
+        assert len(calls(s.charger("SignCertificate", signed), "csms", "DataTransfer")) == passes
 
 
 def test_a_rejected_station_takes_no_commands() -> None:
