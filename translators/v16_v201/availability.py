@@ -12,7 +12,7 @@ from ..models import v16, v201
 from ..topology import place_of
 from ..values import CHARGING_STATE, CONNECTOR_STATUS, Moment, charger_time, cut, format_time
 from .charger import UNSUPPORTED
-from .ledger import connector_of, is_known, offline, open_at, tell, told_state
+from .ledger import connector_of, insist, is_known, offline, open_at, told_state
 from .monitoring import HARD_WIRED_SEVERITY, load
 from .observation import Observed, availability, observe
 from .upstream import ask, carried, event_id, trigger_served, triggered
@@ -21,9 +21,6 @@ AVAILABILITY_MONITOR: Final = 1
 """The gateway's fixed monitor on ChargingStation.AvailabilityState (spec 3.10)."""
 STATION_FAULT: Final = "Faulted"
 """Stands among the active errors of connector 0 for its status Faulted."""
-
-PASSING: Final = ("InternalError", "GenericError")
-"""Error codes of a CSMS that may take the same message another time."""
 
 Send = Callable[[Dialogue], Rule]
 """One message to the CSMS, and what its acknowledgement changes."""
@@ -225,13 +222,7 @@ def _state(request: v16.StatusNotificationRequest, transaction: Transaction, mom
             transactionInfo=v201.Transaction(transactionId=transaction.uuid, chargingState=state),
             offline=offline(d, moment.ms),
         )
-        try:
-            yield from tell(d, transaction, f"state {moment.text} {request.status}", event)
-        except (Refusal, Silence) as failure:
-            if isinstance(failure, Refusal) and (d.early or failure.code not in PASSING):
-                raise
-            d.early = d.early or (d.answered and bool(d.key))  # billing, and nobody repeats it: it stays in the queue
-            raise (Silence if d.early else failure) from None
+        yield from insist(d, transaction, f"state {moment.text} {request.status}", event)
         told_state(transaction, state)
         transaction.fault_reported = fault
         return None

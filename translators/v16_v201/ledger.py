@@ -28,6 +28,8 @@ RECENT_MS: Final = 600_000
 OFFLINE_MS: Final = 5_000
 ENFORCE_AGAIN: Final = 10.0
 """Seconds before a refused RemoteStopTransaction is sent once more."""
+PASSING: Final = ("InternalError", "GenericError")
+"""Error codes of a CSMS that may take the same message another time."""
 END: Final = "end"
 """Content of the Ended event: a transaction has one, whatever the charger says in a repetition."""
 
@@ -157,6 +159,19 @@ def tell(
     reply = yield from ask(d, event, sound=sound)
     heed(d, transaction, content, reply)
     return reply
+
+
+def insist(d: Dialogue, transaction: Transaction, content: str, event: v201.TransactionEventRequest) -> Rule:
+    """`tell` an event behind an answer that its charger has got already: it repeats nothing, so the entry stays in the queue
+    when the CSMS is silent, or may take the event another time."""
+    try:
+        yield from tell(d, transaction, content, event)
+    except (Refusal, Silence) as failure:
+        if isinstance(failure, Refusal) and (d.early or failure.code not in PASSING):
+            raise
+        d.early = d.early or (d.answered and bool(d.key))
+        raise (Silence if d.early else failure) from None
+    return None
 
 
 def heed(d: Dialogue, transaction: Transaction, content: str, reply: v201.TransactionEventResponse) -> None:

@@ -25,6 +25,8 @@ from .ledger import (
     close,
     connector_of,
     deauthorise,
+    insist,
+    is_open,
     is_queued,
     lose_costs,
     offline,
@@ -36,6 +38,9 @@ from .maintenance import after_ended
 from .smart_charging import install
 from .upstream import ask
 
+_BEHIND = "behind"
+"""Step of a StartTransaction: what is left to tell is the charging state."""
+
 
 def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
     """The gateway owns the number; a repetition gets the same one and, once answered, the same answer."""
@@ -43,8 +48,13 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
     start_key = _start_key(d, request, moment)
     known = by_start(d, start_key)
     if known is not None and known.state != "starting" and known.auth_info is not None:
-        d.lose("StartTransaction", "folded")
-        return _conf(known)
+        conf = _conf(known)
+        if d.marked(_BEHIND):
+            yield from d.answer(conf)
+            yield from _catch_up(d, known)
+        else:
+            d.lose("StartTransaction", "folded")
+        return conf
     if taken_over(d, f"start {start_key}"):
         return None
     if known is None or is_queued(known):
@@ -72,10 +82,9 @@ def start(d: Dialogue, request: v16.StartTransactionRequest) -> Rule:
         transaction.auth_status = info.status
         transaction.auth_info = msgspec.to_builtins(info)
     conf = _conf(transaction) if told else v16.StartTransactionResponse(transactionId=transaction.tid, idTagInfo=info)
-    state = started_state(connector_of(d, transaction.connector).status)
-    if state != transaction.started_state:
+    if _state_behind(d, transaction) is not None:
         yield from d.answer(conf)
-        yield from _catch_up(d, transaction, state)
+        yield from _catch_up(d, transaction)
     return conf
 
 
@@ -216,8 +225,18 @@ def _conf(transaction: Transaction) -> v16.StartTransactionResponse:
     return v16.StartTransactionResponse(transactionId=transaction.tid, idTagInfo=info)
 
 
-def _catch_up(d: Dialogue, transaction: Transaction, state: v201.ChargingState) -> Rule:
-    """The charging state changed while the start was not acknowledged yet."""
+def _state_behind(d: Dialogue, transaction: Transaction) -> v201.ChargingState | None:
+    """The charging state that the CSMS has not heard of; None if it has."""
+    state = started_state(connector_of(d, transaction.connector).status)
+    return state if state != transaction.charging_state and is_open(transaction) else None
+
+
+def _catch_up(d: Dialogue, transaction: Transaction) -> Rule:
+    """The charging state changed while the start was not acknowledged yet. Nobody repeats it: it is told as `insist` has it."""
+    state = _state_behind(d, transaction)
+    if state is None:
+        return None
+    d.mark(_BEHIND)
     connector = connector_of(d, transaction.connector)
     moment = charger_time(connector.since, d.now)
     event = v201.TransactionEventRequest(
@@ -228,7 +247,7 @@ def _catch_up(d: Dialogue, transaction: Transaction, state: v201.ChargingState) 
         transactionInfo=v201.Transaction(transactionId=transaction.uuid, chargingState=state),
         offline=offline(d, moment.ms),
     )
-    yield from tell(d, transaction, f"state {moment.text} {state}", event)
+    yield from insist(d, transaction, f"state {moment.text} {state}", event)
     told_state(transaction, state)
     return None
 

@@ -62,6 +62,22 @@ def test_an_event_behind_an_answered_status_is_told_again(failures: list[Any]) -
     assert [event["seqNo"] for _, event in told[:-1]] == [1] * (len(failures) + 1)
 
 
+@pytest.mark.parametrize("failures", [["InternalError"], ["GenericError", SILENT], [SILENT, "InternalError"]])
+def test_a_state_behind_an_answered_start_is_told_again(failures: list[Any]) -> None:
+    s = Saying("1.6", "2.0.1")
+    begin = {"connectorId": 1, "idTag": "ABC", "meterStart": 5, "timestamp": AT.format(0)}
+    s.answers["csms", "TransactionEvent"] = "InternalError"
+    s.charger("StartTransaction", begin)
+    s.charger("StatusNotification", {"connectorId": 1, "status": "Charging", "errorCode": "NoError"})
+    s.answers["csms", "TransactionEvent"] = [{}, *failures, {}, {}]
+    tid = answer(s.charger("StartTransaction", begin), "charger")["transactionId"]
+    s.charger("MeterValues", {"connectorId": 1, "transactionId": tid, "meterValue": [element(1)]})
+    s.waits(120)
+    told = calls(s.heard, "csms", "TransactionEvent")[2:]
+    assert [event["seqNo"] for event in told] == [1] * (len(failures) + 1) + [2]
+    assert [event["transactionInfo"].get("chargingState") for event in told[:-1]] == ["Charging"] * (len(failures) + 1)
+
+
 @pytest.mark.parametrize("waits", [19, 21])
 def test_a_2_0_1_charger(waits: int) -> None:
     s = Saying("2.0.1", "1.6")
