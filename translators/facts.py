@@ -92,7 +92,9 @@ class Connector(msgspec.Struct, omit_defaults=True):
     status: str = ""
     """Last 1.6 status of the charger."""
     told: str = ""
-    """Last ConnectorStatus (connector 0: AvailabilityState) the CSMS acknowledged since boot or reconnect."""
+    """Last ConnectorStatus (connector 0: AvailabilityState) the CSMS acknowledged since boot."""
+    news: bool = False
+    """The CSMS was away since: the next report is told to it even if it is the same."""
     told_state: str = ""
     errors: dict[str, str] = {}
     """Active 1.6 errorCode -> the techCode its NotifyEvent carried."""

@@ -73,7 +73,7 @@ def _sends(
     sends: list[Send] = []
     wanted = triggered(d, "StatusNotification", number)
     now = CONNECTOR_STATUS[request.status]
-    news = connector.told != now or wanted
+    news = connector.told != now or (connector.news and not d.early) or wanted
     custom = _words(d, request)
     if number == 0 and load(d).level < HARD_WIRED_SEVERITY:  # the CSMS does not want to hear of it (N05.FR.03)
         connector.told, news, custom = now, False, None
@@ -181,7 +181,7 @@ def tell_status(
             customData=custom,
         )
         yield from notify(d, event)
-    connector.told = now
+    connector.told, connector.news = now, False
     if wanted:
         trigger_served(d, "StatusNotification", number)
     return None

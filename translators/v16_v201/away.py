@@ -65,5 +65,5 @@ def back(d: Dialogue) -> Rule:
                 d.owe()
                 return None
         else:
-            connector.told = ""
+            connector.news = True
     return None

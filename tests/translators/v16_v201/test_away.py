@@ -172,6 +172,19 @@ def test_the_last_status_of_each_connector_is_told_when_the_csms_is_back() -> No
     c.reported(2, "Available", "Available")  # the first report after an outage is news
 
 
+def test_a_status_that_did_not_change_is_not_told_by_the_gateway_however_often_the_csms_was_away() -> None:
+    c = Charger()
+    c.reported(1, "Available", "Available")
+    for _ in range(2):
+        c.play.down()
+        c.play.up()
+    c.play.down()
+    c.status(1, "Available", ("charger", [3, f"c{c.count + 1}", {}]), timestamp=AT.format(5))
+    c.play.up()
+    c.reported(1, "Available", "Available")  # but what the charger says is news, once
+    c.status(1, "Available", ("charger", [3, f"c{c.count + 1}", {}]), timestamp=AT.format(6))
+
+
 def test_questions_are_not_asked_again_later() -> None:
     c = Charger()
     c.play.down()
