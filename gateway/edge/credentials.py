@@ -68,17 +68,8 @@ class Checker:
         """Whether the password is right. Raises Busy."""
         if len(password) > passwords.LONGEST:
             return False
-        if passwords.cheap(stored):
-            return passwords.matches(stored, password)
-        if self._waiting >= MOST_WAITING:
-            raise Busy
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS, "password")
-        self._waiting += 1
-        try:
-            right = await asyncio.get_running_loop().run_in_executor(self._threads, passwords.matches, stored, password)
-        finally:
-            self._waiting -= 1
+        cheap = passwords.cheap(stored)
+        right = passwords.matches(stored, password) if cheap else await self._computed(stored, password)
         if right:
             self._right.pop(identity, None)
             self._right[identity] = passwords.mark(identity, stored, password), self._clock() + REMEMBER_SECONDS
@@ -90,3 +81,14 @@ class Checker:
         """End the threads; what waits is dropped."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _computed(self, stored: str, password: bytes) -> bool:
+        if self._waiting >= MOST_WAITING:
+            raise Busy
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(THREADS, "password")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, passwords.matches, stored, password)
+        finally:
+            self._waiting -= 1

@@ -98,6 +98,14 @@ async def test_the_eleventh_wrong_password_gets_429_and_the_charger_itself_comes
     assert edge.counters.attempts[("", "rate_limited")] == 1
 
 
+async def test_a_lock_out_spares_a_charger_whose_password_is_plain_text_in_a_file(edge: Edge) -> None:
+    assert (await knock(edge, "/PLAIN", basic("PLAIN", "s")))[0] == 101
+    for _ in range(10):
+        assert (await knock(edge, "/PLAIN", basic("PLAIN", "guess")))[0] == 401
+    assert (await knock(edge, "/PLAIN", basic("PLAIN", "guess")))[0] == 429
+    assert (await knock(edge, "/PLAIN", basic("PLAIN", "s")))[0] == 101
+
+
 async def test_unknown_chargers_look_like_wrong_passwords(
     world: World, hub: EchoHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
