@@ -166,6 +166,13 @@ class Gate:
             raise Denied(503, "Too many new connections.\n", "rate_limited")
         return Admission(identity, version, spelled, claim.serials, charger is not None and charger.strict)
 
+    def origin(self, visitor: Visitor, headers: Headers) -> str:
+        """Address of the client: the peer's, or what a proxy of ours says."""
+        source, proxy = visitor.source, self.listen.proxy
+        if not source and proxy.forwarded_for and within(visitor.peer, self.proxies):
+            source = forwarded(headers.get_all("X-Forwarded-For"), self.proxies)
+        return source or visitor.peer
+
     def too_many(self, source: str) -> str:
         """The limit that a new connection of this address exceeds, before anything was read of it; "": none."""
         if not self.listen.proxy.forwarded_for and self._from_one(source):
@@ -193,14 +200,9 @@ class Gate:
         return identity_of(path)
 
     def _source(self, visitor: Visitor, headers: Headers) -> str:
-        proxy = self.listen.proxy
-        trusted = within(visitor.peer, self.proxies)
-        if proxy.terminates_tls and not trusted:
+        if self.listen.proxy.terminates_tls and not within(visitor.peer, self.proxies):
             raise Denied(403, "Not through the proxy.\n", "auth_failed")
-        source = visitor.source
-        if not source and trusted and proxy.forwarded_for:
-            source = forwarded(headers.get_all("X-Forwarded-For"), self.proxies)
-        source = source or visitor.peer
+        source = self.origin(visitor, headers)
         if not within(source, self._allowed):
             raise Denied(403, "Not from this network (listen.allow_from).\n", "auth_failed")
         return source

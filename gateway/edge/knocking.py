@@ -65,7 +65,7 @@ class Knocking(ServerWire):
 
     @property
     def source(self) -> str:
-        """Address of the client, as far as the PROXY protocol tells."""
+        """Address of the client, as far as the proxies tell."""
         return self._source or self.peer[0]
 
     @property
@@ -86,6 +86,8 @@ class Knocking(ServerWire):
     def on_request(self, request: Request, offered: Sequence[str]) -> None:
         shown = None if self._transport is None else self._transport.get_extra_info("peercert")
         visitor = Visitor(self.peer[0], self._source, certificates.of_peer(shown))
+        if (origin := self.gate.origin(visitor, request.headers)) != visitor.peer:
+            self._source = origin
         try:
             claim = self.gate.check(visitor, request.path, request.headers, offered)
         except Denied as denied:

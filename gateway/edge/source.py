@@ -54,8 +54,8 @@ def within(address: str, networks: Sequence[Network]) -> bool:
 def forwarded(headers: Sequence[str], trusted: Sequence[Network]) -> str:
     """The last address in X-Forwarded-For headers that is no trusted proxy's: those before it anybody can write. "": none."""
     for word in reversed([word.strip() for header in headers for word in header.split(",")]):
-        address = word.strip("[]")
-        if "." in address and ":" in address and address.count(":") == 1:
+        address = word[1:].partition("]")[0] if word.startswith("[") else word
+        if "." in address and address.count(":") == 1:
             address = address.partition(":")[0]
         if not within(address, trusted):
             try:

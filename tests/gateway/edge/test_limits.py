@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -110,6 +111,16 @@ async def test_a_conflict_is_told(edge: Edge, monkeypatch: pytest.MonkeyPatch) -
     assert edge.counters.security == {"identity_conflict": 1}
     for each in held:
         await each.close()
+
+
+async def test_a_conflict_behind_a_proxy_is_one_of_its_clients(world: World, hub: EchoHub) -> None:
+    listen = Listen(port=0, proxy=Proxy(addresses=("127.0.0.1",), forwarded_for=True), allow_from=("any",))
+    edge = await world.edge(hub.journal, listen, limits=Limits(probe=0))
+    with capture_logs() as lines:
+        for each in ("192.0.2.1", "198.51.100.1", "192.0.2.1", "198.51.100.1"):
+            held = await dial(edge, additional_headers={"X-Forwarded-For": each})
+    assert [line["source"] for line in lines if line.get("type") == "identity_conflict"] == ["198.51.100.1"]
+    await held.close()
 
 
 def test_take_overs_from_one_network_are_no_conflict() -> None:

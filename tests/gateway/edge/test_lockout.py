@@ -99,4 +99,5 @@ def test_the_last_address_that_no_proxy_wrote_counts() -> None:
     assert forwarded(["1.1.1.1, 192.0.2.9, 10.0.0.2"], trusted) == "192.0.2.9"
     assert forwarded(["1.1.1.1", "192.0.2.9:4433"], trusted) == "192.0.2.9"
     assert forwarded(["[2001:db8::1]"], trusted) == "2001:db8::1"
+    assert forwarded(["10.0.0.3, [2001:db8::1]:4433"], trusted) == "2001:db8::1"
     assert forwarded(["192.0.2.9, junk"], trusted) == forwarded([], trusted) == forwarded(["10.0.0.3"], trusted) == ""
