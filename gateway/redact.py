@@ -22,7 +22,7 @@ _KEY = secrets.token_bytes(32)
 _SECRET = re.compile(
     r"password|passwd|secret|authorizationkey|privatekey|apikey|bearer|wpa|psk$|vpnkey|wifikey|cookie"
     r"|^authorization$|^(csr|certificate|certificatechain|exirequest|exiresponse|signature|signeddata)$"
-    r"|vpn.*key|wifi.*key"
+    r"|vpn.*key|wifi.*key|wlan.*key|passphrase|pwd$|(sim|apn)pin$"
     # Not secret but about a person: who is told what, who pays, whose contract.
     r"|^(personalmessage|vatnumber|vatcompany|company|pspref|receipturl|receiptid|maskedpan)$"
     r"|^(iso15118certificatehashdata|customercertificate)$"

@@ -89,7 +89,17 @@ def test_no_secret_and_no_token_of_any_message_is_left(action: str, schema: Any)
 
 
 @pytest.mark.parametrize(
-    "name", ["AuthorizationKey", "BasicAuthPassword", "authorization_key", "WifiKey", "ApnPassword"]
+    "name",
+    [
+        "AuthorizationKey",
+        "BasicAuthPassword",
+        "authorization_key",
+        "WifiKey",
+        "ApnPassword",
+        "SimPin",
+        "WiFi.Passphrase",
+        "WlanKey",
+    ],
 )
 @pytest.mark.parametrize(
     "message",
@@ -105,6 +115,11 @@ def test_no_secret_and_no_token_of_any_message_is_left(action: str, schema: Any)
 def test_a_name_that_stands_beside_the_value(name: str, message: Any) -> None:
     assert CANARY not in json.dumps(redact(message(name)))
     assert CANARY in json.dumps(redact(message("HeartbeatInterval")))
+
+
+def test_the_pin_of_a_sim_card_is_a_number() -> None:
+    shown = redact({"connectionData": {"apn": {"apn": "internet", "simPin": 4711}}}, "SetNetworkProfile")
+    assert shown == {"connectionData": {"apn": {"apn": "internet", "simPin": "***(<=8)"}}}
 
 
 @pytest.mark.parametrize("key", ["location", "remoteLocation", "requestUri", "url"])
