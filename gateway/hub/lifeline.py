@@ -83,7 +83,8 @@ class Filter:
         judge = _JUDGES.get(call.action)
         if judge is None:
             return call, []
-        if self.keep is not None and call.action in ACTIONS and (password := new_password(call)) is not None:
+        in_use = call.action in ACTIONS and call.action != "SetNetworkProfile"
+        if self.keep is not None and in_use and (password := new_password(call)) is not None:
             self._secrets = {call.id: password}  # one command at a time goes to a charger
         try:
             return judge(self, call, _reader.decode(call.payload))
@@ -229,12 +230,15 @@ def _profile(of: Filter, call: Call, request: Payload) -> Judged:
     """SetNetworkProfile. With another security profile than the address can have the charger would not come back."""
     connection = request["connectionData"]
     policy = of.policy("address")
+    if "basicAuthPassword" in connection and of.policy("passwords") == "deny":
+        return _whole(of, call, "passwords")
     if policy != "rewrite":
         return _whole(of, call, "address")
     secure = of.url.startswith("wss:")
     profile = connection.get("securityProfile", 0)
     profile = max(profile, 2) if secure else min(profile, 1)
     connection = {**connection, "ocppCsmsUrl": of.url, "securityProfile": profile}
+    connection.pop("identity", None)  # 2.1: another one has no meaning here
     return Call(call.id, call.action, Raw(encode({**request, "connectionData": connection}))), [
         Seen("address", "rewrite")
     ]

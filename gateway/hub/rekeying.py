@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .session import Session
 
 _BAD: Final = (msgspec.MsgspecError, AttributeError, KeyError, TypeError)
-ACTIONS: Final = frozenset(("ChangeConfiguration", "SetVariables"))
+ACTIONS: Final = frozenset(("ChangeConfiguration", "SetNetworkProfile", "SetVariables"))
+_COMPONENTS: Final = ("securityctrlr", "networkconfiguration")
+"""Those with a BasicAuthPassword: the one in use, and (2.1) that of a network profile, which may not be in use."""
 
 
 class Rekey(NamedTuple):
@@ -34,52 +36,64 @@ def rekeys(session: Session, call: Call, item: ToCharger) -> bool:
     password = new_password(call) if call.action in ACTIONS else None
     if password is None:
         return False
-    session.rekeying = call.id
+    session.rekeying = call.id, call.action
     session.effects.rekeys.append(Rekey(session, session.edge, item, password))
     return True
 
 
 def rekeyed(session: Session, frame: Result | Error) -> None:
     """The charger has answered to such a CALL."""
-    session.rekeying = ""
-    session.effects.rekeys.append(Rekey(session, session.edge, None, accepted=accepted(frame)))
+    (_, action), session.rekeying = session.rekeying, ("", "")
+    session.effects.rekeys.append(Rekey(session, session.edge, None, accepted=accepted(frame, action)))
 
 
 def new_password(call: Call) -> bytes | None:
-    """The password that the charger shall have: AuthorizationKey of 1.6, SecurityCtrlr.BasicAuthPassword of 2.x; None: it is
-    about something else."""
+    """The password that the charger shall have: AuthorizationKey of 1.6, BasicAuthPassword of 2.x, also that of a network profile
+    of 2.1; None: it is about something else."""
     try:
         payload = read(call.payload)
         if call.action == "ChangeConfiguration":
             return _text(payload.get("value")) if str(payload.get("key")).casefold() == "authorizationkey" else None
-        for item in payload.get("setVariableData") or ():
-            if _is_password(item) and item.get("attributeType", "Actual") == "Actual":
-                return _text(item.get("attributeValue"))
+        if call.action == "SetNetworkProfile":
+            return _text(payload["connectionData"].get("basicAuthPassword"))
+        if (item := _item(payload.get("setVariableData"))) is not None:
+            return _text(item.get("attributeValue"))
     except _BAD:
         pass
     return None
 
 
-def accepted(frame: Result | Error) -> bool | None:
-    """Whether it has the new password now; None: nobody knows, or not before its restart."""
+def accepted(frame: Result | Error, action: str = "") -> bool | None:
+    """Whether it has the new password now; None: nobody knows, not before its restart, or with another network profile. `action`:
+    what was asked."""
     if isinstance(frame, Error):
         return None
     try:
         payload = read(frame.payload)
-        status = payload.get("status")
-        for item in payload.get("setVariableResult") or ():
-            if _is_password(item) and item.get("attributeType", "Actual") == "Actual":
-                status = item.get("attributeStatus")
+        status, later = payload.get("status"), action == "SetNetworkProfile"
+        if (item := _item(payload.get("setVariableResult"))) is not None:
+            status, later = item.get("attributeStatus"), _of(item) != _COMPONENTS[0]
     except _BAD:
         return None
-    if status in (None, "RebootRequired"):
+    if status in (None, "RebootRequired") or (later and status == "Accepted"):
         return None
     return bool(status == "Accepted")
 
 
-def _is_password(item: dict[str, Any]) -> bool:
-    component, variable = item["component"]["name"], item["variable"]["name"]
-    return bool(component.casefold() == "securityctrlr" and variable.casefold() == "basicauthpassword")
+def _item(items: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    """The one about a password: that in use before that of a network profile."""
+    found = [
+        each
+        for each in items or ()
+        if each["variable"]["name"].casefold() == "basicauthpassword"
+        and each.get("attributeType", "Actual") == "Actual"
+        and _of(each) in _COMPONENTS
+    ]
+    return min(found, key=lambda each: _COMPONENTS.index(_of(each)), default=None)
+
+
+def _of(item: dict[str, Any]) -> str:
+    return str(item["component"]["name"]).casefold()
 
 
 def _text(value: object) -> bytes | None:

@@ -98,7 +98,7 @@ class Session(Caller):
         self.terms = NO_TERMS
         self.passwords = False
         """Somebody wants to know which ones the charger is given."""
-        self.rekeying = ""
+        self.rekeying = ("", "")
         """Message id of the CALL that gives the charger another password."""
         self.comparison: Comparison | None = None
         """Where an upstream is a shadow, or was."""
@@ -199,7 +199,7 @@ class Session(Caller):
         if isinstance(frame, Call) or not frame.id or frame.id != self.lane.open_id:
             self.observer.unmatched("charger")
             return
-        if frame.id == self.rekeying:
+        if frame.id == self.rekeying[0]:
             rekeyed(self, frame)
         self.habits.answered()
         self._settle(frame, now)

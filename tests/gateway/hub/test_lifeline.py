@@ -135,6 +135,18 @@ def test_an_address_is_rewritten_to_the_gateway() -> None:
     assert sift(plain, "SetNetworkProfile", NETWORK)[0]["connectionData"]["securityProfile"] == 1
 
 
+def test_a_network_profile_of_2_1_brings_no_other_identity_and_no_password_that_is_denied() -> None:
+    network = {
+        **NETWORK,
+        "connectionData": {**NETWORK["connectionData"], "identity": "CP9", "basicAuthPassword": "p" * 16},
+    }
+    told, seen = sift(Lifeline(address="rewrite", url=OURS), "SetNetworkProfile", network)
+    assert told["connectionData"]["basicAuthPassword"] == "p" * 16 and "identity" not in told["connectionData"]
+    for address in ("rewrite", "allow"):
+        told, seen = sift(Lifeline(address=address, url=OURS, passwords="deny"), "SetNetworkProfile", network)
+        assert told == "SecurityError" and seen == [("passwords", "deny")]
+
+
 def test_keys_of_vendors() -> None:
     assert sift(Lifeline(keys=("Acme-Home",)), *key("acmeHome", "host"))[1] == [("address", "deny")]
 

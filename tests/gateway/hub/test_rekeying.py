@@ -21,6 +21,12 @@ PASSWORD = {
     "attributeValue": "p" * 16,
 }
 
+PROFILES = {
+    "component": {"name": "NetworkConfiguration", "instance": "1"},
+    "variable": {"name": "BasicAuthPassword"},
+    "attributeValue": "q" * 16,
+}
+
 
 def raw(payload: Any) -> msgspec.Raw:
     return msgspec.Raw(json.dumps(payload).encode())
@@ -38,6 +44,11 @@ def raw(payload: Any) -> msgspec.Raw:
         ("SetVariables", {"setVariableData": [OTHER, PASSWORD]}, b"p" * 16),
         ("SetVariables", {"setVariableData": [{**PASSWORD, "component": {"name": "securityctrlr"}}]}, b"p" * 16),
         ("SetVariables", {"setVariableData": [{**PASSWORD, "attributeType": "Target"}]}, None),
+        ("SetVariables", {"setVariableData": [OTHER, PROFILES]}, b"q" * 16),
+        ("SetVariables", {"setVariableData": [PROFILES, PASSWORD]}, b"p" * 16),
+        ("SetNetworkProfile", {"connectionData": {"basicAuthPassword": "p" * 16}}, b"p" * 16),
+        ("SetNetworkProfile", {"connectionData": {}}, None),
+        ("SetNetworkProfile", {}, None),
         ("SetVariables", {"setVariableData": [OTHER]}, None),
         ("SetVariables", {"setVariableData": [{}]}, None),
         ("SetVariables", {}, None),
@@ -70,6 +81,14 @@ def said(status: str) -> dict[str, Any]:
 def test_what_its_answer_means(answer: Any, outcome: bool | None) -> None:
     """None: the old one and the new one stay right until the charger comes with the new one."""
     assert accepted(Result("1", raw(answer))) is outcome
+
+
+@pytest.mark.parametrize(("status", "outcome"), [("Accepted", None), ("RebootRequired", None), ("Rejected", False)])
+def test_that_of_a_network_profile_is_in_use_once_the_charger_comes_with_it(status: str, outcome: bool | None) -> None:
+    """2.1: the profile may be another one than that by which it is connected."""
+    mine = {key: PROFILES[key] for key in ("component", "variable")} | {"attributeStatus": status}
+    assert accepted(Result("1", raw({"setVariableResult": [mine]}))) is outcome
+    assert accepted(Result("1", raw({"status": status})), "SetNetworkProfile") is outcome
 
 
 def test_an_error_tells_nothing() -> None:
