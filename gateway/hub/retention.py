@@ -155,7 +155,8 @@ class Retention:
         before = {name: now - round(settings.retention * 1000) for name, settings in self._settings().items()}
         old = []
         for partition, session, link in self._links():
-            oldest = link.backlog[0].entry.id if link.backlog else ""
+            waiting = (each.entry.id for each in link.backlog)
+            oldest = next((id for id in waiting if id not in link.introducing), "")
             if oldest and link.lot is None and not link.answers and _ms(oldest) < before.get(link.name, 0):
                 old.append((partition, session, link))
         await self._parking.put_aside(old)

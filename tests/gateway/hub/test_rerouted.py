@@ -498,3 +498,27 @@ async def test_a_transaction_whose_end_is_being_answered_when_an_upstream_is_lin
         await at.settled("CP-1", "main")
         assert transactions(old) == [("StartTransaction", None), ("StopTransaction", 7)]
         assert at.hub.partitions[0].sessions["cp-1"].shared.linked == {"main": "", "copy": ""}
+
+
+async def test_an_introduction_is_not_too_old(pair: tuple[Csms, Csms], server: Server) -> None:
+    """What comes behind it is not put aside for it."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main, copy = (Upstream(url=each.url, version="ocpp1.6") for each in pair)
+    async with site(store, {"main": main}) as at:
+        await at.connect("CP-1")
+        await at.say("CP-1", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}, "K1")
+        await at.say(
+            "CP-1", "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}, "K1"
+        )
+        await eventually("there", lambda: len(old.said) == 2)
+        await at.settled("CP-1")
+        new.delay = 0.5
+        follow(at, {"main": main, "copy": copy}, RouteConfig(primary="main", mirrors=("copy",)))
+        await eventually("being introduced", lambda: new.said)
+        await at.meter("CP-1", range(1))
+        link = at.hub.partitions[0].sessions["cp-1"].links["copy"]
+        await eventually("it waits", lambda: len(link.backlog) == 2)
+        await at.hub._retention.look()
+        assert link.lot is None
+        await eventually("told", lambda: new.heard("CP-1") == [0])
