@@ -119,8 +119,10 @@ class Parking:
         for link in session.links.values():
             place = self._places.get((link.name, session.charger.casefold()))
             if place is not None and place.link is not link and place.partition is partition:
-                place.link, link.lot = link, place.lot
-                place.lot.held.clear()  # of a link that is no more
+                old, place.link, link.lot = place.link, link, place.lot
+                if old is not None:  # it is no more, what it had not done with is fetched again
+                    left = {each.entry.id for each in (*old.under_way, *old.backlog)}
+                    place.lot.held.difference_update(left)
                 waiting = [exchange for exchange in link.backlog if not exchange.parked]
                 link.backlog.clear()
                 link.backlog.extend(waiting)

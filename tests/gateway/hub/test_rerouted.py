@@ -522,3 +522,49 @@ async def test_an_introduction_is_not_too_old(pair: tuple[Csms, Csms], server: S
         await at.hub._retention.look()
         assert link.lot is None
         await eventually("told", lambda: new.heard("CP-1") == [0])
+
+
+async def test_what_is_parked_is_told_once_when_its_upstream_gets_other_settings(
+    pair: tuple[Csms, Csms], server: Server
+) -> None:
+    """It is told, and the store has not heard of that yet."""
+    old, new = pair
+    store = RedisConfig(url=server.url, partitions=1)
+    main = Upstream(url=old.url, version="ocpp1.6")
+    copy = Upstream(url=new.url, version="ocpp1.6", reconnect_max=1)
+    route = RouteConfig(primary="main", mirrors=("copy",))
+    await new.stop()
+    async with site(store, {"main": main, "copy": copy}, route) as at:
+        await at.connect("CP-1")
+        await at.meter("CP-1", range(3))
+        await eventually("told", lambda: old.heard("CP-1") == [0, 1, 2])
+        (partition,) = at.hub.partitions.values()
+        session = partition.sessions["cp-1"]
+        link = session.links["copy"]
+        await at.hub._parking.put_aside([(partition, session, link)])
+        await at.settled("CP-1", "copy")
+        commit, held = at.journal.commit, []
+
+        def later(*args: Any) -> Any:
+            held.append((args, asyncio.get_running_loop().create_future()))
+            return held[-1][1]
+
+        def reply(charger: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+            at.journal.commit = later  # type: ignore[method-assign]
+            return {}
+
+        new.reply = reply
+        await new.start()
+        await eventually("the first is told", lambda: held)
+        new.reply = lambda *said: {}
+        changed = Upstream(url=new.url, version="ocpp1.6", reconnect_max=1, call_timeout=10)
+        follow(at, {"main": main, "copy": changed}, route)
+        await eventually("another link", lambda: session.links["copy"] is not link)
+        await asyncio.sleep(0.2)
+        at.journal.commit = commit  # type: ignore[method-assign]
+        for args, future in held:
+            await commit(*args)
+            future.set_result(None)
+        await eventually("told", lambda: new.heard("CP-1")[-1:] == [2])
+        assert new.heard("CP-1") == [0, 1, 2]
+        await eventually("all is told", lambda: session.links["copy"].lot is None)
