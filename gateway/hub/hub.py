@@ -110,7 +110,7 @@ class Hub:
         )
         self._census = Census(journal, self.partitions, self._parking, config.metrics.models)
         self._reconfigure = Reconfigure(
-            journal, self._sessions, self.partitions, self._groups, self._turn, self._parking.attach, self._take
+            journal, self._sessions, self.partitions, self._groups, self._turn, self._parking, self._take
         )
         self._pausing = Pausing(journal, wheel, self._sessions, self.partitions)
         self.operations = Operations(journal, self.partitions, self._sessions, self._turn, self._census)

@@ -29,6 +29,7 @@ from .backlog import Exchange, before, order
 from .comparing import compare
 from .link import Link
 from .linking import fit, hand_on, leavings
+from .parking import Parking
 from .partition import Partition
 from .reader import READ_COUNT
 from .session import Session, call_of
@@ -56,12 +57,12 @@ class Reconfigure:
         partitions: dict[int, Partition],
         groups: list[str],
         turn: Turn,
-        attach: Callable[[Partition, Session], None],
+        parking: Parking,
         take: Callable[[Partition, Batch], None],
     ) -> None:
-        """`groups` is shared with all who read: it grows and shrinks with the configuration. `attach` gives new links what is
-        parked for them, `take` is given what was pending for an upstream that is configured again."""
-        self._attach = attach
+        """`groups` is shared with all who read: it grows and shrinks with the configuration. `take` is given what was pending for
+        an upstream that is configured again."""
+        self._parking = parking
         self._take = take
         self._journal = journal
         self._sessions = sessions
@@ -287,12 +288,18 @@ class Reconfigure:
             if name in route.upstreams:
                 self._renew(partition, session, name, route, now)
         self._take_roles(session, route, now)
-        self._attach(partition, session)
+        self._parking.attach(partition, session)
         self._catch_up(partition, session)
         sessions.release(session)
         sessions.connect(session)
         self._turn.touched(partition, session)
+        await self._parking.put_aside([(partition, session, x) for x in session.links.values() if self._lingers(x)])
         return True
+
+    def _lingers(self, link: Link) -> bool:
+        """Whether something is left to tell an upstream that the route does not name any more. In the stream it would look to the
+        next owner like what it never was to be told."""
+        return link.leaving and not link.idle and link.name in self._sessions.config.upstreams
 
     async def _parked(self, number: int, session: Session, upstream: str) -> set[str]:
         """Entries with which open transactions began and that lie in the store for this upstream. Raises StoreDown."""

@@ -257,6 +257,47 @@ async def test_what_is_in_force_is_shown_and_compared(start_csms: StartCsms, sta
     )
 
 
+@pytest.mark.parametrize("ends", ["kill", "stop", ""])
+async def test_what_is_left_for_an_upstream_that_leaves_a_route_outlives_the_process(
+    ends: str, start_csms: StartCsms, start_gateway: StartGateway, plug_in: Connect
+) -> None:
+    """The same process tells it when the upstream is back; the next one, which has no route to it, keeps it as dead letters."""
+    main, copy = await start_csms("ocpp1.6"), await start_csms("ocpp1.6")
+    upstreams = {"main": main, "copy": settings(copy)}
+    gateway = await start_gateway(upstreams, routes=[{"primary": "main", "mirrors": ["copy"]}])
+    charger = await plug_in(Charger16, gateway.url, "CP1")
+    await charger.boot()
+    await heard(copy).until("the boot", lambda: bool(heard(copy).calls("BootNotification")))
+    await copy.stop()
+
+    async def away() -> bool:
+        return await metric(gateway, 'ocppgw_upstream_sessions{upstream="copy",state="connected"}') == 0
+
+    await until("the hang-up", away)
+    transaction = await charger.start(1, "04A1B2C3")
+    charger.meter += 100
+    await charger.meter_values(1, transaction)
+    await charger.stop(transaction)
+    gateway.config["routes"] = [{"primary": "main"}]
+    write(gateway)
+    assert await reloaded(gateway)
+    billing = ["StartTransaction", "MeterValues", "StopTransaction"]
+    if ends:
+        await (gateway.kill() if ends == "kill" else gateway.stop())
+        await gateway.start()
+
+        async def kept() -> bool:
+            letters = (await ask(gateway, "GET", "/api/v1/dead-letters/copy"))[1]["dead_letters"]
+            return [each["action"] for each in letters] == billing
+
+        await until("dead letters", kept)
+        return
+    await copy.start()
+    await heard(copy).until(
+        "the rest", lambda: [x.action for x in heard(copy).calls() if x.action in billing] == billing
+    )
+
+
 async def diff(gateway: Gateway) -> tuple[int | None, list[str]]:
     """`ocpp-gateway config diff` of the file and what runs; before the gateway has seen the file."""
     server = f"http://127.0.0.1:{gateway.admin_port}"
