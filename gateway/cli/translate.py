@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TextIO
 import msgspec
 
 from gateway.edge.actions import FROM_CHARGER
+from gateway.edge.guard import SENT
 from gateway.hub.effects import Effects
 from gateway.hub.link import Link
 from gateway.hub.observer import Observer
@@ -141,6 +142,8 @@ class Conversation:
         elif elements and elements[0] in (5, 6) and self._version == "ocpp2.1":
             unanswered = decode_21(raw)
             action = unanswered.action if isinstance(unanswered, Send) else ""
+            if action not in ("", SENT):
+                return
             head = msgspec.structs.replace(head, action=action, message_id=unanswered.id, cls="K2")
             self.session.called("csms", Entry(f"{now}-{self._seq}", "call", head, encode(unanswered)), now)
         else:

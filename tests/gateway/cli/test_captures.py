@@ -182,6 +182,7 @@ def test_translate_explains(file: Path) -> None:
 def test_translate_passes_what_nobody_answers_in_21() -> None:
     steps = [
         {"from": "charger", "frame": [6, "s", "NotifyPeriodicEventStream", {"id": 7}]},
+        {"from": "charger", "frame": [6, "t", "Heartbeat", {}]},
         {"from": "csms", "frame": [6, "s", "NotifyPeriodicEventStream", {"id": 7}]},
         {"from": "csms", "frame": [5, "b9", "FormatViolation", "unknown", {}]},
     ]
