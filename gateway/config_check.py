@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit, urlunsplit
 
 import msgspec
 
@@ -164,8 +164,17 @@ def _without_userinfo(upstream: Upstream, root: Node, name: str, problems: Probl
     if upstream.username or upstream.password:
         problems.add(where, path, "has credentials, and username or password is given too; keep one of them")
     return msgspec.structs.replace(
-        upstream, url=clean, username=unquote(parts.username), password=unquote(parts.password or "")
+        upstream, url=clean, username=unquote(parts.username), password=_unquoted(parts.password or "")
     )
+
+
+def _unquoted(password: str) -> str:
+    """As `password` has it: bytes that are no text become `hex:` and digits."""
+    raw = unquote_to_bytes(password)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return "hex:" + raw.hex()
 
 
 def _options(options: Options, root: Node, name: str, problems: Problems) -> None:

@@ -11,6 +11,7 @@ from gateway.config_route import Local, RouteConfig
 from gateway.config_source import suggestion
 from gateway.config_upstream import Upstream
 from gateway.edge.actions import FROM_CHARGER, FROM_CSMS
+from gateway.passwords import of_text
 from gateway.routes import CLASSES, DECISIONS, FOLLOWS, matcher, spellings
 from translators import translatable
 from translators.options import FEATURES
@@ -75,6 +76,14 @@ def _credentials(upstream: Upstream) -> Found:
             yield "credentials", f"{upstream.credentials} sends no user name or password of ours, but they are given"
         case "certificate" if not upstream.client_cert:
             yield "credentials", "certificate needs client_cert and client_key"
+    for key, password in (
+        ("password", upstream.password),
+        *((f"passwords.{id}", each) for id, each in upstream.passwords.items()),
+    ):
+        try:
+            of_text(password)
+        except ValueError:
+            yield key, "after hex: come pairs of hex digits"
     folded = [charger.casefold() for charger in upstream.passwords]
     if len(set(folded)) < len(folded):
         yield "passwords", "name a charger twice: identities differ by more than case"

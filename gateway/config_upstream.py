@@ -48,7 +48,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     username: str = ""
     """User name for HTTP Basic; empty with a password: the charger's id at this CSMS."""
     password: Secret = ""
-    """Password for HTTP Basic."""
+    """Password for HTTP Basic; `hex:00ff..` for one that is no text."""
     passwords: Secrets = {}
     """Passwords per charger: identity -> password. Other chargers use `password`."""
     client_cert: str = ""

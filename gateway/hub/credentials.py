@@ -30,7 +30,7 @@ def headers(settings: Upstream, charger: str, passed: str | None) -> dict[str, s
     without, None if that is not known; with `vault` the charger's password. Raises Unknown."""
     match settings.authentication:
         case "basic":
-            return _basic(settings, charger, settings.password_of(charger).encode())
+            return _basic(settings, charger, passwords.of_text(settings.password_of(charger)))
         case "vault":
             if passed is None:
                 raise Unknown(charger)

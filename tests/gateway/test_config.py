@@ -293,6 +293,8 @@ def test_credentials_leave_the_url(tmp_path: Path) -> None:
     text = "upstreams:\n  main: {url: 'wss://gw:a%40b@csms:8443/ocpp/', version: ocpp1.6}\n"
     upstream = load(write(tmp_path, text), {}).upstreams["main"]
     assert (upstream.url, upstream.username, upstream.password) == ("wss://csms:8443/ocpp", "gw", "a@b")
+    upstream = load(write(tmp_path, text.replace("a%40b", "a%ffb")), {}).upstreams["main"]
+    assert upstream.password == "hex:61ff62", "bytes that are no text"
 
 
 @pytest.mark.parametrize(

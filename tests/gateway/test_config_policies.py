@@ -269,6 +269,15 @@ CONTRADICTIONS = [
         ],
     ),
     (
+        ", password: 'hex:0g', passwords: {X: 'hex:00ff', y: 'hex:0'}",
+        "",
+        "",
+        [
+            "F:2: upstreams.a.password: after hex: come pairs of hex digits",
+            "F:2: upstreams.a.passwords.y: after hex: come pairs of hex digits",
+        ],
+    ),
+    (
         ", credentials: basic, ca_file: none.pem",
         ", credentials: passthrough, password: x",
         "",

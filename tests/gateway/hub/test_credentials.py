@@ -41,6 +41,7 @@ def basic(pair: str) -> str:
         ({"charger_ids": {"cp1": "X1"}, "password": "p"}, "/ocpp/X1", basic("X1:p")),
         ({"passwords": {"CP1": "own"}, "password": "all"}, "/ocpp/CP1", basic("CP1:own")),
         ({"passwords": {"CP2": "own"}, "password": "all", "username": "u"}, "/ocpp/CP1", basic("u:all")),
+        ({"passwords": {"CP1": "hex:00ff80"}}, "/ocpp/CP1", "Basic " + base64.b64encode(b"CP1:\x00\xff\x80").decode()),
         ({"credentials": "passthrough"}, "/ocpp/CP1", "Digest whatever"),
     ],
 )
