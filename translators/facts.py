@@ -74,6 +74,8 @@ class Transaction(msgspec.Struct, array_like=True):
     """Content of an event that the CSMS has not acknowledged -> its seqNo."""
     recent: dict[str, int] = {}
     """Digest of meter values that the CSMS acknowledged -> when they were received, ms."""
+    stop_accepted: bool = False
+    """The charger has said that it stops it because of `deauth_enforced`."""
 
 
 class Course(msgspec.Struct, array_like=True, gc=False):

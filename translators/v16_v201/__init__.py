@@ -19,6 +19,7 @@ from . import (
     custom_report,
     customer,
     diagnostics,
+    ledger,
     local_list,
     maintenance,
     metering,
@@ -94,6 +95,7 @@ def _admitted(row: Row) -> Row:
 def _resume(d: Dialogue) -> None:
     """After a restart: what waited before it."""
     boot.resume(d)
+    ledger.resume(d)
     maintenance.resume(d)
     reservations.resume(d)
 

@@ -207,22 +207,33 @@ def deauthorise(d: Dialogue, transaction: Transaction) -> None:
     if transaction.offline and not options_of(d).deauthorise:
         return
     transaction.deauth_enforced = True
+    d.spawn(lambda d: _stop_refused(d, transaction), "RemoteStopTransaction")
 
-    def stop(d: Dialogue) -> Rule:
-        for again in (True, False):
-            d.lose("RemoteStopTransaction", "synthesised")
-            command = v16.RemoteStopTransactionRequest(transactionId=transaction.tid)
-            try:
-                if (yield from d.ask("charger", command)).status == "Accepted":
-                    return None
-            except (Refusal, Silence):
-                pass
-            if again and (yield from d.wait(ENFORCE_AGAIN, lambda: transaction.state == "ended")):
-                return None
-        transaction.deauth_enforced = False
+
+def _stop_refused(d: Dialogue, transaction: Transaction) -> Rule:
+    """Have the charger stop: if it does not, it is told once more."""
+    if not runs(d, transaction):
         return None
+    for again in (True, False):
+        d.lose("RemoteStopTransaction", "synthesised")
+        command = v16.RemoteStopTransactionRequest(transactionId=transaction.tid)
+        try:
+            if (yield from d.ask("charger", command)).status == "Accepted":
+                transaction.stop_accepted = True
+                return None
+        except (Refusal, Silence):
+            pass
+        if again and (yield from d.wait(ENFORCE_AGAIN, lambda: not runs(d, transaction))):
+            return None
+    transaction.deauth_enforced = False
+    return None
 
-    d.spawn(stop, "RemoteStopTransaction")
+
+def resume(d: Dialogue) -> None:
+    """After a restart: transactions of a refused token that the charger has not said it will stop."""
+    for each in facts_of(d).transactions:
+        if each.deauth_enforced and not each.stop_accepted:
+            d.spawn(lambda d, each=each: _stop_refused(d, each), "RemoteStopTransaction")  # type: ignore[misc]
 
 
 def started_state(status: str) -> v201.ChargingState:

@@ -10,6 +10,7 @@ from tests.translators.saying import Saying, calls
 from translators.facts import Facts
 
 from .conversation import AT, OK, TAG, TOKEN, Charger, ended, start, started, status_of, stop, to_csms, updated
+from .station import Station
 from .test_metering import PERIODIC, element, meters, raw
 
 
@@ -244,3 +245,22 @@ def test_an_offline_start_has_the_state_of_its_own_time() -> None:
     left = s.control("csms_up")
     [event] = calls(left, "csms", "TransactionEvent")
     assert event["transactionInfo"]["chargingState"] == "EVConnected"
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_a_refused_transaction_is_stopped_after_a_restart_unless_the_charger_was_heard(heard: bool) -> None:
+    s = Station()
+    running = s.transaction(deauth_enforced=True)
+    stop = [("charger", "RemoteStopTransaction", {"transactionId": running.tid})]
+    s.translator.connected(s.clock)
+    assert s.after(1) == stop
+    if heard:
+        s.answers("charger", status="Accepted")
+    again = Station()
+    again.facts.transactions.append(running)
+    again.translator.connected(again.clock)
+    assert again.after(1) == ([] if heard else stop)
+    if not heard:
+        again.answers("charger", status="Rejected")
+        assert again.after(9) == []
+        assert again.after(1) == stop
