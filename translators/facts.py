@@ -76,6 +76,8 @@ class Transaction(msgspec.Struct, array_like=True):
     """Digest of meter values that the CSMS acknowledged -> when they were received, ms."""
     stop_accepted: bool = False
     """The charger has said that it stops it because of `deauth_enforced`."""
+    stop_answered: bool = False
+    """The charger was answered its StopTransaction in the place of the CSMS, which may never take it."""
 
 
 class Course(msgspec.Struct, array_like=True, gc=False):

@@ -12,6 +12,7 @@ from ..values import CONNECTOR_STATUS, format_time
 from .authorization import verdict_while_away
 from .availability import tell_status
 from .charger import facts_of
+from .stopping import stop_while_away
 from .transactions import start_while_away
 from .untunnelled import untunnel_while_away
 from .upstream import try_again
@@ -34,6 +35,8 @@ def away(d: Dialogue, request: Any) -> Struct | None:
             return v16.AuthorizeResponse(idTagInfo=verdict_while_away(d, request.idTag))
         case v16.StartTransactionRequest():
             return start_while_away(d, request)
+        case v16.StopTransactionRequest():
+            return stop_while_away(d, request)
         case v16.DataTransferRequest():
             return untunnel_while_away(d, request)
         case v16.SignCertificateRequest():

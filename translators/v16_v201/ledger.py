@@ -69,6 +69,13 @@ def runs(d: Dialogue, transaction: Transaction) -> bool:
     return all(number != transaction.tid for number in numbers_waiting(d, "StopTransaction"))
 
 
+def is_given_up(d: Dialogue, transaction: Transaction) -> bool:
+    """Whether the CSMS did not take its end, and nobody is going to tell it again by himself (spec 8.2)."""
+    if not transaction.stop_answered or transaction.tid in numbers_waiting(d, "StopTransaction"):
+        return False
+    return d.translator.asking(f"stop {transaction.uuid}") is None
+
+
 class _Numbered(msgspec.Struct):
     transactionId: int = 0
 

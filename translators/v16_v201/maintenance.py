@@ -12,7 +12,7 @@ from ..models.base import ABSENT
 from ..topology import Unknown, connector_at, connectors_at
 from ..values import json_text
 from .charger import ask, because, facts_of, options_of, running
-from .ledger import runs
+from .ledger import is_given_up, runs
 
 RESET_LASTS = 600_000
 """A reset explains a boot for 10 minutes (spec 3.11)."""
@@ -54,7 +54,7 @@ def reset(d: Dialogue, request: v201.ResetRequest) -> Rule:
     kind: v16.ResetType = "Soft"
     if request.type == "Immediate":
         kind = options_of(d).immediate_reset_as
-    elif running(d):
+    elif _busy(d):
         facts.reset_when_idle = True
         return v201.ResetResponse(status="Scheduled")
     try:
@@ -68,10 +68,15 @@ def reset(d: Dialogue, request: v201.ResetRequest) -> Rule:
     return v201.ResetResponse(status=response.status)
 
 
+def _busy(d: Dialogue) -> bool:
+    """Whether a transaction keeps an OnIdle reset waiting."""
+    return any(not is_given_up(d, each) for each in running(d))
+
+
 def after_ended(d: Dialogue) -> Rule:
     """Carry out a Reset that waited for the last transaction to end. For `d.spawn` or `yield from` after an Ended."""
     facts = facts_of(d)
-    if not facts.reset_when_idle or running(d):
+    if not facts.reset_when_idle or _busy(d):
         return None
     try:
         response = yield from d.ask("charger", v16.ResetRequest(type="Soft"))

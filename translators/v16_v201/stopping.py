@@ -16,6 +16,7 @@ from ..values import STOP_UP, Moment, Stop, charger_time, parse_time
 from .authorization import final_cost, meant, token_of, verdict
 from .charger import facts_of, has, options_of
 from .ledger import END, by_number, connector_of, is_open, offline, tell, told_state
+from .maintenance import after_ended
 from .metering import readings, see_register
 from .steady import Written, written
 from .transactions import end, is_sound, mark, taken_over, tell_start
@@ -53,6 +54,15 @@ def stop(d: Dialogue, request: v16.StopTransactionRequest) -> Rule:
         except Refusal:
             pass  # its end is worth telling all the same
     return (yield from _ended(d, transaction, request, moment))
+
+
+def stop_while_away(d: Dialogue, request: v16.StopTransactionRequest) -> v16.StopTransactionResponse:
+    """The charger does not say it again: a Reset that waits for the end need not wait for a CSMS that never takes it."""
+    transaction = by_number(d, request.transactionId)
+    if transaction is not None and transaction.state != "ended":
+        transaction.stop_answered = True
+        d.spawn(after_ended, "Reset")
+    return v16.StopTransactionResponse()
 
 
 def _resolve(d: Dialogue, request: v16.StopTransactionRequest, moment: Moment, ended_key: str) -> Transaction | None:

@@ -105,3 +105,31 @@ def test_a_2_0_1_charger(waits: int) -> None:
     s.answers["csms", "StartTransaction"] = {"transactionId": 7, **TAG}
     s.waits(60)
     assert [action for action, _ in calls(s.heard, "csms")][-2:] == ["StartTransaction", "StatusNotification"]
+
+
+@pytest.mark.parametrize("scheduled", [True, False])
+def test_a_reset_does_not_wait_for_an_end_that_the_csms_refuses_for_good(scheduled: bool) -> None:
+    s = Saying("1.6", "2.0.1")
+    begin = {"connectorId": 1, "idTag": "ABC", "meterStart": 5, "timestamp": AT.format(0)}
+    tid = answer(s.charger("StartTransaction", begin), "charger")["transactionId"]
+    if scheduled:
+        assert answer(s.csms("Reset", {"type": "OnIdle"}), "csms") == {"status": "Scheduled"}
+    s.answers["csms", "TransactionEvent"] = "InternalError"
+    for _ in range(5):
+        left = s.charger("StopTransaction", {"transactionId": tid, "meterStop": 9, "timestamp": AT.format(2)})
+        assert calls(left, "charger") == []
+    assert answer(left, "charger") == {}
+    left = s.charger("Heartbeat", {}) if scheduled else s.csms("Reset", {"type": "OnIdle"})
+    assert calls(left, "charger", "Reset") == [{"type": "Soft"}]
+
+
+def test_a_reset_waits_for_an_end_that_is_still_to_be_told() -> None:
+    s = Saying("1.6", "2.0.1")
+    begin = {"connectorId": 1, "idTag": "ABC", "meterStart": 5, "timestamp": AT.format(0)}
+    tid = answer(s.charger("StartTransaction", begin), "charger")["transactionId"]
+    s.csms("Reset", {"type": "OnIdle"})
+    s.control("csms_down")
+    s.charger("StopTransaction", {"transactionId": tid, "meterStop": 9, "timestamp": AT.format(2)})
+    assert calls(s.charger("Heartbeat", {}), "charger", "Reset") == []
+    left = s.control("csms_up")
+    assert [action for action, _ in calls(left, "csms") + calls(left, "charger")] == ["TransactionEvent", "Reset"]
