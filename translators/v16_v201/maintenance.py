@@ -91,6 +91,14 @@ def after_ended(d: Dialogue) -> Rule:
     return None
 
 
+def after_given_up(d: Dialogue) -> Rule:
+    """The CSMS was silent to an end: a moment later it is known whether that is told again."""
+    if facts_of(d).reset_when_idle:
+        yield from d.wait(1)
+        yield from after_ended(d)
+    return None
+
+
 def resume(d: Dialogue) -> None:
     """After a restart: a Reset that waited for the last transaction to end, which may have ended."""
     if facts_of(d).reset_when_idle:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..dialogue import Dialogue, Refusal, Row, Rule, Talk
+from ..dialogue import Dialogue, Refusal, Row, Rule, Silence, Talk
 from ..facts import Transaction
 from ..metering import REGISTER, WH_MOST, energy_sample, energy_value, in_wh, register_of
 from ..models import v16, v201
@@ -16,7 +16,7 @@ from ..values import STOP_UP, Moment, Stop, charger_time, parse_time
 from .authorization import final_cost, meant, token_of, verdict
 from .charger import facts_of, has, options_of
 from .ledger import END, by_number, connector_of, is_open, offline, tell, told_state
-from .maintenance import after_ended
+from .maintenance import after_ended, after_given_up
 from .metering import readings, see_register
 from .steady import Written, written
 from .transactions import end, is_sound, mark, taken_over, tell_start
@@ -46,14 +46,24 @@ def stop(d: Dialogue, request: v16.StopTransactionRequest) -> Rule:
     if taken_over(d, f"stop {transaction.uuid}"):
         return None
     transaction.ended_key = ended_key
-    if transaction.state == "starting":
-        began = charger_time(transaction.started_at, d.now)
-        try:
-            yield from tell_start(d, transaction, began)
-            d.lose("idTokenInfo")  # remembered; the charger is told what the CSMS says to the end
-        except Refusal:
-            pass  # its end is worth telling all the same
-    return (yield from _ended(d, transaction, request, moment))
+    try:
+        if transaction.state == "starting":
+            yield from _start_first(d, transaction)
+        return (yield from _ended(d, transaction, request, moment))
+    except Silence:
+        transaction.stop_answered = True  # the charger does not wait for longer (spec 8.2)
+        d.spawn(after_given_up, "Reset")
+        raise
+
+
+def _start_first(d: Dialogue, transaction: Transaction) -> Rule:
+    began = charger_time(transaction.started_at, d.now)
+    try:
+        yield from tell_start(d, transaction, began)
+        d.lose("idTokenInfo")  # remembered; the charger is told what the CSMS says to the end
+    except Refusal:
+        pass  # its end is worth telling all the same
+    return None
 
 
 def stop_while_away(d: Dialogue, request: v16.StopTransactionRequest) -> v16.StopTransactionResponse:

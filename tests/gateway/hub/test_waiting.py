@@ -123,6 +123,19 @@ def test_a_reset_does_not_wait_for_an_end_that_the_csms_refuses_for_good(schedul
     assert calls(left, "charger", "Reset") == [{"type": "Soft"}]
 
 
+def test_a_reset_waits_as_long_as_a_silent_csms_is_told_the_end() -> None:
+    s = Saying("1.6", "2.0.1")
+    begin = {"connectorId": 1, "idTag": "ABC", "meterStart": 5, "timestamp": AT.format(0)}
+    tid = answer(s.charger("StartTransaction", begin), "charger")["transactionId"]
+    s.csms("Reset", {"type": "OnIdle"})
+    s.answers["csms", "TransactionEvent"] = SILENT
+    s.charger("StopTransaction", {"transactionId": tid, "meterStop": 9, "timestamp": AT.format(2)})
+    left = s.waits(240)
+    assert [action for action, _ in calls(left, "csms") + calls(left, "charger")] == ["TransactionEvent"] * 4 + [
+        "Reset"
+    ]
+
+
 def test_a_reset_waits_for_an_end_that_is_still_to_be_told() -> None:
     s = Saying("1.6", "2.0.1")
     begin = {"connectorId": 1, "idTag": "ABC", "meterStart": 5, "timestamp": AT.format(0)}
