@@ -210,9 +210,12 @@ def _renderer(out: TextIO) -> Any:
 
 
 class _Libraries(logging.Handler):
-    """Puts what libraries log into our log."""
+    """Puts what libraries log into our log, but for what a client has sent that is no HTTP: it has its answer, 400."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if any(each.__name__ == "BadHttpMessage" for each in type(error).__mro__):
+            return
         level = "error" if record.levelno >= logging.ERROR else "warning"
         extra: dict[str, Any] = {"exc_info": record.exc_info} if record.exc_info else {}
         try:
