@@ -124,13 +124,15 @@ class Spot(NamedTuple):
 
 _SPOT = re.compile(
     r"(?P<c>[^.#:/@\[\]]+)(?:#(?P<ci>[^.#:/@\[\]]+)|\[(?P<cb>[^\[\]]+)\])?(?::(?P<e>\d{1,9})(?:/(?P<n>\d{1,9}))?)?"
-    r"\.(?P<v>[^.#:/@\[\]]+)(?:#(?P<vi>[^#:/@\[\]]+)|\[(?P<vb>[^\[\]]+)\])?(?:@(?P<a>Target|MinSet|MaxSet))?",
+    r"\.(?P<v>[^.#:/@\[\]]+)(?:#(?P<vi>[^#:/@\[\]]+)|\[(?P<vb>[^\[\]]+)\]|\.(?P<vd>[^.#:/@\[\]]+))?"
+    r"(?:@(?P<a>Target|MinSet|MaxSet))?",
     re.ASCII,
 )
 
 
 def spot_of(key: str) -> Spot | None:
-    """What a flat key names: `Comp#inst:evse/connector.Var#inst@Attr`, or with instances in brackets. None if it is none."""
+    """What a flat key names: `Comp#inst:evse/connector.Var#inst@Attr`, or with instances in brackets; that of the
+    variable also after a dot. None if it is none."""
     match = _SPOT.fullmatch(key)
     if match is None:
         return None
@@ -141,7 +143,7 @@ def spot_of(key: str) -> Spot | None:
         int(part["e"] or 0),
         int(part["n"] or 0),
         _plain(part["v"]),
-        _plain(part["vi"] or part["vb"]),
+        _plain(part["vi"] or part["vb"] or part["vd"]),
         part["a"] or "Actual",
     )
 

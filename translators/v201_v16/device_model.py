@@ -143,21 +143,19 @@ def _rotations(d: Dialogue, rows: list[KeyRow]) -> list[Slot]:
 
 
 def _vendor(d: Dialogue, key: str) -> list[Slot]:
-    """A key without a row: a variable by its flat name, or one of a 1.6 key that the charger keeps under its own name."""
-    spot = spot_of(key)
-    if spot is not None:
-        return [Slot(spot, None)]
+    """A key without a row: one of a 1.6 key that the charger keeps under its own name, or a variable by its flat name."""
     model = facts_of(d).model
+    for component, name in ((LEGACY, key), (VENDOR, vendor_name(key))):
+        spot = Spot(component, "", 0, 0, name[:50], name[50:])
+        if spot.key.casefold() in model:
+            return [Slot(spot, None)]
     if "~" in key:
         for each in model.values():
             if each.name and short_key(each.name).casefold() == key.casefold():
                 found = spot_of(each.name)
                 return [Slot(found, None)] if found is not None else []
-    for component, name in ((LEGACY, key), (VENDOR, vendor_name(key))):
-        spot = Spot(component, "", 0, 0, name[:50], name[50:])
-        if spot.key.casefold() in model:
-            return [Slot(spot, None)]
-    return []
+    named = spot_of(key)
+    return [Slot(named, None)] if named is not None else []
 
 
 def vendor_name(key: str) -> str:

@@ -218,6 +218,10 @@ def test_variables_by_their_names() -> None:
             "OCPPCommCtrlr.MessageAttempts#TransactionEvent",
             place("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
         ),
+        (
+            "OCPPCommCtrlr.MessageAttempts.TransactionEvent",
+            place("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
+        ),
         ("Connector:1/2.AvailabilityState", place("Connector", "AvailabilityState", evse={"id": 1, "connectorId": 2})),
         ("NetworkConfiguration[1].OcppCsmsUrl", place("NetworkConfiguration", "OcppCsmsUrl", of="1")),
         ("A%2EB.C%23D", place("A.B", "C#D")),
@@ -240,6 +244,28 @@ def test_flat_keys() -> None:
     for key in ("A.B", "A#i.B", "A:1.B#j", "A:1/2.B@Target", "A%2E%25.B"):
         spot = spot_of(key)
         assert spot is not None and spot.key == key
+
+
+def test_a_key_that_was_shortened_is_found_again() -> None:
+    where, key = (
+        place("ISO15118Ctrlr", "ContractCertificateInstallationEnabled"),
+        "ISO15118Ctrlr.ContractCertificateInstall~2c9610e41",
+    )
+    w = World()
+    reports(w, report(where, "true"))
+    w.obeys("GetConfiguration", {"key": [key]}, getting(where), got((where, "true", "Accepted")),
+            {"configurationKey": [{"key": key, "readonly": False, "value": "true"}]})  # fmt: skip
+    w.obeys("ChangeConfiguration", {"key": key, "value": "false"}, setting((where, "false")),
+            was_set((where, "Accepted")), YES)  # fmt: skip
+
+
+def test_a_vendor_s_key_may_look_like_a_variable() -> None:
+    own, vendor = place(LEGACY, "ACME.Mode"), place("OCPP16VendorCtrlr", "ACME.Night=20Mode")
+    w = World()
+    reports(w, report(own, "1"), report(vendor, "2"))
+    for key, where in (("ACME.Mode", own), ("ACME.Night Mode", vendor)):
+        w.obeys("GetConfiguration", {"key": [key]}, getting(where), got((where, "3", "Accepted")),
+                {"configurationKey": [{"key": key, "readonly": False, "value": "3"}]})  # fmt: skip
 
 
 # Learning the device model
