@@ -23,12 +23,12 @@ from ..models import v16, v201
 from ..topology import connectors
 from .device_model import (
     LOCAL,
-    OWNED,
-    PASSWORD,
     Local,
     Slot,
     every_key,
+    is_owned,
     is_readonly,
+    is_secret,
     items_per_message,
     limit_of,
     slots,
@@ -60,7 +60,7 @@ def get_configuration(d: Dialogue, request: v16.GetConfigurationRequest) -> Rule
     everything = not request.key
     keys = _distinct(request.key) if request.key else _every(d)
     meant = {key: [] if key.casefold() in LOCAL else slots(d, key) for key in keys}
-    values = yield from _read(d, [slot for key in keys for slot in meant[key] if _is_read(key, slot)])
+    values = yield from _read(d, [slot for key in keys for slot in meant[key] if _is_read(slot)])
     found: list[v16.KeyValue] = []
     unknown: list[str] = []
     for key in keys:
@@ -87,8 +87,8 @@ def _every(d: Dialogue) -> list[str]:
     return [*LOCAL.values(), *known]
 
 
-def _is_read(key: str, slot: Slot) -> bool:
-    return key.casefold() != PASSWORD and (slot.row is None or slot.row.target == "Actual")
+def _is_read(slot: Slot) -> bool:
+    return not is_secret(slot.spot) and (slot.row is None or slot.row.target == "Actual")
 
 
 def _read(d: Dialogue, wanted: list[Slot]) -> Generator[Ask, Any, Values]:
@@ -137,11 +137,11 @@ def _entry(d: Dialogue, key: str, meant: list[Slot], values: Values) -> v16.KeyV
     local = LOCAL.get(key.casefold())
     if local is not None:
         return v16.KeyValue(key=key, readonly=True, value=_local(d, local))
-    if key.casefold() == PASSWORD:
-        return v16.KeyValue(key=key, readonly=False)
     if not meant:
         return None
-    readonly = key.casefold() in OWNED or all(is_readonly(d, slot) for slot in meant)
+    if is_secret(meant[0].spot):
+        return v16.KeyValue(key=key, readonly=False)
+    readonly = all(is_owned(slot.spot) or is_readonly(d, slot) for slot in meant)
     first = meant[0]
     if first.row is not None and first.row.target != "Actual":
         limit = limit_of(d, first)
@@ -246,13 +246,13 @@ def _measurands(d: Dialogue, key: str, value: str) -> str:
 def change_configuration(d: Dialogue, request: v16.ChangeConfigurationRequest) -> Rule:
     """The variables of one key in one request; the worst of their results is the key's."""
     key = request.key.strip()
-    if key.casefold() in LOCAL or key.casefold() in OWNED:
+    if key.casefold() in LOCAL:
         return v16.ChangeConfigurationResponse(status="Rejected")
     meant = slots(d, key)
     if not meant:
         return v16.ChangeConfigurationResponse(status="NotSupported")
     if any(slot.row is not None and slot.row.target != "Actual" for slot in meant) or all(
-        is_readonly(d, slot) for slot in meant
+        is_owned(slot.spot) or is_readonly(d, slot) for slot in meant
     ):
         return v16.ChangeConfigurationResponse(status="Rejected")
     try:

@@ -14,15 +14,18 @@ from .state import Known, facts_of
 Local = Literal["NumberOfConnectors", "SupportedFeatureProfiles", "GetConfigurationMaxKeys"]
 
 VENDOR: Final = "OCPP16VendorCtrlr"
-PASSWORD: Final = "authorizationkey"
 LOCAL: Final[dict[str, Local]] = {
     "numberofconnectors": "NumberOfConnectors",
     "supportedfeatureprofiles": "SupportedFeatureProfiles",
     "getconfigurationmaxkeys": "GetConfigurationMaxKeys",
 }
 """Keys that the gateway answers from what it knows of the charger."""
-OWNED: Final = frozenset((PASSWORD, "securityprofile", "chargepointid"))
-"""Keys of the link and the identity: the gateway's, never written to the charger (spec 13.26)."""
+_SECRET: Final = "basicauthpassword"
+_LINK: Final = {
+    "securityctrlr": (_SECRET, "identity", "securityprofile"),
+    "networkconfiguration": (_SECRET, "identity", "securityprofile", "ocppcsmsurl"),
+}
+"""Variables of the link and the identity: the gateway's, never written to the charger whatever the key is (spec 13.26)."""
 
 _NUMBERED = re.compile(r"MeterPublicKey(\d{1,4})", re.ASCII | re.IGNORECASE)
 _LANGUAGE = re.compile(r"DefaultPriceText,(\S{1,30})", re.IGNORECASE)
@@ -166,6 +169,16 @@ def vendor_name(key: str) -> str:
     )
 
 
+def is_owned(spot: Spot) -> bool:
+    """Whether a variable is one of the link or the identity."""
+    return spot.variable.casefold() in _LINK.get(spot.component.casefold(), ())
+
+
+def is_secret(spot: Spot) -> bool:
+    """Whether a variable is a password, which is never read."""
+    return is_owned(spot) and spot.variable.casefold() == _SECRET
+
+
 def known(d: Dialogue, spot: Spot) -> Known | None:
     """What was reported of a variable."""
     return facts_of(d).model.get(spot.key.casefold())
@@ -198,14 +211,17 @@ def every_key(d: Dialogue) -> list[str]:
     """Every key that the charger is known to have: 1.6's own, then the writable variables that 1.6 has no key for."""
     found: list[str] = []
     for folded, rows in _by_key().items():
-        if folded == PASSWORD or rows[0].role == "alias" or "<" in folded:
+        if rows[0].conversion == "password" or rows[0].role == "alias" or "<" in folded:
             continue
         if any(known(d, slot.spot) is not None for slot in slots(d, rows[0].key)):
             found.append(rows[0].key)
     for number in connectors(d):
         if slots(d, f"MeterPublicKey{number}") and known(d, slots(d, f"MeterPublicKey{number}")[0].spot) is not None:
             found.append(f"MeterPublicKey{number}")
-    found.extend(short_key(each.name) for each in facts_of(d).model.values() if each.name)
+    for each in facts_of(d).model.values():
+        spot = spot_of(each.name)
+        if spot is not None and not is_secret(spot):
+            found.append(short_key(each.name))
     return found
 
 
@@ -214,7 +230,10 @@ def usual_keys() -> list[str]:
     return [
         rows[0].key
         for folded, rows in _by_key().items()
-        if folded != PASSWORD and rows[0].role != "alias" and "<" not in folded and rows[0].target == "Actual"
+        if rows[0].conversion != "password"
+        and rows[0].role != "alias"
+        and "<" not in folded
+        and rows[0].target == "Actual"
     ]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from translators.config_keys import LEGACY, key_rows, short_key, spot_of
-from translators.v201_v16.device_model import OWNED
 
 from .conversation import AT, World, event, reported, start, status_of, to_charger, to_csms
 
@@ -73,7 +72,7 @@ SIMPLE = [
     and row.target == "Actual"
     and row.component != LEGACY
     and row.conversion in ("bool", "int", "int(min=1)", "natural", "identity", "csl", "dateTime")
-    and row.key.casefold() not in OWNED
+    and row.key not in ("SecurityProfile", "ChargePointId")
     and "<" not in row.key
 ]
 
@@ -200,6 +199,18 @@ def test_keys_of_the_gateway() -> None:
                "unknownKey": ["CentralSystemURI"]})  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["SecurityCtrlr.BasicAuthPassword", "securityctrlr.basicauthpassword", "SecurityCtrlr.Identity", "SecurityCtrlr.SecurityProfile",
+     "NetworkConfiguration#1.OcppCsmsUrl", "NetworkConfiguration[1].BasicAuthPassword"],
+)  # fmt: skip
+def test_what_is_the_link_s_is_not_written_under_another_name(key: str) -> None:
+    w = World()
+    w.decides("ChangeConfiguration", {"key": key, "value": "1" * 20}, NO)
+    if "assword" in key:
+        w.decides("GetConfiguration", {"key": [key]}, {"configurationKey": [{"key": key, "readonly": False}]})
+
+
 def test_values_are_cut() -> None:
     name = place("SecurityCtrlr", "OrganizationName")
     World().obeys("GetConfiguration", {"key": ["CpoName"]}, getting(name), got((name, "é" * 900, "Accepted")),
@@ -223,7 +234,7 @@ def test_variables_by_their_names() -> None:
             place("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
         ),
         ("Connector:1/2.AvailabilityState", place("Connector", "AvailabilityState", evse={"id": 1, "connectorId": 2})),
-        ("NetworkConfiguration[1].OcppCsmsUrl", place("NetworkConfiguration", "OcppCsmsUrl", of="1")),
+        ("NetworkConfiguration[1].OcppInterface", place("NetworkConfiguration", "OcppInterface", of="1")),
         ("A%2EB.C%23D", place("A.B", "C#D")),
     ):
         w.obeys("GetConfiguration", {"key": [key]}, getting(where), got((where, "v", "Accepted")),
