@@ -23,6 +23,7 @@ from ..models import v16, v201
 from ..topology import connectors
 from .device_model import (
     LOCAL,
+    ROTATION,
     Local,
     Slot,
     every_key,
@@ -137,6 +138,8 @@ def _entry(d: Dialogue, key: str, meant: list[Slot], values: Values) -> v16.KeyV
     local = LOCAL.get(key.casefold())
     if local is not None:
         return v16.KeyValue(key=key, readonly=True, value=_local(d, local))
+    if not meant and key.casefold() == ROTATION:
+        return v16.KeyValue(key=key, readonly=True, value=_rotation(d, []))
     if not meant:
         return None
     if is_secret(meant[0].spot):
@@ -159,7 +162,7 @@ def _entry(d: Dialogue, key: str, meant: list[Slot], values: Values) -> v16.KeyV
         return None
     read = [(slot, result.attributeValue or "") for slot, result in there if result.attributeStatus == "Accepted"]
     text = _down(d, key, read) if read else ""
-    return v16.KeyValue(key=key, readonly=readonly and bool(read), value=_cut(d, text) if text else None)
+    return v16.KeyValue(key=key, readonly=readonly, value=_cut(d, text) if text else None)
 
 
 def _cut(d: Dialogue, text: str) -> str:
@@ -250,7 +253,7 @@ def change_configuration(d: Dialogue, request: v16.ChangeConfigurationRequest) -
         return v16.ChangeConfigurationResponse(status="Rejected")
     meant = slots(d, key)
     if not meant:
-        return v16.ChangeConfigurationResponse(status="NotSupported")
+        return v16.ChangeConfigurationResponse(status="Rejected" if key.casefold() == ROTATION else "NotSupported")
     if any(slot.row is not None and slot.row.target != "Actual" for slot in meant) or all(
         is_owned(slot.spot) or is_readonly(d, slot) for slot in meant
     ):

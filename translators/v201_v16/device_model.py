@@ -20,6 +20,8 @@ LOCAL: Final[dict[str, Local]] = {
     "getconfigurationmaxkeys": "GetConfigurationMaxKeys",
 }
 """Keys that the gateway answers from what it knows of the charger."""
+ROTATION: Final = "connectorphaserotation"
+"""A key that every 1.6 charger must have, also one that says nothing of its rotation."""
 _SECRET: Final = "basicauthpassword"
 _LINK: Final = {
     "securityctrlr": (_SECRET, "identity", "securityprofile"),
@@ -213,7 +215,8 @@ def every_key(d: Dialogue) -> list[str]:
     for folded, rows in _by_key().items():
         if rows[0].conversion == "password" or rows[0].role == "alias" or "<" in folded:
             continue
-        if any(known(d, slot.spot) is not None for slot in slots(d, rows[0].key)):
+        told = any(known(d, slot.spot) is not None for slot in slots(d, rows[0].key))
+        if told or (folded == ROTATION and facts_of(d).model_read_at):
             found.append(rows[0].key)
     for number in connectors(d):
         if slots(d, f"MeterPublicKey{number}") and known(d, slots(d, f"MeterPublicKey{number}")[0].spot) is not None:

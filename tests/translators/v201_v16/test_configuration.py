@@ -188,6 +188,12 @@ def test_what_the_charger_says_of_a_write(status: str, told: str) -> None:
                   was_set((HEARTBEAT, status)), {"status": told})  # fmt: skip
 
 
+def test_a_value_that_is_not_told_does_not_make_its_key_writable() -> None:
+    where, key = place("SmartChargingCtrlr", "ProfileStackLevel"), "ChargeProfileMaxStackLevel"
+    World().obeys("GetConfiguration", {"key": [key]}, getting(where), got((where, None, "Rejected")),
+                  {"configurationKey": [{"key": key, "readonly": True}]})  # fmt: skip
+
+
 def test_keys_of_the_gateway() -> None:
     w = World()
     for key in ("NumberOfConnectors", "SupportedFeatureProfiles", "GetConfigurationMaxKeys", "AuthorizationKey",
@@ -335,6 +341,22 @@ def test_after_its_boot_a_charger_is_read_and_provisioned() -> None:
               to_charger("GetVariables", "$any"))  # fmt: skip
     boots(w)
     w.decides("ChangeConfiguration", {"key": "StopTxnSampledData", "value": "SoC"}, NO)
+
+
+def test_a_charger_without_phase_rotation() -> None:
+    w = World(post_boot=True)
+    boots(w, ASKED)
+    w.charger(YES)
+    reports(w, report(HEARTBEAT, "60"), report(POINTS[0], "PowerPathClosed", "ReadOnly"), request="$int:report")
+    key = "ConnectorPhaseRotation"
+    unknown = {"key": key, "readonly": True, "value": "1.Unknown,2.Unknown"}
+    w.decides("GetConfiguration", {"key": [key]}, {"configurationKey": [unknown]})
+    w.decides("ChangeConfiguration", {"key": key, "value": "1.RST"}, NO)
+    w.obeys("GetConfiguration", {}, getting(HEARTBEAT), got((HEARTBEAT, "60", "Accepted")),
+            {"configurationKey": [{"key": "NumberOfConnectors", "readonly": True, "value": "2"},
+                                  {"key": "SupportedFeatureProfiles", "readonly": True, "value": "Core,RemoteTrigger"},
+                                  {"key": "GetConfigurationMaxKeys", "readonly": True, "value": "50"},
+                                  unknown, {"key": "HeartbeatInterval", "readonly": False, "value": "60"}]})  # fmt: skip
 
 
 def test_everything_that_was_reported_is_listed() -> None:
