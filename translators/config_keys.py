@@ -159,3 +159,11 @@ def _plain(text: str) -> str:
 def short_key(key: str) -> str:
     """A flat key that fits 1.6: beyond 50 characters the first 40, and the start of its digest."""
     return key if len(key) <= 50 else f"{key[:40]}~{sha256(key.encode()).hexdigest()[:9]}"
+
+
+_ESCAPED = re.compile(rb"=([0-9A-Fa-f]{2})")
+
+
+def unescape(name: str) -> str:
+    """The key of a vendor that a variable is named after (config-keys 6.1): `Foo=20Bar` -> `Foo Bar`."""
+    return _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), name.encode()).decode(errors="replace")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..config_keys import LEGACY
+from ..config_keys import LEGACY, unescape
 from ..dialogue import Dialogue, Row, Rule, Talk
 from ..models import v201
 from .charger import facts_of
 from .configuration import FRESH, Unread, read, refresh, report
-from .device_model import PASSWORD, VENDOR, spelling, tables, unescape
+from .device_model import PASSWORD, VENDOR, spelling, tables
 from .inventory import Item, inventory
 
 _CRITERIA = ("Active", "Available", "Enabled", "Problem")

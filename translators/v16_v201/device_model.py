@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
-from ..config_keys import LEGACY, Address, KeyRow, LocalRow, address, key_rows, local_rows
+from ..config_keys import LEGACY, Address, KeyRow, LocalRow, address, key_rows, local_rows, unescape
 from ..config_values import (
     CONVERSIONS,
     Unfit,
@@ -169,14 +168,6 @@ def _mutability(key: str, rows: list[KeyRow] | tuple[KeyRow, ...]) -> str:
     if key.casefold() in _NEVER_WRITTEN:
         return "ReadOnly"
     return rows[0].mutability if rows else "ReadWrite"
-
-
-_ESCAPED = re.compile(rb"=([0-9A-Fa-f]{2})")
-
-
-def unescape(name: str) -> str:
-    """`Foo=20Bar` -> `Foo Bar`."""
-    return _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), name.encode()).decode(errors="replace")
 
 
 def value_up(found: Found, raw: str) -> str:

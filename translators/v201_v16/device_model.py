@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
-from ..config_keys import LEGACY, Address, KeyRow, Spot, address, key_rows, short_key, spot_of
+from ..config_keys import LEGACY, Address, KeyRow, Spot, address, key_rows, short_key, spot_of, unescape
 from ..dialogue import Dialogue
 from ..topology import connectors, evses, place_of
 from .state import Known, facts_of
@@ -223,9 +223,30 @@ def every_key(d: Dialogue) -> list[str]:
             found.append(f"MeterPublicKey{number}")
     for each in facts_of(d).model.values():
         spot = spot_of(each.name)
-        if spot is not None and not is_secret(spot):
+        if spot is None or is_secret(spot):
+            continue
+        own = _own_key(spot)
+        if own and any(slot.spot.key.casefold() == spot.key.casefold() for slot in slots(d, own)):
+            found.append(own)
+        elif each.mutability != "ReadOnly":
             found.append(short_key(each.name))
-    return found
+    return list({key.casefold(): key for key in found if key.casefold() not in LOCAL}.values())
+
+
+def _own_key(spot: Spot) -> str:
+    """The 1.6 key that a variable without a row stands for; empty if it is one of 2.0.1."""
+    if is_of_16(spot):
+        name = spot.variable + spot.variable_instance
+        key = unescape(name) if spot.component.casefold() == VENDOR.casefold() else name
+        return key if len(key) <= 50 else ""
+    if spot.address._replace(variable_instance="<lang>") in _addresses():
+        return f"DefaultPriceText,{spot.variable_instance}"
+    return ""
+
+
+def is_of_16(spot: Spot) -> bool:
+    """Whether a variable is a 1.6 key under its own name (config-keys 6.1)."""
+    return spot.component.casefold() in (LEGACY.casefold(), VENDOR.casefold())
 
 
 def usual_keys() -> list[str]:

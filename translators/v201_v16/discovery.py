@@ -12,7 +12,7 @@ from ..metering import REGISTER
 from ..models import v201
 from ..topology import connectors, number_at
 from ..values import plain
-from .device_model import is_mapped, remembers_value, wrote
+from .device_model import is_mapped, is_of_16, remembers_value, wrote
 from .peers import command
 from .state import Known, facts_of, next_number, options_of
 from .tunnel import offer
@@ -65,7 +65,7 @@ def learn(d: Dialogue, entry: v201.ReportData) -> None:
     if actual is None:
         return
     mutability = actual.mutability or "ReadWrite"
-    if not is_mapped(spot) and mutability == "ReadOnly":
+    if not is_mapped(spot) and not is_of_16(spot) and mutability == "ReadOnly":
         return
     key = spot.key.casefold()
     if len(facts.model) >= VARIABLES_MOST and key not in facts.model:

@@ -370,6 +370,25 @@ def test_everything_that_was_reported_is_listed() -> None:
     w.obeys("ChangeConfiguration", {"key": "Foo", "value": "9"}, setting((foo, "9")), was_set((foo, "Accepted")), YES)
 
 
+def test_keys_are_listed_under_the_names_that_1_6_has_for_them() -> None:
+    text = place("TariffCostCtrlr", "TariffFallbackMessage", "nl")
+    offline = place("TariffCostCtrlr", "OfflineTariffFallbackMessage", "nl")
+    own, fixed = place(LEGACY, "ACME.Mode"), place(LEGACY, "ACMESerial")
+    vendor, flat = place("OCPP16VendorCtrlr", "Night=20Mode"), place("ACME", "Limit", "Day")
+    w = World()
+    reports(w, report(text, "x"), report(offline, "y"), report(own, "1"), report(fixed, "2", "ReadOnly"), report(vendor, "3"),
+            report(flat, "4"), report(place(LEGACY, "NumberOfConnectors"), "2", "ReadOnly"),
+            report(place(LEGACY, "SupportedFeatureProfiles"), "Core", "ReadOnly"))  # fmt: skip
+    w.commands("GetConfiguration", {}, getting(text, offline, own, fixed, vendor, flat))
+    values = zip((text, offline, own, fixed, vendor, flat), "xy1234", strict=True)
+    rows = [("DefaultPriceText,nl", False, '{"priceText":"x","priceTextOffline":"y"}'), ("ACME.Mode", False, "1"),
+            ("ACMESerial", True, "2"), ("Night Mode", False, "3"), ("ACME.Limit#Day", False, "4")]  # fmt: skip
+    keys = ["NumberOfConnectors", "SupportedFeatureProfiles", "GetConfigurationMaxKeys"]
+    w.charger(got(*((where, value, "Accepted") for where, value in values)),
+              w.result({"configurationKey": [*({"key": key, "readonly": True, "value": "$any"} for key in keys),
+                                             *({"key": k, "readonly": r, "value": v} for k, r, v in rows)]}))  # fmt: skip
+
+
 def test_a_charger_that_reports_nothing_is_asked_for_four_variables() -> None:
     w = World(post_boot=True)
     boots(w, ASKED)
