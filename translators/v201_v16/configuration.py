@@ -9,6 +9,7 @@ from ..config_values import (
     NOT_IN_201,
     ONLY_IN_201,
     Unfit,
+    item_up,
     items,
     measurand_of,
     path_down,
@@ -20,7 +21,7 @@ from ..config_values import (
 from ..dialogue import Ask, Dialogue, Row, Rule, Talk
 from ..enums import CONFIGURATION, RATE_UNIT_KEY
 from ..models import v16, v201
-from ..topology import connectors
+from ..topology import connectors, place_of
 from .device_model import (
     LOCAL,
     ROTATION,
@@ -204,7 +205,8 @@ def _down(d: Dialogue, key: str, read: list[tuple[Slot, str]]) -> str:
     if conversion == "phase_rotation":
         return _rotation(d, read)
     if conversion == "csl_by_evse":
-        return ",".join(text for _, text in read)
+        ids = {slot.spot.evse: text for slot, text in read}
+        return ",".join(ids.get(place_of(d, number)[0], "") for number in connectors(d)) if any(ids.values()) else ""
     if conversion.startswith("json_"):
         whole = ""
         for each, text in read:
@@ -294,8 +296,8 @@ def _status(status: v201.SetVariableStatus) -> v16.ConfigurationStatus:
 def _writes(d: Dialogue, key: str, meant: list[Slot], value: str) -> list[v201.SetVariableData]:
     """What to set. Raises Unfit for a value that has no form in 2.0.1."""
     found: list[v201.SetVariableData] = []
-    for index, slot in enumerate(meant):
-        text = _up(d, slot, index, value)
+    for slot in meant:
+        text = _up(d, slot, value)
         if text is None:
             continue
         found.append(
@@ -309,7 +311,7 @@ def _writes(d: Dialogue, key: str, meant: list[Slot], value: str) -> list[v201.S
     return found
 
 
-def _up(d: Dialogue, slot: Slot, index: int, value: str) -> str | None:
+def _up(d: Dialogue, slot: Slot, value: str) -> str | None:
     """The part of a key's value that a variable gets; None for none."""
     if slot.row is None:
         return value
@@ -317,8 +319,7 @@ def _up(d: Dialogue, slot: Slot, index: int, value: str) -> str | None:
     if conversion == "phase_rotation":
         return rotation_up(value, slot.number)
     if conversion == "csl_by_evse":
-        parts = [part.strip() for part in value.split(",")]
-        return parts[index] if index < len(parts) else None
+        return item_up(value, slot.number)
     if conversion.startswith("json_"):
         return path_up(value, _path(slot))
     if conversion == "measurands":

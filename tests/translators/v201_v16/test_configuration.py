@@ -153,6 +153,21 @@ def test_a_price_is_one_key_of_several_variables() -> None:
                setting((nl, "x")))  # fmt: skip
 
 
+def test_evse_ids_are_one_per_connector() -> None:
+    one, two = (place("EVSE", "ISO15118EvseId", evse={"id": number}) for number in (1, 2))
+    w = World(topology={"1": [1, 1], "2": [1, 2], "3": [2, 1]})
+    key = "ConnectorEvseIds"
+    for values, told in ((("A", "B"), "A,A,B"), (("", "B"), ",,B")):
+        w.obeys("GetConfiguration", {"key": [key]}, getting(one, two),
+                got((one, values[0], "Accepted"), (two, values[1], "Accepted")),
+                {"configurationKey": [{"key": key, "readonly": False, "value": told}]})  # fmt: skip
+    w.obeys("GetConfiguration", {"key": [key]}, getting(one, two),
+            got((one, None, "UnknownVariable"), (two, "B", "Accepted")),
+            {"configurationKey": [{"key": key, "readonly": False, "value": ",,B"}]})  # fmt: skip
+    w.obeys("ChangeConfiguration", {"key": key, "value": "A, A, C"}, setting((one, "A"), (two, "C")),
+            was_set((one, "Accepted"), (two, "Accepted")), YES)  # fmt: skip
+
+
 def test_meter_keys_are_numbered() -> None:
     where = place("FiscalMetering", "PublicKey", evse={"id": 2})
     w = World()
