@@ -187,7 +187,7 @@ def test_a_key_that_is_spelled_as_a_variable() -> None:
 @pytest.mark.parametrize(("key", "component", "variable", "instance"), LIMITS)
 def test_a_key_that_is_a_limit(key: str, component: str, variable: str, instance: str) -> None:
     s = Saying("1.6", "2.0.1")
-    s.answers["charger", "GetConfiguration"] = configured(key, "50", True)
+    s.answers["charger", "GetConfiguration"] = configured(key, " +050.0", True)
     left = s.csms("GetBaseReport", {"requestId": 1, "reportBase": "FullInventory"})
     rows = [each for call in calls(left, "csms", "NotifyReport") for each in call["reportData"]]
     [row] = [

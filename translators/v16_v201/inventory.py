@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple, cast, get_args
 
 from ..config_keys import LEGACY, Address, KeyRow, LocalRow, address
-from ..config_values import NOT_IN_201, is_boolean, items
+from ..config_values import NOT_IN_201, is_boolean, items, up
 from ..dialogue import Dialogue
 from ..facts import Key
 from ..metering import unit_up
@@ -234,7 +234,7 @@ _LIMIT_KEYS = {
 
 
 def _limit(d: Dialogue, row: LocalRow) -> str:
-    text = _text(d, _LIMIT_KEYS.get((row.component, row.variable), "")).strip()
+    text = up("max_limit", _text(d, _LIMIT_KEYS.get((row.component, row.variable), "")))
     return text if text.isdecimal() else row.limit
 
 
