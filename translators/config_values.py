@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any, Final
 
 from .enums import RATE_UNIT_KEY
@@ -178,9 +179,11 @@ def rotation_up(text: str, connector: int) -> str | None:
     return own if own.upper() in _ROTATIONS else "" if own.casefold() in ("unknown", "notapplicable") else own
 
 
-def rotation_down(value: str, present: str, connector: int) -> str:
-    """The whole list with one connector's entry replaced; 2.x means by "" unknown or not applicable."""
-    entries = _rotations(present)
+def rotation_down(value: str, present: str, connector: int, every: Iterable[int] = ()) -> str:
+    """The whole list with one connector's entry replaced; 2.x means by "" unknown or not applicable. `every`: the numbers
+    that an entry without one holds for."""
+    for_all = rotation_for_all(present)
+    entries = _rotations(present) if for_all is None else dict.fromkeys(every, for_all)
     old = entries.get(connector, "")
     if not value.strip():
         word = old if old.casefold() in ("unknown", "notapplicable") else "Unknown"
@@ -242,7 +245,8 @@ def path_down(value: str, present: str, path: str, number: bool) -> str:
         inner[last] = json.loads(value) if number else value
     except ValueError:
         raise Unfit(value) from None
-    if number and (isinstance(inner[last], bool) or not isinstance(inner[last], int | float)):
+    amount = inner[last]
+    if number and (isinstance(amount, bool) or not isinstance(amount, int | float) or not abs(amount) < inf):
         raise Unfit(value)
     return json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
 

@@ -126,8 +126,9 @@ def test_members_of_a_json_value() -> None:
     assert path_up("no json", "priceText") is None
     assert path_down("0.4", PRICE, "chargingPrice.kWhPrice", True) == PRICE.replace("0.3}", "0.4}")
     assert path_down("x", "", "priceText", False) == '{"priceText":"x"}'
-    with pytest.raises(Unfit):
-        path_down("x", PRICE, "chargingPrice.hourPrice", True)
+    for wrong in ("x", "NaN", "-Infinity", "1e999", "true"):
+        with pytest.raises(Unfit):
+            path_down(wrong, PRICE, "chargingPrice.hourPrice", True)
 
 
 def test_one_item_per_connector() -> None:

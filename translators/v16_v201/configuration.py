@@ -200,7 +200,7 @@ def _set(d: Dialogue, result: v201.SetVariableResult, what: Found, value: str) -
         if needs_present(what):
             yield from read(d, [spelling(d, what.key)], {})
         known = cached(d, what.key)
-        text = value_down(what, value, (known.value if known is not None else None) or "")
+        text = value_down(d, what, value, (known.value if known is not None else None) or "")
         command = v16.ChangeConfigurationRequest(key=spelling(d, what.key), value=text)
         answer = yield from ask(d, command)
     except Unfit:

@@ -20,7 +20,7 @@ from ..config_values import (
 from ..dialogue import Dialogue
 from ..facts import Key
 from ..models import v201
-from ..topology import Unknown, connector_at, connectors_at
+from ..topology import Unknown, connector_at, connectors, connectors_at
 from .charger import facts_of
 
 VENDOR: Final = "OCPP16VendorCtrlr"
@@ -186,14 +186,14 @@ def value_up(found: Found, raw: str) -> str:
     return CONVERSIONS[row.conversion][0](raw)
 
 
-def value_down(found: Found, value: str, present: str) -> str:
+def value_down(d: Dialogue, found: Found, value: str, present: str) -> str:
     """The value of the key from the variable's; `present` is the key's now. Raises Unfit."""
     row = found.row
     assert row is not None
     name, _, argument = row.conversion.rstrip(")").partition("(")
     match name:
         case "phase_rotation":
-            text = rotation_down(value, present, found.connector)
+            text = rotation_down(value, present, found.connector, [0, *connectors(d)])
         case "json_default_price" | "json_price_text_lang":
             text = path_down(value, present, argument, row.datatype == "decimal")
         case "csl_by_evse":

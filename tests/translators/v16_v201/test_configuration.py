@@ -346,6 +346,14 @@ def test_phase_rotation_of_one_evse_rewrites_the_list() -> None:
     assert left == [("charger", "ChangeConfiguration", {"key": "ConnectorPhaseRotation", "value": "1.RST,2.RTS"})]
 
 
+def test_phase_rotation_of_one_evse_leaves_the_one_word_of_the_others() -> None:
+    s = Station()
+    left = put(s, variable("EVSE", "PhaseRotation", evse={"id": 1}, attributeValue="TSR"))
+    assert left[0][1] == "GetConfiguration"
+    left = s.answers("charger", configurationKey=[key("ConnectorPhaseRotation", "RST")])
+    assert left == [("charger", "ChangeConfiguration", {"key": "ConnectorPhaseRotation", "value": "0.RST,1.TSR,2.RST"})]
+
+
 def test_public_key_of_an_evse() -> None:
     s = Station(topology={"1": (1, 1), "2": (2, 1)})
     left = get(s, variable("FiscalMetering", "PublicKey", evse={"id": 2}))
